@@ -1,0 +1,390 @@
+"""What can be set, where, and how the places are merged.
+
+Most specific first: the call's ``libretto=`` > scopes > client > install > environment.
+Every place is reduced to a plain dict of the fields it gives; a field that is None was
+not given. `merge` lays these over each other, and `Settings` is what holds for a call.
+"""
+
+import difflib
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, TypedDict
+from uuid import UUID
+
+import attrs
+from attrs import field, frozen
+
+BeforeSend = Callable[[dict[str, Any]], "dict[str, Any] | None"]
+
+#: The fields one place sets, by name.
+Given = dict[str, Any]
+
+_CLIENT_ATTRIBUTE = "_libretto_config"
+
+_DEFAULT_PREFIX = "https://app.getlibretto.com/api"
+
+
+def _require(
+    kind: type | tuple[type, ...], name: str, value: object, wanted: str
+) -> None:
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be {wanted}, not {type(value).__name__}.")
+
+
+def _check(instance: Any, attribute: Any, value: Any) -> None:
+    """Refuse a value of the wrong type; attrs calls it with each field."""
+    if value is None:
+        return
+    name = attribute.name
+    if name in _FLAGS:
+        _require(bool, name, value, "True or False")
+    elif name in _MAPPINGS:
+        _require(Mapping, name, value, "a mapping")
+    elif name == "template_chat":
+        _require((list, tuple), name, value, "a list of messages")
+    elif name == "before_send":
+        if not callable(value):
+            raise TypeError("before_send must be callable: event dict → dict or None.")
+    elif name == "redactor":
+        methods = (getattr(value, name, None) for name in ("redact", "analyze"))
+        if not all(map(callable, methods)):
+            raise TypeError(
+                "redactor must have the methods redact(text) and analyze(text)."
+            )
+    elif name == "sample_rate":
+        _require((int, float), name, value, "a number")
+        if not 0 <= value <= 1:
+            raise ValueError(f"sample_rate must be between 0 and 1, not {value}.")
+    elif name == "max_field_bytes":
+        _require(int, name, value, "a number of bytes")
+        if value < 1:
+            raise ValueError(f"max_field_bytes must be at least 1, not {value}.")
+    else:
+        _require(str, name, value, "a string")
+
+
+_FLAGS = {"allow_unnamed_prompts", "redact_pii", "enabled", "annotate_responses"}
+_MAPPINGS = {"context", "template_params"}
+
+
+def id_text(value: str | UUID | None) -> str | None:
+    """Return an id as text; the contract lets callers give a UUID."""
+    return str(value) if isinstance(value, UUID) else value
+
+
+@frozen
+class LibrettoConfig:
+    """Settings of a client, or of every client when given to `install()`.
+
+    A field left out is looked for in the next place: the scope, then the client, then
+    what `install()` was given, then the environment.
+
+    Attributes:
+        api_key: The project's key (``LIBRETTO_API_KEY``).
+        prompt_template_name: The name for calls that do not say their own
+            (``LIBRETTO_TEMPLATE_NAME``).
+        chat_id: Groups events into one chat session (``LIBRETTO_CHAT_ID``).
+        allow_unnamed_prompts: Record calls without a template name, too; the server
+            names them. Off unless set.
+        redact_pii: Replace personal data before anything leaves the machine. Off
+            unless set.
+        project_key: Legacy project key (``LIBRETTO_PROJECT_KEY``).
+        context: Keys and values of your own, sent with each event.
+        enabled: False records nothing. On unless set.
+        sample_rate: The share of calls to record, from 0 to 1. Calls of one chain, or
+            of one chat, are kept or left out together.
+        before_send: Called in the background with each finished event's body; returns
+            the body to send, or None to send nothing. If it raises, nothing is sent.
+        redactor: What ``redact_pii`` redacts with, an object with ``redact(text)`` and
+            ``analyze(text)``; the built-in engine (extra ``pii``) if left out.
+        annotate_responses: Put the feedback key into
+            ``response.model_extra["libretto_feedback_key"]``. On unless set.
+        max_field_bytes: How much of one string an event keeps; 262,144 bytes unless
+            set. Base64 images, sound and files are never kept: a marker with media
+            type, size and SHA-256 stands for each.
+
+    Raises:
+        TypeError: A field has the wrong type.
+        ValueError: ``sample_rate`` is outside [0, 1], or ``max_field_bytes`` below 1.
+    """
+
+    api_key: str | None = field(default=None, repr=False, validator=_check)
+    prompt_template_name: str | None = field(default=None, validator=_check)
+    chat_id: str | None = field(default=None, converter=id_text, validator=_check)
+    allow_unnamed_prompts: bool | None = field(default=None, validator=_check)
+    redact_pii: bool | None = field(default=None, validator=_check)
+    project_key: str | None = field(
+        default=None, repr=False, validator=_check, kw_only=True
+    )
+    context: Mapping[str, Any] | None = field(
+        default=None, repr=False, validator=_check, kw_only=True
+    )
+    enabled: bool | None = field(default=None, validator=_check, kw_only=True)
+    sample_rate: float | None = field(default=None, validator=_check, kw_only=True)
+    before_send: BeforeSend | None = field(default=None, validator=_check, kw_only=True)
+    annotate_responses: bool | None = field(
+        default=None, validator=_check, kw_only=True
+    )
+    redactor: Any = field(default=None, validator=_check, kw_only=True)
+    max_field_bytes: int | None = field(default=None, validator=_check, kw_only=True)
+
+    def given(self) -> Given:
+        """Return the fields that were set."""
+        return _set_fields(self, _CONFIG_NAMES)
+
+
+@frozen
+class LibrettoCreateParams:
+    """Settings of one call: the value of its ``libretto=`` argument.
+
+    A mapping of the same fields does as well.
+
+    Attributes:
+        project_key: Legacy project key.
+        api_key: The project's key.
+        prompt_template_name: The name of the prompt template.
+        api_name: Legacy name of the prompt template; counts where no other name does.
+        event_id: UUID of the event; a fresh one if left out.
+        template_text: The template of a completion's prompt.
+        template_chat: The template messages of a chat.
+        template_params: The template's parameters.
+        chat_id: Groups events into one chat session.
+        chain_id: UUID that groups the calls of one workflow.
+        feedback_key: What later feedback refers to; a fresh UUID if left out.
+        parent_event_id: Deprecated name of ``chain_id``.
+        context: Keys and values of your own, laid over those of outer places.
+
+    Raises:
+        TypeError: A field has the wrong type, or there is no such field.
+    """
+
+    project_key: str | None = field(default=None, repr=False, validator=_check)
+    api_key: str | None = field(default=None, repr=False, validator=_check)
+    prompt_template_name: str | None = field(default=None, validator=_check)
+    api_name: str | None = field(default=None, validator=_check)
+    event_id: str | None = field(default=None, converter=id_text, validator=_check)
+    template_text: str | None = field(default=None, repr=False, validator=_check)
+    template_chat: list[Any] | None = field(default=None, repr=False, validator=_check)
+    template_params: Mapping[str, Any] | None = field(
+        default=None, repr=False, validator=_check
+    )
+    chat_id: str | None = field(default=None, converter=id_text, validator=_check)
+    chain_id: str | None = field(default=None, converter=id_text, validator=_check)
+    feedback_key: str | None = field(default=None, converter=id_text, validator=_check)
+    parent_event_id: str | None = field(
+        default=None, converter=id_text, validator=_check
+    )
+    context: Mapping[str, Any] | None = field(
+        default=None, repr=False, validator=_check, kw_only=True
+    )
+
+    def given(self) -> Given:
+        """Return the fields that were set, ``parent_event_id`` under its new name."""
+        given = _set_fields(self, _CALL_NAMES)
+        parent = given.pop("parent_event_id", None)
+        if parent is not None:
+            given.setdefault("chain_id", parent)
+        return given
+
+
+class ConfigFields(TypedDict, total=False):
+    """The fields of `LibrettoConfig`, for the signature of `install()`."""
+
+    api_key: str | None
+    prompt_template_name: str | None
+    chat_id: str | UUID | None
+    allow_unnamed_prompts: bool | None
+    redact_pii: bool | None
+    project_key: str | None
+    context: Mapping[str, Any] | None
+    enabled: bool | None
+    sample_rate: float | None
+    before_send: BeforeSend | None
+    annotate_responses: bool | None
+    redactor: Any
+    max_field_bytes: int | None
+
+
+class ScopeFields(ConfigFields, total=False):
+    """What a `scope()` may set: all of a client's fields and a call's but its id."""
+
+    api_name: str | None
+    template_text: str | None
+    template_chat: list[Any] | None
+    template_params: Mapping[str, Any] | None
+    chain_id: str | UUID | None
+    feedback_key: str | UUID | None
+    parent_event_id: str | UUID | None
+
+
+@frozen
+class Settings:
+    """What holds for one call, all places merged."""
+
+    api_key: str | None = field(default=None, repr=False)
+    project_key: str | None = field(default=None, repr=False)
+    prompt_template_name: str | None = None
+    api_name: str | None = None
+    chat_id: str | None = None
+    chain_id: str | None = None
+    event_id: str | None = None
+    feedback_key: str | None = None
+    template_text: str | None = None
+    template_chat: list[Any] | None = None
+    template_params: dict[str, Any] | None = None
+    context: dict[str, Any] | None = None
+    allow_unnamed_prompts: bool = False
+    redact_pii: bool = False
+    enabled: bool = True
+    sample_rate: float = 1.0
+    before_send: BeforeSend | None = None
+    annotate_responses: bool = True
+    redactor: Any = None
+    max_field_bytes: int = 262_144
+
+    @property
+    def name(self) -> str | None:
+        """The prompt template's name; the legacy one is the last resort."""
+        return self.prompt_template_name or self.api_name
+
+    @property
+    def has_key(self) -> bool:
+        """Whether Libretto would know whose events these are."""
+        return bool(self.api_key or self.project_key)
+
+
+_CONFIG_NAMES = tuple(attribute.name for attribute in attrs.fields(LibrettoConfig))
+_CALL_NAMES = tuple(attribute.name for attribute in attrs.fields(LibrettoCreateParams))
+_SCOPE_NAMES = frozenset((*_CONFIG_NAMES, *_CALL_NAMES)) - {"event_id"}
+
+
+def _set_fields(instance: object, names: tuple[str, ...]) -> Given:
+    return {
+        name: value for name in names if (value := getattr(instance, name)) is not None
+    }
+
+
+def call_given(libretto: "LibrettoCreateParams | Mapping[str, Any]") -> Given:
+    """Return what a call's ``libretto=`` argument sets.
+
+    Raises:
+        TypeError: It is neither `LibrettoCreateParams` nor a mapping of its fields.
+    """
+    if isinstance(libretto, LibrettoCreateParams):
+        return libretto.given()
+    if not isinstance(libretto, Mapping):
+        raise TypeError(
+            "libretto= takes a LibrettoCreateParams or a mapping of its fields, "
+            f"not {type(libretto).__name__}."
+        )
+    refuse_unknown(libretto, _CALL_NAMES, "libretto=")
+    return LibrettoCreateParams(**libretto).given()
+
+
+def scope_given(fields: Mapping[str, Any]) -> Given:
+    """Return what a scope sets.
+
+    Raises:
+        TypeError: There is no such field, or it has the wrong type.
+    """
+    refuse_unknown(fields, _SCOPE_NAMES, "scope()")
+    config = {name: fields[name] for name in fields if name in _CONFIG_NAMES}
+    call = {name: fields[name] for name in fields if name not in _CONFIG_NAMES}
+    return {
+        **LibrettoConfig(**config).given(),
+        **LibrettoCreateParams(**call).given(),
+    }
+
+
+def config_of(
+    config: LibrettoConfig | None, fields: Mapping[str, Any]
+) -> LibrettoConfig:
+    """Return ``config`` with ``fields`` laid over it.
+
+    Raises:
+        TypeError: There is no such field, or it has the wrong type.
+    """
+    if config is not None and not isinstance(config, LibrettoConfig):
+        raise TypeError(
+            f"The configuration must be a LibrettoConfig, not {type(config).__name__}."
+        )
+    refuse_unknown(fields, _CONFIG_NAMES, "LibrettoConfig")
+    return attrs.evolve(config or LibrettoConfig(), **fields)
+
+
+def attach_config(client: Any, config: LibrettoConfig) -> None:
+    """Let a configuration hold for a client's calls."""
+    setattr(client, _CLIENT_ATTRIBUTE, config)
+
+
+def config_of_client(client: Any) -> LibrettoConfig | None:
+    """Return the configuration that was attached to a client, or None."""
+    config = getattr(client, _CLIENT_ATTRIBUTE, None)
+    return config if isinstance(config, LibrettoConfig) else None
+
+
+def refuse_unknown(
+    fields: Mapping[str, Any], known: "tuple[str, ...] | frozenset[str]", where: str
+) -> None:
+    """Raise a `TypeError` that names the nearest field, if one is unknown."""
+    for name in fields:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise TypeError(f"{where} has no field {name!r}.{hint}")
+
+
+def merge(*places: Mapping[str, Any]) -> Given:
+    """Lay places over each other, the least specific first.
+
+    ``context`` and ``template_params`` are merged key by key.
+    """
+    merged: Given = {}
+    for place in places:
+        if not place:
+            continue
+        for name in _MAPPINGS:
+            if name in place and name in merged:
+                place = {**place, name: {**merged[name], **place[name]}}
+        merged.update(place)
+    return merged
+
+
+def environment() -> Given:
+    """Return what the environment sets; an empty variable sets nothing."""
+    variables = {
+        "api_key": "LIBRETTO_API_KEY",
+        "project_key": "LIBRETTO_PROJECT_KEY",
+        "prompt_template_name": "LIBRETTO_TEMPLATE_NAME",
+        "chat_id": "LIBRETTO_CHAT_ID",
+    }
+    return {
+        name: value
+        for name, variable in variables.items()
+        if (value := os.environ.get(variable))
+    }
+
+
+def endpoints() -> dict[str, str]:
+    """Return the address of each kind of report, as the environment has it.
+
+    Raises:
+        ValueError: A variable holds something else than an http(s) address.
+    """
+    prefix = os.environ.get("LIBRETTO_API_PREFIX") or _DEFAULT_PREFIX
+    prefix = prefix.rstrip("/")
+    paths = {
+        "event": ("LIBRETTO_REPORTING_URL", "/event"),
+        "feedback": ("LIBRETTO_FEEDBACK_URL", "/feedback"),
+        "chain": ("LIBRETTO_UPDATE_CHAIN_URL", "/v1/updateChain"),
+    }
+    addresses = {}
+    for kind, (variable, path) in paths.items():
+        whole = os.environ.get(variable)
+        addresses[kind] = whole or prefix + path
+        if not addresses[kind].startswith(("http://", "https://")):
+            at_fault = variable if whole else "LIBRETTO_API_PREFIX"
+            raise ValueError(
+                f"{at_fault} must be a whole address, such as {_DEFAULT_PREFIX}."
+            )
+    return addresses

@@ -1,0 +1,106 @@
+"""JSON as it leaves this process: complete, and never a reason to lose an event."""
+
+import json
+import math
+from datetime import datetime, timezone
+from typing import Any
+from uuid import RFC_4122, UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openai.types.chat import ChatCompletion
+
+from libretto_instrument._ids import fresh_id
+from libretto_instrument._json import decode, encode, photograph, photograph_given
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec="utf-8")),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text("abc é☕"), inner),
+    max_leaves=10,
+)
+
+
+class Opaque:
+    """Nothing JSON has a form for."""
+
+    def __repr__(self) -> str:
+        return "<opaque>"
+
+
+def completion(**fields: Any) -> ChatCompletion:
+    """Return a completion with fields as a gateway might send them, unchecked."""
+    return ChatCompletion.construct(id="1", choices=[], **fields)
+
+
+@given(JSON)
+def test_round_trip(value: Any) -> None:
+    """What is encoded is read back the same, by us and by the standard library."""
+    assert decode(encode(value)) == value
+    assert json.loads(encode(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (Opaque(), "<opaque>"),
+        ({"deep": [Opaque()]}, {"deep": ["<opaque>"]}),
+        (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        (datetime(2024, 1, 2, tzinfo=timezone.utc), "2024-01-02T00:00:00Z"),
+        ((1, 2), [1, 2]),
+        (math.inf, None),
+        (math.nan, None),
+        ({1: "integer key"}, {"1": "integer key"}),
+    ],
+)
+def test_what_json_has_no_form_for(value: Any, expected: Any) -> None:
+    """Values foreign to JSON get the nearest form there is, or their repr."""
+    assert json.loads(encode(value)) == expected
+
+
+@pytest.mark.parametrize("text", ["\ud800", "ok \udfff", {"\ud83d": "key"}])
+def test_halves_of_surrogate_pairs(text: Any) -> None:
+    """Half of a surrogate pair, which UTF-8 has no form for, is escaped and kept."""
+    encoded = encode([text, Opaque()])
+    assert decode(encoded) == json.loads(encoded) == [text, "<opaque>"]
+
+
+def test_not_json() -> None:
+    """Reading what is no JSON is a ValueError."""
+    with pytest.raises(ValueError, match="line 1"):
+        decode(b"<html>")
+
+
+def test_a_photograph_is_of_this_moment() -> None:
+    """A model changed after it was photographed does not change the photograph."""
+    model = completion(model="before")
+    taken = photograph(model), photograph_given(model)
+    model.model = "after"
+    assert [decode(photo)["model"] for photo in taken] == ["before", "before"]
+
+
+def test_only_what_was_given() -> None:
+    """The given fields of a model are those the API sent, and not openai's defaults."""
+    model = completion(model="m")
+    assert decode(photograph_given(model)) == {"id": "1", "choices": [], "model": "m"}
+
+
+@pytest.mark.parametrize("picture", [photograph, photograph_given])
+@pytest.mark.parametrize("model", ["\ud800", 7, {"not": "a string"}, [None]], ids=repr)
+def test_fields_of_any_type(picture: Any, model: Any) -> None:
+    """A field that breaks the API's own schema is photographed as it came."""
+    assert decode(picture(completion(model=model)))["model"] == model
+
+
+def test_fresh_ids_are_random_uuids() -> None:
+    """A fresh id is the text of a version 4 UUID, and never the same twice."""
+    ids = [fresh_id() for _ in range(200)]
+    assert len(set(ids)) == len(ids)
+    for text in ids:
+        parsed = UUID(text)
+        assert (str(parsed), parsed.version) == (text, 4)
+        assert parsed.variant == RFC_4122
