@@ -1,0 +1,21 @@
+"""Delivery: from the caller's thread to Libretto, bounded and honest.
+
+Items go in by ``Delivery.put``; a ``Sender`` gets them out. In between, a backlog
+decides what goes next and a crew of threads does it.
+"""
+
+from ._delivery import Delivery
+from ._http import HttpSender
+from ._message import Item, Message, Stats
+from ._sender import MemorySender, Outcome, Sender
+
+__all__ = [
+    "Delivery",
+    "HttpSender",
+    "Item",
+    "MemorySender",
+    "Message",
+    "Outcome",
+    "Sender",
+    "Stats",
+]

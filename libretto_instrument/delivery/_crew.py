@@ -1,0 +1,312 @@
+"""The worker threads: none until needed, one as a rule, more while it is not enough."""
+
+import sys
+import threading
+from _thread import LockType, start_new_thread
+from collections.abc import Callable
+from time import monotonic, sleep, thread_time
+from typing import Any
+
+from attrs import define, field
+
+from .. import _guard
+from . import _life
+from ._backlog import Backlog, Job
+from ._gate import Gate, shut_latch
+from ._ledger import Mark
+from ._message import Message
+from ._sender import Outcome, Sender
+
+#: A worker beyond the first ends when it had nothing to do for so many seconds.
+LINGER = 1.0
+#: After its last job a worker looks again so many seconds later, before it sleeps until
+#: it is roused. To rouse a thread costs the caller more than the rest of put().
+NAP = 0.02
+#: Those at work may be so far behind, in seconds, before another one joins them.
+TOLERATED_DELAY = 0.1
+#: When nothing was settled for so many seconds, another one joins them in any case.
+STALLED_AFTER = 0.25
+#: What one message is taken to need, in seconds, until it has been measured.
+GUESSED_LATENCY = 0.02
+#: How often at most the crew's size is reconsidered while it is behind, in seconds.
+RECONSIDER_EVERY = 0.01
+#: Workers whose sending takes more than this share of one CPU get no company: they are
+#: held up by the interpreter, of which there is one, and not by the backend.
+BUSY = 0.5
+#: How long a worker naps to find out whether others hog the interpreter, in seconds.
+TEST_NAP = 0.0001
+
+
+@define(eq=False)
+class Crew:
+    """The workers, each of which gets, prepares and sends one job at a time.
+
+    Attributes:
+        gate: Guards the backlog and the fields here.
+        backlog: Where the jobs come from.
+        prepare: Makes the message of an item.
+        sender: Sends the message.
+        limit: At most so many workers, so many messages in flight.
+        size: How many there are.
+        on_hire: Called for each new worker, still on the thread that hires.
+        hiring: Whether more may be started; not any more when the interpreter exits.
+    """
+
+    gate: Gate
+    backlog: Backlog
+    prepare: Callable[[Any], Message | None]
+    sender: Sender
+    limit: int
+    on_hire: Callable[[], None]
+    size: int = 0
+    hiring: bool = True
+    _idle: list[LockType] = field(factory=list)
+    # How many of the idle ones wake by themselves when the backlog has something.
+    _alert: int = 0
+    # How many of the idle ones are about to look again anyway.
+    _napping: int = 0
+    _deaths: int = 0
+    # Of one message, in seconds: until it is sent, and of CPU.
+    _latency: float = GUESSED_LATENCY
+    _cpu: float = 0.0
+    _last_settled: float = 0.0
+    _reconsider_at: float = 0.0
+    _reported: int = 0
+
+    # From the caller's side, with the gate held
+
+    def rouse(self, *, urgently: bool = False) -> None:
+        """See to it that somebody looks after what waits.
+
+        Args:
+            urgently: Somebody waits for it.
+        """
+        backlog = self.backlog
+        waiting = backlog.waiting
+        if not waiting:
+            return
+        if not self.size:
+            self._hire()
+            return
+        at_work = self.size - len(self._idle)
+        if backlog.health.unwell and (self._alert or backlog.in_flight):
+            # Whoever waits for the pause to end, or has the probe in hand, looks next.
+            return
+        if not at_work:
+            if urgently or not self._napping:
+                self._idle.pop().release()
+        elif urgently or waiting * self._latency > at_work * TOLERATED_DELAY:
+            now = monotonic()
+            if now - self._last_settled > STALLED_AFTER:
+                self._last_settled = now
+                self._join()
+
+    def _join(self) -> None:
+        if self._idle:
+            self._idle.pop().release()
+        elif self.size < self.limit:
+            self._hire()
+
+    def rouse_all(self) -> None:
+        """Wake everybody: the pauses have changed, or it is time to go."""
+        while self._idle:
+            self._idle.pop().release()
+
+    def _hire(self) -> None:
+        if not self.hiring:
+            return
+        try:
+            # Thread.start() takes a lock of the threading module, which the thread
+            # that we are on may hold: put() may run in a finaliser. So a bare thread,
+            # which takes none, starts the real one.
+            start_new_thread(self._launch, ())
+        except RuntimeError:
+            # No threads any more, or none left: the exit drains without, and until
+            # then the next put tries again.
+            return
+        self.size += 1
+        self.on_hire()
+        if self._deaths:
+            self._deaths -= 1
+            self.backlog.ledger.restarted += 1
+
+    def _launch(self) -> None:
+        try:
+            threading.Thread(
+                target=self._work, name="libretto-delivery", daemon=True
+            ).start()
+        except RuntimeError:
+            with self.gate:
+                self.size -= 1
+
+    # The workers' own
+
+    def _work(self) -> None:
+        job: Job | None = None
+        try:
+            while (job := self._next_job()) is not None:
+                self._carry(job)
+                self._report()
+                if not self._stays():
+                    return
+        except BaseException as exc:
+            with self.gate:
+                self.size -= 1
+                self._deaths += 1
+                if job is not None:
+                    self.backlog.give_back(job)
+            _guard.swallow(exc, "delivery.worker")
+
+    def _next_job(self) -> Job | None:
+        """Wait for a job; None tells the worker to end."""
+        napping = True
+        with self.gate:
+            while True:
+                now = monotonic()
+                job = self.backlog.take(now)
+                if job is not None:
+                    return job
+                if self.backlog.closed:
+                    break
+                napping = napping and not self._napping
+                roused = self._sleep(now, napping=napping)
+                if not (roused or napping or self.backlog.waiting or self.size == 1):
+                    break
+                napping = False
+            self.size -= 1
+        return None
+
+    def _sleep(self, now: float, *, napping: bool) -> bool:
+        """Leave the gate until roused or until there may be something to do.
+
+        Returns:
+            Whether the worker was roused.
+        """
+        pause = self.backlog.pause(now)
+        timeout = -1.0 if pause is None else pause
+        longest = NAP if napping else LINGER if self.size > 1 else None
+        if longest is not None:
+            timeout = longest if pause is None else min(pause, longest)
+        alert = pause is not None
+        latch = shut_latch()
+        self._idle.append(latch)
+        self._alert += alert
+        self._napping += napping
+        self.gate.leave()
+        latch.acquire(timeout=timeout)
+        self.gate.enter()
+        self._alert -= alert
+        self._napping -= napping
+        if latch not in self._idle:
+            return True
+        self._idle.remove(latch)
+        return False
+
+    def _carry(self, job: Job, timeout: float | None = None) -> None:
+        message = job.message
+        if message is None:
+            message = self._prepare(job)
+        if message is None:
+            return
+        fault: Exception | None = None
+        started, cpu = monotonic(), thread_time()
+        try:
+            outcome = self.sender.send(message, timeout)
+        except Exception as exc:
+            fault = exc
+            outcome = Outcome(delivered=False, retry=True, error=type(exc).__name__)
+        now, cpu = monotonic(), thread_time() - cpu
+        with self.gate:
+            self.backlog.settle(job, outcome, now)
+            self._last_settled = now
+            self._latency += (max(now - started, 1e-6) - self._latency) * 0.2
+            self._cpu += (cpu - self._cpu) * 0.2
+        if fault is not None:
+            _guard.swallow(fault, "delivery.send")
+
+    def _stays(self) -> bool:
+        """Reconsider the crew's size; if False, this worker shall end."""
+        now, backlog = monotonic(), self.backlog
+        with self.gate:
+            at_work = self.size - len(self._idle)
+            if (
+                now < self._reconsider_at
+                or backlog.waiting * self._latency <= at_work * TOLERATED_DELAY
+                or at_work * self._cpu > BUSY * self._latency
+                or backlog.pause(now) != 0.0
+            ):
+                return True
+            self._reconsider_at = now + RECONSIDER_EVERY
+        hogged = _absence() > sys.getswitchinterval() / 2
+        with self.gate:
+            if not hogged:
+                self._join()
+            elif self.size > 1:
+                self.size -= 1
+                return False
+        return True
+
+    def _prepare(self, job: Job) -> Message | None:
+        """Make the job's message; None if there is none to be sent now."""
+        fault: Exception | None = None
+        message: Message | None = None
+        try:
+            with _life.no_fork:
+                message = self.prepare(job.item)
+        except Exception as exc:
+            fault = exc
+        with self.gate:
+            if fault is not None:
+                self.backlog.withdraw(job, "prepare_failed", lost=True)
+            elif message is None:
+                self.backlog.withdraw(job, "withheld", lost=False)
+            elif not self.backlog.prepared(job, message):
+                message = None
+        if fault is not None:
+            _guard.swallow(fault, "delivery.prepare")
+        return message
+
+    def _report(self) -> None:
+        # Said by a worker: to log on the caller's thread could wait for a handler.
+        ledger = self.backlog.ledger
+        dropped = ledger.dropped.get("queue_full", 0)
+        if dropped != self._reported and not _guard.quiet("delivery.queue_full"):
+            self._reported = dropped
+            _guard.logger.warning(
+                "Libretto's queue is full: %d events dropped so far, the oldest first "
+                "(last error: %s). Check that Libretto can be reached from here.",
+                dropped,
+                ledger.last_error,
+            )
+
+    # Without workers
+
+    def work_here(self, mark: Mark, deadline: float) -> None:
+        """Do the workers' job on this thread, for want of any.
+
+        Args:
+            mark: Up to where.
+            deadline: Until when at most, by the monotonic clock.
+        """
+        while mark.remaining > 0 and (now := monotonic()) < deadline:
+            with self.gate:
+                job = self.backlog.take(now)
+                pause = self.backlog.pause(now)
+            if job is not None:
+                try:
+                    self._carry(job, deadline - now)
+                except BaseException:
+                    with self.gate:
+                        self.backlog.give_back(job)
+                    raise
+            elif pause is None:
+                return
+            else:
+                mark.wait(min(pause, deadline - now))
+
+
+def _absence() -> float:
+    """Measure how long a test nap really takes, in seconds."""
+    started = monotonic()
+    sleep(TEST_NAP)
+    return monotonic() - started

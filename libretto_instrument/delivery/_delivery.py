@@ -1,0 +1,195 @@
+"""The delivery as the rest of the library sees it."""
+
+from collections import deque
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+from .. import _guard
+from . import _life
+from ._backlog import Backlog
+from ._crew import Crew
+from ._gate import Gate
+from ._message import Item, Message, Stats
+from ._sender import Sender
+
+#: How often a flush looks whether there is still a worker, in seconds.
+_LOOK_AROUND = 0.1
+
+
+class Delivery:
+    """Takes items from the callers' threads and gets them to Libretto.
+
+    ``put`` is all that callers wait for. Threads, connections and imports come with
+    the first item; without one, there is nothing to shut down.
+    """
+
+    def __init__(
+        self,
+        prepare: Callable[[Any], Message | None],
+        sender: Sender,
+        *,
+        max_events: int = 10_000,
+        max_bytes: int = 64 * 2**20,
+        exit_timeout: float = 5.0,
+        max_in_flight: int = 32,
+    ) -> None:
+        """Make a delivery that has not started anything yet.
+
+        Args:
+            prepare: Turns an item into a message, on a worker thread. It returns None
+                for an item that the user wants withheld.
+            sender: Sends the messages; closed by ``shutdown``.
+            max_events: At most so many items wait or are in flight; beyond that the
+                oldest waiting ones are dropped.
+            max_bytes: Likewise, in bytes.
+            exit_timeout: For how many seconds the interpreter's exit may be held up
+                to deliver what is left.
+            max_in_flight: At most so many messages are sent at the same time.
+
+        Raises:
+            ValueError: If a bound allows nothing.
+        """
+        if min(max_events, max_bytes, max_in_flight) < 1:
+            raise ValueError(
+                "max_events, max_bytes and max_in_flight must be at least 1, not "
+                f"{max_events}, {max_bytes} and {max_in_flight}"
+            )
+        self._prepare = prepare
+        self._sender = sender
+        self._max_events = max_events
+        self._max_bytes = max_bytes
+        self._max_in_flight = max_in_flight
+        self._exit_timeout = exit_timeout
+        self._start_afresh()
+        _life.reset_after_fork(self)
+
+    def _start_afresh(self) -> None:
+        self._exit_prepared = False
+        self._exit_deadline: float | None = None
+        self._gate = Gate(self._admit)
+        self._backlog = Backlog(self._max_events, self._max_bytes)
+        self._crew = Crew(
+            self._gate,
+            self._backlog,
+            self._prepare,
+            self._sender,
+            limit=self._max_in_flight,
+            on_hire=self._prepare_for_exit,
+        )
+
+    def put(self, item: Item) -> None:
+        """Take an item for delivery.
+
+        It never waits, never raises and never touches the network, so it may be
+        called anywhere: in a finaliser, in a signal handler, in a forked child, while
+        the interpreter shuts down.
+        """
+        try:
+            self._gate.put(item)
+        except Exception as exc:
+            _guard.swallow(exc, "delivery.put")
+
+    def flush(self, timeout: float = 5.0) -> bool:
+        """Wait until all that was put before is delivered.
+
+        Pauses between attempts are cut short meanwhile.
+
+        Args:
+            timeout: For how many seconds at most.
+
+        Returns:
+            True if Libretto has everything that was put since the last flush (less
+            what the user withheld); False if something is still on its way, or lost.
+        """
+        deadline = monotonic() + timeout
+        if not self._gate.enter(max(0.0, timeout)):
+            return False
+        crew, backlog = self._crew, self._backlog
+        try:
+            mark = backlog.ledger.mark(backlog.newest, backlog.pending)
+            if mark.remaining:
+                backlog.hurry(monotonic(), deadline)
+                crew.rouse_all()
+                crew.rouse()
+        finally:
+            self._gate.leave()
+        try:
+            while not mark.wait(min(_LOOK_AROUND, deadline - monotonic())):
+                if monotonic() >= deadline:
+                    break
+                with self._gate:
+                    crew.rouse(urgently=True)
+                    deserted = not crew.size
+                if deserted:
+                    crew.work_here(mark, deadline)
+        finally:
+            with self._gate:
+                backlog.ledger.lift(mark)
+        return mark.remaining <= 0 and not mark.lost
+
+    def shutdown(self, timeout: float = 5.0) -> bool:
+        """Deliver what can be delivered in time, then stop for good.
+
+        What is left, and what is put later, is counted as dropped.
+
+        Args:
+            timeout: For how many seconds at most.
+
+        Returns:
+            What ``flush`` returned.
+        """
+        complete = self.flush(timeout)
+        with self._gate:
+            self._backlog.close()
+            self._crew.rouse_all()
+        try:
+            self._sender.close()
+        except Exception as exc:
+            _guard.swallow(exc, "delivery.shutdown")
+        return complete
+
+    def stats(self) -> Stats:
+        """Tell where everything that was ever put is now."""
+        with self._gate:
+            return self._backlog.ledger.stats(
+                queued=self._backlog.waiting,
+                in_flight=self._backlog.in_flight,
+                spooled=0,
+            )
+
+    def _admit(self, box: deque[Any]) -> None:
+        while box:
+            self._backlog.add(box.popleft())
+        self._crew.rouse()
+
+    def _prepare_for_exit(self) -> None:
+        if not self._exit_prepared:
+            self._exit_prepared = True
+            _life.drain_at_exit(self)
+
+    def after_fork_in_child(self) -> None:
+        """Forget everything of the parent's: it delivers its own events."""
+        self._start_afresh()
+
+    def drain_at_exit(self) -> None:
+        """Deliver what is left as the interpreter exits, without a new thread.
+
+        However often it is called, it holds up the exit for ``exit_timeout`` in all.
+        """
+        now = monotonic()
+        if self._exit_deadline is None:
+            self._exit_deadline = now + self._exit_timeout
+        with self._gate:
+            self._crew.hiring = False
+            left = self._backlog.pending
+        if not left or now > self._exit_deadline:
+            return
+        if not self.flush(self._exit_deadline - now) and self._backlog.pending:
+            _guard.logger.warning(
+                "The process ends before %d events could be delivered to Libretto "
+                "(last error: %s). flush() with a longer timeout before the end, or "
+                "a spool directory, would keep them.",
+                self._backlog.pending,
+                self._backlog.ledger.last_error,
+            )

@@ -1,0 +1,89 @@
+"""The way in from the caller's threads."""
+
+from _thread import LockType, allocate_lock
+from collections import deque
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+
+def shut_latch() -> LockType:
+    """Make a signal for one waiter: ``release`` it once to let ``acquire`` through.
+
+    Setting a ``threading.Event`` instead would take a lock, perhaps inside a signal
+    handler that interrupted the holder of that very lock.
+    """
+    latch = allocate_lock()
+    latch.acquire()
+    return latch
+
+
+class Gate:
+    """A lock around the backlog, with a letter box for what comes while it is shut.
+
+    ``put`` may run anywhere: in a finaliser, in a signal handler, on a thread that was
+    interrupted inside this very class. So it never waits for the lock. It drops the
+    item into the box, and if the lock is free it carries the box's contents in; if
+    not, whoever holds the lock does so on leaving.
+    """
+
+    __slots__ = ("_admit", "_box", "_lock")
+
+    def __init__(self, admit: Callable[[deque[Any]], None]) -> None:
+        """Make an open gate around an empty box.
+
+        Args:
+            admit: Called with the lock held; must empty the box it is given.
+        """
+        self._admit = admit
+        self._box: deque[Any] = deque()
+        self._lock = allocate_lock()
+
+    def put(self, item: Any) -> None:
+        """Take an item in, without waiting for anybody."""
+        self._box.append(item)
+        self._empty_box()
+
+    def enter(self, timeout: float = -1) -> bool:
+        """Take the lock, with everything that was put so far carried in.
+
+        Args:
+            timeout: For how many seconds to wait for the lock; -1 is for ever.
+
+        Returns:
+            Whether the lock was had; if so ``leave`` must follow.
+        """
+        if not self._lock.acquire(timeout=timeout):
+            return False
+        try:
+            if self._box:
+                self._admit(self._box)
+        except BaseException:
+            self._lock.release()
+            raise
+        return True
+
+    def leave(self) -> None:
+        """Release the lock, and carry in what was put meanwhile."""
+        self._lock.release()
+        self._empty_box()
+
+    def _empty_box(self) -> None:
+        # Looked at again after each release: an item that was put while the lock was
+        # held found it shut and relies on this.
+        while self._box and self._lock.acquire(False):
+            try:
+                self._admit(self._box)
+            finally:
+                self._lock.release()
+
+    def __enter__(self) -> None:
+        self.enter()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.leave()

@@ -1,0 +1,109 @@
+"""What becomes of the delivery when the process forks and when it ends."""
+
+import atexit
+import os
+import sys
+import threading
+from typing import Any, Protocol
+from weakref import WeakSet
+
+
+class Forkable(Protocol):
+    """What must not be shared with a forked child."""
+
+    def after_fork_in_child(self) -> None:
+        """Start afresh; called in the child, where only this thread lives on."""
+        ...
+
+
+class Drainable(Protocol):
+    """What must not be cut off by the end of the process."""
+
+    def drain_at_exit(self) -> None:
+        """Bring to an end what is under way, in bounded time."""
+        ...
+
+
+class _NoFork:
+    """What a fork waits for, if not for long: ``with no_fork: ...``.
+
+    A module that one thread is importing while another one forks stays half imported
+    in the child for ever, and its lock held. So whatever may import for the first time
+    keeps forks off. Any number of threads may do so at once.
+    """
+
+    #: How long a fork waits, in seconds. Then the child takes its chance.
+    PATIENCE = 5.0
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget those who were inside: they are not here, in the child, to leave."""
+        self._changed = threading.Condition()
+        self._inside = 0
+
+    def __enter__(self) -> None:
+        with self._changed:
+            self._inside += 1
+
+    def __exit__(self, *exc_info: object) -> None:
+        with self._changed:
+            self._inside -= 1
+            self._changed.notify_all()
+
+    def before_fork(self) -> None:
+        """Wait, and let nobody enter before the fork is over."""
+        self._changed.acquire()
+        self._changed.wait_for(lambda: not self._inside, self.PATIENCE)
+
+    def after_fork(self) -> None:
+        """Let everybody enter again."""
+        self._changed.release()
+
+
+no_fork = _NoFork()
+_forkable: WeakSet[Forkable] = WeakSet()
+_drainable: WeakSet[Drainable] = WeakSet()
+_hooked: set[str] = set()
+
+
+def reset_after_fork(target: Forkable) -> None:
+    """Have ``target.after_fork_in_child`` called in forked children while it lives."""
+    # Hooks at fork can't be taken away again, hence one for all, and weak references.
+    if "fork" not in _hooked and hasattr(os, "register_at_fork"):
+        _hooked.add("fork")
+        os.register_at_fork(
+            before=no_fork.before_fork,
+            after_in_parent=no_fork.after_fork,
+            after_in_child=_reset_all,
+        )
+    _forkable.add(target)
+
+
+def drain_at_exit(target: Drainable) -> None:
+    """Have ``target.drain_at_exit`` called when this process ends, if it lives then."""
+    if "exit" not in _hooked:
+        _hooked.add("exit")
+        atexit.register(_drain_all)
+    # The children of these two end without atexit's callbacks, but run finalizers
+    # of their own, which they forget when they are forked.
+    for name in ("multiprocessing.util", "billiard.util"):
+        util: Any = sys.modules.get(name)
+        if util is not None and name not in _hooked:
+            _hooked.add(name)
+            util.Finalize(None, _drain_all, exitpriority=0)
+    _drainable.add(target)
+
+
+def _reset_all() -> None:
+    no_fork.reset()
+    _hooked.difference_update({"multiprocessing.util", "billiard.util"})
+    for target in list(_forkable):
+        target.after_fork_in_child()
+
+
+def _drain_all() -> None:
+    # Each but once: these hooks are several, and each may wait as long as it may.
+    while _drainable:
+        _drainable.pop().drain_at_exit()

@@ -1,0 +1,77 @@
+"""What travels through the delivery room, and the figures it leaves behind."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from attrs import field, frozen
+
+#: What a prepared message weighs beyond its body: the objects that carry it.
+MESSAGE_OVERHEAD = 256
+
+
+class Item(Protocol):
+    """What crosses from the caller's thread: not a message yet, only the makings."""
+
+    @property
+    def weight(self) -> int:
+        """Roughly how many bytes it holds; it counts towards the bound."""
+        ...
+
+
+@frozen
+class Message:
+    """One request to Libretto, ready to go.
+
+    Attributes:
+        kind: What it is, such as ``"event"``; the sender picks the address by it.
+        id: The event's, feedback's or chain's id. Safe to log.
+        body: The JSON to post.
+        order_key: Messages of one key (a chat, a chain) leave in the order of
+            ``put``; None when the order does not matter.
+    """
+
+    kind: str
+    id: str
+    body: bytes = field(repr=False)
+    order_key: str | None = None
+
+    @property
+    def weight(self) -> int:
+        """Roughly how many bytes it holds."""
+        return len(self.body) + MESSAGE_OVERHEAD
+
+
+@frozen(kw_only=True)
+class Stats:
+    """Where everything that was ever put is now.
+
+    At any moment ``recorded == sent + queued + in_flight + spooled +
+    sum(dropped.values())``.
+
+    Attributes:
+        recorded: Items that were put.
+        queued: Items that wait in memory, those that wait for a retry included.
+        in_flight: Items that a worker is preparing or sending right now.
+        sent: Messages that Libretto accepted.
+        retried: Attempts that failed and were put off to be made again.
+        dropped: Items that will never arrive, by reason: ``"queue_full"``,
+            ``"too_large"``, ``"withheld"`` (by the user's own hook),
+            ``"prepare_failed"``, ``"rejected_<status>"``, ``"shutdown"``.
+        spooled: Messages that this process wrote to the spool, not yet sent by it.
+        restarted: Workers that died and were replaced.
+        last_error: The last failure: a status or the name of an exception.
+        last_error_at: When that was, in seconds since the epoch.
+        last_success_at: When Libretto last accepted a message, likewise.
+    """
+
+    recorded: int = 0
+    queued: int = 0
+    in_flight: int = 0
+    sent: int = 0
+    retried: int = 0
+    dropped: Mapping[str, int] = field(factory=dict)
+    spooled: int = 0
+    restarted: int = 0
+    last_error: str | None = None
+    last_error_at: float | None = None
+    last_success_at: float | None = None

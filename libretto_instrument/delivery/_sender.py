@@ -1,0 +1,66 @@
+"""The seam to the network: a message goes in, an outcome comes out."""
+
+from typing import Protocol
+
+from attrs import define, field, frozen
+
+from ._message import Message
+
+
+@frozen
+class Outcome:
+    """What became of one attempt to send a message.
+
+    Attributes:
+        delivered: Whether Libretto has it.
+        retry: Whether another attempt may help. Without it, an undelivered message
+            is rejected for good.
+        status: The HTTP status, when there was an answer.
+        error: A status or the name of an exception; never anything that was sent.
+        retry_after: For how many seconds the server asked to be left alone.
+    """
+
+    delivered: bool
+    retry: bool = False
+    status: int | None = None
+    error: str | None = None
+    retry_after: float | None = None
+
+
+class Sender(Protocol):
+    """Sends one message at a time; called from several threads at once."""
+
+    def send(self, message: Message, timeout: float | None = None) -> Outcome:
+        """Try once to deliver the message.
+
+        Args:
+            message: What to send.
+            timeout: Give up after so many seconds, if that is sooner than usual.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections. A later ``send`` may open them again."""
+        ...
+
+
+@define
+class MemorySender:
+    """Keeps what it is given, for tests.
+
+    Attributes:
+        messages: Everything sent, in the order it was sent.
+        closed: Whether ``close`` was called.
+    """
+
+    messages: list[Message] = field(factory=list)
+    closed: bool = False
+
+    def send(self, message: Message, timeout: float | None = None) -> Outcome:
+        """Keep the message and call it delivered."""
+        self.messages.append(message)
+        return Outcome(delivered=True)
+
+    def close(self) -> None:
+        """Note that nobody will send any more."""
+        self.closed = True

@@ -1,0 +1,140 @@
+"""The way in from the caller's threads."""
+
+import signal
+import threading
+from collections import deque
+
+import pytest
+
+from libretto_instrument.delivery._gate import Gate
+
+
+def admit_to(taken: list[object]):
+    def admit(box: deque[object]) -> None:
+        while box:
+            taken.append(box.popleft())
+
+    return admit
+
+
+def test_open():
+    """What is put is carried in at once."""
+    taken: list[object] = []
+    gate = Gate(admit_to(taken))
+    gate.put(1)
+    gate.put(2)
+    assert taken == [1, 2]
+
+
+def test_shut():
+    """What is put while the gate is held waits for nobody, and goes in on leaving."""
+    taken: list[object] = []
+    gate = Gate(admit_to(taken))
+    with gate:
+        gate.put(1)
+        assert taken == []
+    assert taken == [1]
+
+
+def test_enter_carries_in():
+    """Whoever takes the gate sees what was put into the box before."""
+    taken: list[object] = []
+    gate = Gate(admit_to(taken))
+    with gate:
+        gate.put(1)
+        gate._lock.release()
+        assert gate.enter()
+        assert taken == [1]
+
+
+def test_enter_gives_up():
+    """A gate that is held for longer than one can wait is not entered."""
+    gate = Gate(admit_to([]))
+    with gate:
+        assert not gate.enter(timeout=0.01)
+    assert gate.enter(timeout=0.01)
+    gate.leave()
+
+
+def test_nested():
+    """A put from within a put, as a finaliser may do it, is neither lost nor stuck."""
+    taken: list[object] = []
+
+    def admit(box: deque[object]) -> None:
+        item = box.popleft()
+        if item == "outer":
+            gate.put("inner")
+        taken.append(item)
+
+    gate = Gate(admit)
+    gate.put("outer")
+    assert taken == ["outer", "inner"]
+
+
+def test_signal_handler():
+    """A signal handler that interrupts the very inside of the gate can put."""
+    taken: list[object] = []
+
+    def admit(box: deque[object]) -> None:
+        while box:
+            item = box.popleft()
+            taken.append(item)
+            if item == "call":
+                signal.raise_signal(signal.SIGUSR1)
+
+    gate = Gate(admit)
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: gate.put("signal"))
+    try:
+        gate.put("call")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert taken == ["call", "signal"]
+
+
+def test_fault_inside():
+    """A fault while carrying in leaves the gate open for the next one."""
+    taken: list[object] = []
+
+    def admit(box: deque[object]) -> None:
+        item = box.popleft()
+        if item == "bad":
+            raise LookupError
+        taken.append(item)
+
+    gate = Gate(admit)
+    with pytest.raises(LookupError):
+        gate.put("bad")
+    gate.put("good")
+    gate._box.append("bad")
+    with pytest.raises(LookupError):
+        gate.enter()
+    gate.put("better")
+    assert taken == ["good", "better"]
+
+
+def test_many_threads():
+    """Each item goes in exactly once, in order per thread, and none is left behind."""
+    taken: list[tuple[int, int]] = []
+    gate = Gate(admit_to(taken))
+    together = threading.Barrier(5)
+
+    def put(thread: int) -> None:
+        together.wait()
+        for number in range(2000):
+            gate.put((thread, number))
+
+    def hold() -> None:
+        together.wait()
+        for _ in range(2000):
+            with gate:
+                pass
+
+    threads = [threading.Thread(target=put, args=(n,)) for n in range(4)]
+    threads.append(threading.Thread(target=hold))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == 8000
+    for thread in range(4):
+        assert [n for t, n in taken if t == thread] == list(range(2000))

@@ -1,0 +1,42 @@
+"""The rest of the library, as capture sees it, reduced to a list."""
+
+from typing import Any
+
+from libretto_instrument._config import Given, LibrettoConfig, Settings, merge
+from libretto_instrument._scope import current
+from libretto_instrument.capture import Call
+
+
+class Kept:
+    """A recorder that keeps finished calls; unlike a flush, it ends no streams.
+
+    Attributes:
+        calls: The calls, in the order in which they ended.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+
+    def settings(
+        self, config: LibrettoConfig | None, given: Given | None
+    ) -> Settings | None:
+        """Record every call, under a made-up name."""
+        frame = current()
+        scoped = frame.given if frame is not None else {}
+        name = {"api_key": "testing", "prompt_template_name": "kept"}
+        return Settings(**merge(name, scoped, given or {}))
+
+    def submit(self, call: Call) -> None:
+        """Keep a finished call."""
+        self.calls.append(call)
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The events that the calls amount to, as they go over the wire."""
+        return [call.report().to_wire() for call in self.calls]
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """The only event."""
+        (event,) = self.events
+        return event
