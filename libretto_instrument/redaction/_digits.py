@@ -1,0 +1,110 @@
+"""The groups of digits in a text, on which cards, SSNs and phones are all built.
+
+Working on groups instead of characters is what keeps these detectors linear: each looks
+at a handful of neighbours, whatever the text.
+"""
+
+import re
+from itertools import pairwise
+
+from attrs import frozen
+
+from ._findings import Span
+
+#: How far before a number a word may stand and still say what it is, characters.
+REACH = 48
+
+#: Digits of no interest: dates with their time of day, and UUIDs.
+_DATE = re.compile(
+    r"(?<![\d.,/-])(?:"
+    r"(?:19|20)\d\d([-/.])(?:0?[1-9]|1[0-2])\1(?:0?[1-9]|[12]\d|3[01])"
+    r"(?:[T ]{1,2}\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?"
+    r"|(?:0?[1-9]|[12]\d|3[01])([-/.])(?:0?[1-9]|[12]\d|3[01])\2(?:19|20)\d\d"
+    r")(?![\d/-]|\.\d)"
+)
+_UUID = re.compile(
+    r"(?<![0-9A-Za-z])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?![0-9A-Za-z])"
+)
+_DIGITS = re.compile(r"\d+")
+_MARKS = frozenset(" \t-./()")
+
+
+@frozen
+class Group:
+    """A run of digits.
+
+    Attributes:
+        start: Index of its first digit.
+        end: Index behind its last digit.
+        digits: The digits, as ASCII whatever script they are written in.
+    """
+
+    start: int
+    end: int
+    digits: str
+
+
+@frozen
+class Figures:
+    """A text with its groups of digits, shared by the detectors.
+
+    Attributes:
+        text: The whole text.
+        groups: Its runs of digits that belong to no date and no UUID, in order.
+        links: One item a group: what stands between it and the next, up to three marks
+            such as ``"-"`` or ``") "``; None where the two are further apart.
+    """
+
+    text: str
+    groups: list[Group]
+    links: list[str | None]
+
+    @classmethod
+    def of(cls, text: str) -> "Figures":
+        """Find the groups of digits in ``text``."""
+        groups = _groups(text)
+        return cls(text, groups, _links(text, groups))
+
+    def said_before(self, index: int, word: re.Pattern[str]) -> bool:
+        """Say whether ``word`` stands shortly before the group at ``index``."""
+        start = self.groups[index].start
+        return word.search(self.text, max(0, start - REACH), start) is not None
+
+
+def _groups(text: str) -> list[Group]:
+    ignored = _ignored(text)
+    groups = []
+    for match in _DIGITS.finditer(text):
+        start, end = match.span()
+        while ignored and ignored[-1][1] <= start:
+            ignored.pop()
+        if ignored and ignored[-1][0] < end:
+            continue
+        digits = match.group()
+        if not digits.isascii():
+            digits = "".join(str(int(c)) for c in digits)
+        groups.append(Group(start, end, digits))
+    return groups
+
+
+def _ignored(text: str) -> list[Span]:
+    """Return the spans of dates and UUIDs, the last one first."""
+    spans = [m.span() for pattern in (_DATE, _UUID) for m in pattern.finditer(text)]
+    return sorted(spans, reverse=True)
+
+
+def _links(text: str, groups: list[Group]) -> list[str | None]:
+    result: list[str | None] = []
+    for left, right in pairwise(groups):
+        gap = right.start - left.end
+        between = text[left.end : right.start] if gap <= 3 else ""
+        result.append(between if between and _MARKS.issuperset(between) else None)
+    result.append(None)
+    return result
+
+
+def touches_word(text: str, start: int, end: int) -> bool:
+    """Say whether a number adjoins a Latin letter or an underscore: an identifier."""
+    before = text[start - 1 : start] if start else ""
+    after = text[end : end + 1]
+    return any(c == "_" or (c.isascii() and c.isalpha()) for c in before + after)

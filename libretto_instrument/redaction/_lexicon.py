@@ -1,0 +1,110 @@
+"""The word lists behind person-name detection.
+
+Given names come from the U.S. Social Security Administration, surnames from the U.S.
+Census Bureau's 1990 count: works of the U.S. government, in the public domain. The
+frequent words of English come from SCOWL and the place names from the tz database.
+``_data/README.md`` says more; ``scripts/build_names.py`` builds the files.
+"""
+
+import gzip
+import re
+import unicodedata
+from functools import cache
+from importlib import resources
+
+from attrs import frozen
+
+
+@frozen
+class Lexicon:
+    """What is known about single words, each in lower case and without accents.
+
+    Attributes:
+        given: Given names that many people bear.
+        given_words: Those of them that are English words, too.
+        given_rare: Given names that some people bear.
+        surnames: Surnames that many people bear.
+        words: Frequent words of English.
+        places: Countries and large cities.
+    """
+
+    given: frozenset[str]
+    given_words: frozenset[str]
+    given_rare: frozenset[str]
+    surnames: frozenset[str]
+    words: frozenset[str]
+    places: frozenset[str]
+
+
+@cache
+def lexicon() -> Lexicon:
+    """Load the lists, about 54,000 words, on the first call."""
+    return Lexicon(
+        given=_load("given"),
+        given_words=_load("given_words"),
+        given_rare=_load("given_rare"),
+        surnames=_load("surnames"),
+        words=_load("words"),
+        places=_load("places"),
+    )
+
+
+def _load(name: str) -> frozenset[str]:
+    """Read a list, each line of which starts with how much it shares with the last."""
+    path = resources.files(__package__).joinpath("_data", f"{name}.txt.gz")
+    words = []
+    word = ""
+    for line in gzip.decompress(path.read_bytes()).decode("ascii").split("\n"):
+        word = word[: int(line[0])] + line[1:]
+        words.append(word)
+    return frozenset(words)
+
+
+#: Letters that do not decompose into a Latin letter and an accent.
+_LETTERS = str.maketrans(
+    {
+        "ß": "ss",
+        "ø": "o",
+        "ł": "l",
+        "đ": "d",
+        "ð": "d",
+        "þ": "th",
+        "æ": "ae",
+        "œ": "oe",
+        "\u0131": "i",
+    }
+)
+
+
+def fold(word: str) -> str:
+    """Return ``word`` in lower case and without accents."""
+    word = word.lower()
+    if word.isascii():
+        return word
+    decomposed = unicodedata.normalize("NFKD", word.translate(_LETTERS))
+    return "".join(c for c in decomposed if not unicodedata.combining(c))
+
+
+#: How surnames end in languages that the census lists few of. Each ending is long or
+#: odd enough that frequent English words and places do not share it.
+_SURNAME_ENDING = re.compile(
+    r"[a-z]{2,}(?:son|(?:[bdfgklmnprt]s|er)sen|dottir|enko|czuk|chuk|escu|shvili|[ai]dze"
+    r"|oglu|poulos|akis|idis|[aeiou]vic|[knz]ic|ovich|evich|[a-z]ski|[a-z]ska|wicz|czyk"
+    r"|[oe]va?|[oe]vsky|[oe]vska|[aei]nen|kvist|qvist|quist|stro?m|gren|gaard|guez|nez"
+    r"|[lrm]ez|eira|inho|etti|elli|ucci|ielli|mann|stein|bauer|meyer|huber|yama|moto)"
+)
+_STRONG_ENDING = re.compile(
+    r"[a-z]{2,}(?:sson|[bdfgklmnprt]sen|dottir|enko|czuk|escu|shvili|[ai]dze|oglu|poulos"
+    r"|[oe]vic|[oe]vich|[oe]wski|[oe]wska|wicz|czyk|ovsky|evsky|kvist|qvist|quist|guez"
+    r"|[kmnrt]ova?)"
+)
+
+
+def ends_like_surname(folded: str) -> bool:
+    """Say whether a word ends the way surnames do in some language."""
+    return len(folded) >= 5 and _SURNAME_ENDING.fullmatch(folded) is not None
+
+
+def is_plainly_surname(folded: str) -> bool:
+    """Say whether a word ends the way only surnames do."""
+    return len(folded) >= 6 and _STRONG_ENDING.fullmatch(folded) is not None

@@ -1,0 +1,41 @@
+"""Inline media, which holds no words to redact and costs a lot to look through."""
+
+import re
+from collections.abc import Iterator
+
+#: What follows the payload must end it, or else text glued to it would pass as media.
+_DATA_URL = re.compile(
+    r"data:(?:image|audio|video|font|application)/[\w.+-]{1,60}"
+    r"(?:;[\w.+-]{1,40}=[\w.+\"-]{1,60}){0,3};base64,[A-Za-z0-9+/_-]+={0,2}"
+    r"(?![^\s\"'<>)\]},\\])"
+)
+#: The payload of audio and file parts, which comes without a prefix.
+_PAYLOAD = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+_LEAST_PAYLOAD = 512
+
+
+def pieces(text: str) -> Iterator[tuple[str, bool]]:
+    """Cut ``text`` into data URLs and what lies between them.
+
+    Returns:
+        The pieces in order, each with whether it is media; together they are ``text``.
+    """
+    if "base64," not in text:
+        yield text, _is_payload(text)
+        return
+    position = 0
+    for match in _DATA_URL.finditer(text):
+        yield text[position : match.start()], False
+        yield match.group(), True
+        position = match.end()
+    yield text[position:], False
+
+
+def _is_payload(text: str) -> bool:
+    """Recognise a long text of nothing but base64."""
+    return (
+        len(text) >= _LEAST_PAYLOAD
+        and _PAYLOAD.fullmatch(text) is not None
+        and not text.isdigit()
+        and not text.isalpha()
+    )

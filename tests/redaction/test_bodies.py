@@ -1,0 +1,417 @@
+"""Redaction of whole bodies: what is replaced, what is kept and what is withheld."""
+
+import copy
+import json
+import logging
+
+import pytest
+
+from libretto_instrument import _guard
+from libretto_instrument.redaction import FAILED, BodyRedactor
+
+EVENT_ID = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
+MAIL = "jane.doe@example.com"
+CARD = "4111 1111 1111 1111"
+
+
+def event(**more):
+    """Return an event with nothing personal in it, updated with ``more``."""
+    body = {
+        "apiKey": "lib-4111111111111111",
+        "apiName": "john-smith-prompt",
+        "promptTemplateName": "john-smith-prompt",
+        "promptEventId": EVENT_ID,
+        "feedbackKey": "1b4e28ba-2fa1-11d2-883f-0016d3cca427",
+        "chainId": "1b4e28ba-2fa1-11d2-883f-0016d3cca428",
+        "promptTemplateChat": [
+            {"role": "system", "content": "You are a helpful assistant."},
+            {"role": "user", "content": "Tell {name} about {topic}."},
+        ],
+        "params": {"name": "the customer", "topic": "refunds", "count": 3},
+        "prompt": {},
+        "modelParameters": {
+            "model": "ft:gpt-4o-mini-2024-07-18:acme:john:9aBcD3fG",
+            "temperature": 0.7,
+            "seed": 42,
+            "stop": None,
+            "stream": True,
+            "logit_bias": {"50256": -100},
+            "modelProvider": "openai",
+            "modelType": "chat",
+        },
+        "response": "Refunds take 5 days.",
+        "responseTime": 1234.5,
+        "toolCalls": [
+            {
+                "id": "call_4155552671aB",
+                "type": "function",
+                "function": {"name": "get_weather", "arguments": '{"city":"Paris"}'},
+            }
+        ],
+        "tools": [
+            {
+                "type": "function",
+                "function": {
+                    "name": "get_weather",
+                    "parameters": {
+                        "type": "object",
+                        "properties": {"phone": {"type": "string"}},
+                    },
+                },
+            }
+        ],
+        "rawResponse": {
+            "id": "chatcmpl-4155552671aB",
+            "object": "chat.completion",
+            "created": 1741570283,
+            "model": "gpt-4o-2024-08-06",
+            "system_fingerprint": "fp_4155552671",
+            "choices": [
+                {
+                    "index": 0,
+                    "message": {"role": "assistant", "content": "Refunds take 5 days."},
+                    "logprobs": None,
+                    "finish_reason": "stop",
+                }
+            ],
+            "usage": {"prompt_tokens": 4, "total_tokens": 12},
+        },
+        "responseMetrics": {"finish_reason": "stop", "usage": {"total_tokens": 12}},
+        "context": {"trace": "4bf92f3577b34da6a3ce929d0e0e4736", "attempt": 2},
+    }
+    return body | more
+
+
+def test_body_without_personal_data(bodies):
+    """A body with nothing personal in it comes out equal, ids and enums included."""
+    assert bodies.redact(event()) == event()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"params": {"a": {"b": [{"c": MAIL}]}}},
+        {"params": {MAIL: 1}},
+        {"promptTemplateText": f"Write to {MAIL}"},
+        {"promptTemplateChat": [{"role": "user", "content": MAIL}]},
+        {
+            "promptTemplateChat": [
+                {"role": "user", "content": [{"type": "text", "text": MAIL}]}
+            ]
+        },
+        {"response": MAIL},
+        {"toolCalls": [{"function": {"name": "f", "arguments": f'{{"to":"{MAIL}"}}'}}]},
+        {"toolCalls": [{"function": {"name": "f", "arguments": f'{{"to":"{MAIL}'}}]},
+        {"tools": [{"function": {"name": "f", "description": f"mails {MAIL}"}}]},
+        {"rawResponse": {"choices": [{"message": {"content": MAIL}}]}},
+        {"rawResponse": {"id": MAIL, "model": MAIL, "object": MAIL}},
+        {"modelParameters": {"model": "gpt-4o", "user": MAIL}},
+        {"modelParameters": {"model": MAIL, "metadata": {"owner": MAIL}}},
+        {"responseErrors": [f"BadRequestError: {MAIL} is not allowed"]},
+        {"responseMetrics": {"finish_reason": MAIL}},
+        {"context": {"user": MAIL, "role": MAIL, "id": MAIL}},
+        {"chatId": MAIL},
+        {"chainId": MAIL},
+        {"promptEventId": MAIL},
+        {"feedbackKey": MAIL},
+        {"somethingNew": {"x": MAIL}},
+        {MAIL: "x"},
+    ],
+    ids=",".join,
+)
+def test_every_field(more, bodies):
+    """Personal data is replaced in whatever field it stands (failure-modes 55)."""
+    redacted = json.dumps(bodies.redact(event(**more)))
+    assert "jane" not in redacted
+    assert "<EMAIL_ADDRESS>" in redacted
+    assert FAILED not in redacted
+
+
+def test_feedback_and_chain_result(bodies):
+    """Feedback and chain results are redacted, their links and ratings kept."""
+    feedback = {
+        "feedback_key": EVENT_ID,
+        "apiKey": "key",
+        "rating": 0.5,
+        "better_response": f"Ask {MAIL}",
+    }
+    chain = {"id": EVENT_ID, "apiKey": "key", "result": {"to": [MAIL], "ok": True}}
+    assert bodies.redact(feedback) == feedback | {
+        "better_response": "Ask <EMAIL_ADDRESS>"
+    }
+    assert bodies.redact(chain) == chain | {
+        "result": {"to": ["<EMAIL_ADDRESS>"], "ok": True}
+    }
+
+
+def test_json_stays_json(bodies):
+    """Arguments are redacted leaf by leaf and stay JSON, JSON inside JSON included."""
+    inner = json.dumps({"mail": MAIL, "n": 1.5})
+    arguments = json.dumps(
+        {"inner": inner, "items": [MAIL, 7, None], "card": 4111111111111111}
+    )
+    call = {"function": {"name": "f", "arguments": arguments}}
+    (redacted,) = bodies.redact(event(toolCalls=[call]))["toolCalls"]
+    parsed = json.loads(redacted["function"]["arguments"])
+    assert parsed["items"] == ["<EMAIL_ADDRESS>", 7, None]
+    assert parsed["card"] == "<CREDIT_CARD>"
+    assert json.loads(parsed["inner"]) == {"mail": "<EMAIL_ADDRESS>", "n": 1.5}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": 1.10, "b": [1,2]}',
+        '{\n  "a": 1\n}',
+        "[]",
+        '{"a":1,"a":2}',
+        "{name}",
+        "{" * 9999,
+    ],
+)
+def test_json_without_personal_data(text, bodies):
+    """JSON with nothing personal in it keeps every character."""
+    assert bodies.redact({"response": text}) == {"response": text}
+
+
+def test_json_keeps_its_layout(bodies):
+    """Redacted JSON is laid out like the JSON that came."""
+    compact = bodies.redact({"response": f'{{"a":"{MAIL}","b":[1,2]}}'})
+    spaced = bodies.redact({"response": f'{{"a": "{MAIL}", "b": [1, 2]}}'})
+    indented = bodies.redact({"response": f'{{\n    "a": "{MAIL}"\n}}'})
+    assert compact["response"] == '{"a":"<EMAIL_ADDRESS>","b":[1,2]}'
+    assert spaced["response"] == '{"a": "<EMAIL_ADDRESS>", "b": [1, 2]}'
+    assert indented["response"] == '{\n    "a": "<EMAIL_ADDRESS>"\n}'
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (4111111111111111, "<CREDIT_CARD>"),
+        (4111111111111111.0, "<CREDIT_CARD>"),
+        (4155552671, "<PHONE_NUMBER>"),
+        (14155552671, "<PHONE_NUMBER>"),
+        (447911123456, "<PHONE_NUMBER>"),
+        (0, 0),
+        (-4155552671, -4155552671),
+        (20240315, 20240315),
+        (1741570283, 1741570283),
+        (1741570283123, 1741570283123),
+        (1741570283123456789, 1741570283123456789),
+        (0.123456789012, 0.123456789012),
+        (float("inf"), float("inf")),
+        (True, True),
+        (None, None),
+    ],
+)
+def test_numbers(number, expected, bodies):
+    """Numbers that read as cards or phones are replaced; others keep value and type."""
+    redacted = bodies.redact({"params": {"n": number}})["params"]["n"]
+    assert redacted == expected
+    assert type(redacted) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("firstName", "Xyzzyx", "<PERSON>"),
+        ("customer_name", "xi", "<PERSON>"),
+        ("phone", 5550134, "<PHONE_NUMBER>"),
+        ("home-phone", "467 3395", "<PHONE_NUMBER>"),
+        ("ssn", "123456789", "<US_SSN>"),
+        ("SSN", 123456789, "<US_SSN>"),
+        ("password", "correct horse", "<SECRET>"),
+        ("api_key", "abc", "<SECRET>"),
+        ("phone", "n/a", "n/a"),
+        ("name", "get_weather", "get_weather"),
+        ("filename", "report.pdf", "report.pdf"),
+        ("shipping_address", "Hammarvägen 15", "<STREET_ADDRESS>"),
+        ("mac_address", "00:1A:2B:3C:4D:5E", "00:1A:2B:3C:4D:5E"),
+        ("firstName", "42", "42"),
+        ("max_tokens", 100, 100),
+        ("card", "ace of spades", "ace of spades"),
+    ],
+)
+def test_keys_that_say_what_they_hold(key, value, expected, bodies):
+    """A key such as ``first_name`` is believed where the value alone shows nothing."""
+    assert bodies.redact({"params": {key: value}})["params"] == {key: expected}
+
+
+def test_keys_that_become_one(bodies):
+    """No item is lost where two keys are redacted to the same text."""
+    params = {"a@example.com": 1, "b@example.com": 2, "c@example.com": 3}
+    assert bodies.redact({"params": params})["params"] == {
+        "<EMAIL_ADDRESS>": 1,
+        "<EMAIL_ADDRESS_2>": 2,
+        "<EMAIL_ADDRESS_3>": 3,
+    }
+
+
+def test_logprobs(bodies):
+    """A name that is cut into tokens is taken out of the log probabilities."""
+    tokens = ["Dear", " Mar", "garet", ",", " hello"]
+    content = [
+        {
+            "token": token,
+            "bytes": list(token.encode()),
+            "logprob": -0.1,
+            "top_logprobs": [
+                {"token": token, "bytes": list(token.encode()), "logprob": -0.1}
+            ],
+        }
+        for token in tokens
+    ]
+    raw = {"choices": [{"logprobs": {"content": content, "refusal": None}}]}
+    redacted = bodies.redact(
+        {"rawResponse": raw, "responseMetrics": {"logprobs": {"content": content}}}
+    )
+    for logprobs in (
+        redacted["rawResponse"]["choices"][0]["logprobs"],
+        redacted["responseMetrics"]["logprobs"],
+    ):
+        result = logprobs["content"]
+        assert [entry["token"] for entry in result][3:] == [",", " hello"]
+        assert result[1]["token"] == result[2]["token"] == "<PERSON>"
+        assert result[2]["bytes"] is None
+        assert result[2]["top_logprobs"] == []
+        assert result[4] == content[4]
+    assert "garet" not in json.dumps(redacted)
+    assert str(list(b"garet"))[1:-1] not in json.dumps(redacted)
+
+
+def test_logprobs_of_completions(bodies):
+    """The log probabilities of a plain completion are redacted, too."""
+    tokens = ["call", " 415", "-555", "-2671", " now"]
+    logprobs = {
+        "tokens": tokens,
+        "token_logprobs": [-0.1] * 5,
+        "top_logprobs": [{token: -0.1} for token in tokens],
+        "text_offset": [0, 4, 8, 12, 17],
+    }
+    redacted = bodies.redact({"rawResponse": {"choices": [{"logprobs": logprobs}]}})
+    result = redacted["rawResponse"]["choices"][0]["logprobs"]
+    assert result["tokens"][0] == "call"
+    assert result["tokens"][2:] == ["<PHONE_NUMBER>", "<PHONE_NUMBER>", " now"]
+    assert result["top_logprobs"][3] == {}
+    assert result["token_logprobs"] == logprobs["token_logprobs"]
+    assert "555" not in json.dumps(redacted)
+
+
+def test_media_is_skipped(bodies):
+    """A data URL is kept and not looked through; what stands around it is redacted."""
+    seen = []
+
+    class Recording:
+        def redact(self, text):
+            seen.append(text)
+            return text.replace("Jane", "<PERSON>")
+
+        def analyze(self, text):
+            return []
+
+    image = "data:image/png;base64," + "iVBORw0KGgo" * 50_000
+    body = {"params": {"url": image, "text": f"Jane sent {image} to Jane"}}
+    redacted = BodyRedactor(Recording()).redact(body)["params"]
+    assert redacted == {"url": image, "text": f"<PERSON> sent {image} to <PERSON>"}
+    assert max(map(len, seen)) < 20
+
+
+def test_text_glued_to_a_data_url(bodies):
+    """What follows a data URL without a break does not pass as a part of it."""
+    text = f"data:image/png;base64,AAAA{MAIL}"
+    assert "example" not in bodies.redact({"response": text})["response"]
+
+
+def test_callers_objects(bodies):
+    """The body that was given, and all that it holds, stays as it was."""
+    body = event(params={"a": [MAIL, {"b": CARD}], MAIL: 4111111111111111})
+    before = copy.deepcopy(body)
+    redacted = bodies.redact(body)
+    assert body == before
+    assert redacted["params"] is not body["params"]
+    assert redacted["modelParameters"] is not body["modelParameters"]
+
+
+class Broken:
+    """A redactor that fails on some texts, quoting them."""
+
+    def redact(self, text):
+        if "jane" in text:
+            raise ValueError(f"cannot redact {text}")
+        return text
+
+    def analyze(self, text):
+        raise ValueError(f"cannot analyze {text}")
+
+
+def test_failing_redactor(caplog):
+    """A redactor that raises costs the leaf only, and its message is not logged."""
+    caplog.set_level(logging.DEBUG)
+    _guard.reset()
+    params = {"a": MAIL, "b": "fine", "n": 4111111111111111, MAIL: 1}
+    redacted = BodyRedactor(Broken()).redact(event(params=params))
+    assert redacted["params"] == {"a": FAILED, "b": "fine", "n": FAILED, FAILED: 1}
+    assert redacted["response"] == "Refunds take 5 days."
+    assert redacted["promptEventId"] == EVENT_ID
+    assert "ValueError" in caplog.text
+    assert "jane" not in caplog.text
+
+
+def test_redactor_that_returns_no_text(bodies):
+    """What a redactor returns in place of a text is not sent."""
+
+    class Wrong(Broken):
+        def redact(self, text):
+            return None
+
+    assert BodyRedactor(Wrong()).redact({"response": MAIL}) == {"response": FAILED}
+
+
+@pytest.mark.parametrize("value", [object(), b"jane", {1, 2}, 1j, Broken])
+def test_unknown_types(value, bodies):
+    """A value of a type that JSON does not have is withheld."""
+    assert bodies.redact({"params": {"a": value, "b": 1}})["params"] == {
+        "a": FAILED,
+        "b": 1,
+    }
+
+
+def test_deep_nesting(bodies):
+    """What is nested too deeply, or in itself, is withheld from some depth on."""
+    loop = {"mail": MAIL}
+    loop["again"] = loop
+    text = json.dumps(bodies.redact({"params": loop}))
+    assert FAILED in text
+    assert "jane" not in text
+
+
+def test_time_budget():
+    """What is left of a body when its time is over is withheld, but ids and enums."""
+    redacted = BodyRedactor(Broken(), budget=-1).redact(event())
+    assert redacted["response"] == FAILED
+    assert redacted["promptEventId"] == EVENT_ID
+    assert redacted["modelParameters"]["model"] == event()["modelParameters"]["model"]
+    assert redacted["rawResponse"]["usage"] == event()["rawResponse"]["usage"]
+    assert redacted["params"][FAILED] == FAILED
+
+
+def test_cache():
+    """A text that comes again is not looked through again, as far as the cache goes."""
+    seen = []
+
+    class Counting:
+        def redact(self, text):
+            seen.append(text)
+            return text.upper()
+
+        def analyze(self, text):
+            return []
+
+    bodies = BodyRedactor(Counting(), cache_limit=1000)
+    prompt = "a system prompt that each event repeats"
+    for number in range(50):
+        result = bodies.redact({"response": prompt, "chatId": f"chat number {number}"})
+        assert result["response"] == prompt.upper()
+    assert seen.count(prompt) == 1
+    assert bodies.redact({"chatId": "chat number 0"}) == {"chatId": "CHAT NUMBER 0"}
+    assert seen.count("chat number 0") == 2
