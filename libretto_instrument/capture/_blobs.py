@@ -1,0 +1,133 @@
+"""Keeps events small: markers in place of pictures and sound, long text cut.
+
+A backend refuses an event that is too large, and with it the text that mattered. Runs
+on the worker, as decoding and hashing megabytes takes its time.
+"""
+
+import re
+from base64 import b64decode
+from hashlib import sha256
+from mimetypes import guess_type
+from typing import Any
+
+_DATA_URL = re.compile(
+    r"data:([\w.+-]{1,80}/[\w.+-]{1,80})?(?:;[^;,\s\"']{1,120}){0,4}?;base64,"
+    r"([A-Za-z0-9+/_-]+={0,2})"
+)
+_BASE64 = re.compile(r"[A-Za-z0-9+/_=\r\n-]+")
+_URL_SAFE = str.maketrans("-_", "+/", "\r\n")
+
+#: How files begin, where nothing else says what they are.
+_BEGINNINGS = (
+    (b"RIFF", "audio/wav"),
+    (b"ID3", "audio/mpeg"),
+    (b"\xff\xfb", "audio/mpeg"),
+    (b"\xff\xf3", "audio/mpeg"),
+    (b"fLaC", "audio/flac"),
+    (b"OggS", "audio/ogg"),
+    (b"RIFF", "image/webp"),
+    (b"\x89PNG", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF8", "image/gif"),
+    (b"%PDF", "application/pdf"),
+)
+
+
+def capped(value: Any, limit: int) -> Any:
+    """Return a JSON value with markers for base64 media, and its long strings cut.
+
+    A marker tells media type, size in bytes and SHA-256 of what was there. Base64 is
+    known by its data URL, or by the field of OpenAI's API that it stands in.
+
+    Args:
+        value: The value; it is left as it is.
+        limit: How many bytes of any other string are kept.
+    """
+    if isinstance(value, str):
+        return _short(value, limit)
+    if isinstance(value, dict):
+        return {name: _field(name, item, value, limit) for name, item in value.items()}
+    if isinstance(value, list):
+        return [capped(item, limit) for item in value]
+    return value
+
+
+def _field(name: Any, value: Any, around: dict[Any, Any], limit: int) -> Any:
+    """Return a field of the object ``around``."""
+    if isinstance(value, str):
+        if name in _MEDIA and _BASE64.fullmatch(value):
+            media = _MEDIA[name](around)
+            if media is not None:
+                return _marker(media, value)
+        return _short(value, limit)
+    if name in ("audio", "input_audio") and isinstance(value, dict):
+        data = value.get("data")
+        if isinstance(data, str) and _BASE64.fullmatch(data):
+            media = f"audio/{value.get('format') or '*'}"
+            rest = {key: item for key, item in value.items() if key != "data"}
+            return {**capped(rest, limit), "data": _marker(media, data)}
+    return capped(value, limit)
+
+
+def _file(around: dict[Any, Any]) -> str:
+    name = around.get("filename")
+    guess = guess_type(name)[0] if isinstance(name, str) else None
+    return guess or "application/*"
+
+
+def _image(around: dict[Any, Any]) -> str:
+    return f"image/{around.get('output_format') or '*'}"
+
+
+def _generated(around: dict[Any, Any]) -> str | None:
+    return _image(around) if around.get("type") == "image_generation_call" else None
+
+
+#: Fields that hold bare base64, by what the object around them says of its kind.
+_MEDIA = {
+    "b64_json": _image,
+    "file_data": _file,
+    "partial_image_b64": _image,
+    "result": _generated,
+}
+
+
+def _short(text: str, limit: int) -> str:
+    if "base64," in text:
+        text = _DATA_URL.sub(lambda url: _marker(url[1] or "text/plain", url[2]), text)
+    if len(text) * 4 <= limit:
+        return text
+    data = text.encode(errors="surrogatepass")
+    if len(data) <= limit:
+        return text
+    kept = data[:limit].decode(errors="ignore")
+    return f"{kept}… <cut: {len(data)} bytes, sha256:{sha256(data).hexdigest()}>"
+
+
+def _marker(media: str, base64: str) -> str:
+    data = _decoded(base64)
+    if media.endswith("*"):
+        media = _sniffed(data, media)
+    return f"<{media}, {len(data)} bytes, sha256:{sha256(data).hexdigest()}>"
+
+
+def _sniffed(data: bytes, media: str) -> str:
+    """Return a media type that goes by how the data begins, or ``media`` itself."""
+    group = "" if media.startswith("application") else media.removesuffix("*")
+    for start, kind in _BEGINNINGS:
+        if data.startswith(start) and kind.startswith(group):
+            return kind
+    return media
+
+
+def _decoded(base64: str) -> bytes:
+    """Decode base64 of either alphabet, with padding anywhere or none.
+
+    Streamed sound comes in pieces that are padded each.
+    """
+    data = bytearray()
+    for piece in base64.translate(_URL_SAFE).split("="):
+        # A single character over four holds less than a byte.
+        whole = piece[:-1] if len(piece) % 4 == 1 else piece
+        data += b64decode(whole + "=" * (-len(whole) % 4))
+    return bytes(data)

@@ -1,0 +1,183 @@
+"""One call of a model, from before its request to the end of its answer.
+
+On the caller's thread a call only keeps what it is handed; what the event says is
+worked out by `_report`, on the worker's.
+"""
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from time import perf_counter
+from typing import Any, Protocol
+
+from attrs import define, field
+
+from .. import _guard
+from .._config import Given, LibrettoConfig, Settings, config_of_client
+from .._events import Event
+from .._ids import fresh_id
+from .._json import photograph, photograph_given
+from .._templates import TemplateChat, TemplateText
+from . import _keys
+from ._record import Record
+from ._report import event_of
+from ._salvage import answer_behind
+from ._shapes import Shape
+from ._snapshot import is_omitted, snapshot
+
+#: Arguments that say how to reach the model, not what to ask it; headers hold keys.
+_TRANSPORT = frozenset(("extra_headers", "extra_query", "timeout"))
+
+
+class Recorder(Protocol):
+    """What capture needs of the rest: who is recorded, and where records go."""
+
+    def settings(
+        self, config: LibrettoConfig | None, given: Given | None
+    ) -> Settings | None:
+        """Return the settings for a call, or None if it is not to be recorded."""
+
+    def submit(self, call: "Call") -> None:
+        """Take a finished call. Never blocks, never raises."""
+
+
+#: The call under way in this context: a call of the same client inside is part of it.
+_under_way: ContextVar["Call | None"] = ContextVar("libretto_call", default=None)
+
+
+@define(eq=False)
+class Call(Record):
+    """One recorded call: its record, and how it is written.
+
+    Attributes:
+        recorder: Takes the record when it is complete.
+        client: The client that makes the call; let go of with the record.
+        submitted: The record is complete, and changes no more.
+    """
+
+    recorder: Recorder = field(kw_only=True)
+    client: Any = field(kw_only=True)
+    submitted: bool = field(default=False, init=False)
+    _outer: "Call | None" = field(default=None, init=False)
+
+    def start(self, arguments: Mapping[str, Any]) -> None:
+        """Take a snapshot of the request and start the clock. Never raises."""
+        try:
+            self.request = {
+                name: snapshot(value)
+                for name, value in arguments.items()
+                if name not in _TRANSPORT
+                and not is_omitted(value)
+                and not isinstance(value, TemplateChat)
+            }
+            self._keep_template(arguments)
+        except Exception as exc:
+            _guard.swallow(exc, "capture.start")
+        self._outer = _under_way.get()
+        _under_way.set(self)
+        self.started = perf_counter()
+
+    def _keep_template(self, arguments: Mapping[str, Any]) -> None:
+        """Keep the template: the input, or one given beside plain input.
+
+        The input wins, and its parameters win over those given beside it.
+        """
+        settings, given = self.settings, arguments.get(self.shape.input)
+        self.template = snapshot(self.shape.inline(settings))
+        self.params = snapshot(settings.template_params or {})
+        self.context = snapshot(settings.context)
+        if isinstance(given, TemplateChat):
+            self.template = snapshot([*given.template, *given.appended])
+            self.params.update(snapshot(given.params))
+        elif isinstance(given, TemplateText):
+            self.template = given.template
+            self.params.update(snapshot(given.params))
+
+    def leave(self) -> None:
+        """Mark the request as over, so that later calls are calls of their own."""
+        _under_way.set(self._outer)
+        self._outer = None
+
+    def answered(self, model: Any) -> None:
+        """Record a whole answer: a pydantic model. Never raises."""
+        try:
+            self.ended = perf_counter()
+            self._keep(model)
+            if self.settings.annotate_responses:
+                _keys.annotate(model, self.feedback_key)
+            else:
+                _keys.remember(model, self.feedback_key)
+        except Exception as exc:
+            _guard.swallow(exc, "capture.answered")
+        self.submit()
+
+    def _keep(self, model: Any) -> None:
+        self.response = photograph(model)
+        usage = getattr(model, "usage", None)
+        if hasattr(usage, "model_dump_json"):
+            self.usage = photograph_given(usage)
+
+    def said(self, answer: Any) -> None:
+        """Record an answer that is no model, such as plain text. Never raises."""
+        self.ended = perf_counter()
+        if isinstance(answer, str):
+            self.text = answer
+        self.submit()
+
+    def failed(self, exc: BaseException) -> None:
+        """Record that the request or its answer failed. Never raises."""
+        try:
+            self.ended = perf_counter()
+            self.errors.append(describe(exc))
+            answer = answer_behind(exc)
+            if answer is not None and self.chunks is None:
+                self._keep(answer)
+                _keys.remember(answer, self.feedback_key)
+        except Exception as fault:
+            _guard.swallow(fault, "capture.failed")
+        self.submit()
+
+    def submit(self) -> None:
+        """Hand the call on, once. Never raises."""
+        if self.submitted:
+            return
+        self.submitted = True
+        self.client = None
+        try:
+            self.recorder.submit(self)
+        except Exception as exc:
+            _guard.swallow(exc, "capture.submit")
+
+    def report(self) -> Event:
+        """Return the event that tells of this call."""
+        return event_of(self)
+
+
+def begin(
+    shape: Shape, recorder: Recorder, resource: Any, given: Given | None
+) -> Call | None:
+    """Return the record of a call about to be made, or None if it is not recorded.
+
+    Never raises. The settings are those of this moment: the scope may be another when
+    an awaited call is sent, or when a stream ends.
+    """
+    try:
+        client = getattr(resource, "_client", None)
+        around = _under_way.get()
+        if around is not None and around.client is client and client is not None:
+            return None
+        config = config_of_client(client)
+        settings = recorder.settings(config, given)
+        if settings is None:
+            return None
+        key = settings.feedback_key or fresh_id()
+        return Call(shape, settings, key, recorder=recorder, client=client)
+    except Exception as exc:
+        _guard.swallow(exc, "capture.begin")
+        return None
+
+
+def describe(exc: BaseException) -> str:
+    """Return an error as the event tells it: its type and its message."""
+    message = str(exc)
+    name = type(exc).__name__
+    return f"{name}: {message}" if message else name

@@ -1,0 +1,162 @@
+"""Around each call: begin, the bare call, and handing back what came of it.
+
+The two drivers are one life cycle; they differ by waiting.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import wrapt
+
+from .. import _guard
+from .._config import Given, call_given
+from .._scope import Scope
+from . import _raw
+from ._call import Call, Recorder, begin
+from ._shapes import Shape
+from ._streams import RecordedAsyncStream, RecordedStream
+
+Driver = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]
+
+
+def sync_driver(shape: Shape, recorder: Recorder) -> Driver:
+    """Return the wrapper for a method that answers at once."""
+
+    def drive(
+        wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        call = begin(shape, recorder, resource, _taken(kwargs))
+        if call is None:
+            return wrapped(*args, **kwargs)
+        call.start(kwargs)
+        try:
+            result = wrapped(*args, **kwargs)
+        except BaseException as exc:
+            call.failed(exc)
+            raise
+        finally:
+            call.leave()
+        return hand_back(call, result)
+
+    return drive
+
+
+def async_driver(shape: Shape, recorder: Recorder) -> Driver:
+    """Return the wrapper for a method whose answer is awaited.
+
+    The settings are those of the moment of the call; the snapshot and the clock are
+    those of the moment it is awaited, which is when openai reads its arguments.
+    """
+
+    def drive(
+        wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        call = begin(shape, recorder, resource, _taken(kwargs))
+        awaitable = wrapped(*args, **kwargs)
+        return awaitable if call is None else answer(call, awaitable, kwargs)
+
+    async def answer(call: Call, awaitable: Any, kwargs: dict[str, Any]) -> Any:
+        call.start(kwargs)
+        try:
+            result = await awaitable
+        except BaseException as exc:
+            call.failed(exc)
+            raise
+        finally:
+            call.leave()
+        return hand_back(call, result)
+
+    return drive
+
+
+def helper_driver(shape: Shape, recorder: Recorder) -> Driver:
+    """Return the wrapper for a method that makes its request through another.
+
+    It is not recorded itself; it only carries ``libretto=`` to the one that is.
+    """
+
+    def drive(
+        wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        given = _taken(kwargs)
+        if given is None:
+            return wrapped(*args, **kwargs)
+        with Scope(given):
+            # The async helper makes its call here, the sync one when it is entered.
+            return Carrier(wrapped(*args, **kwargs), given)
+
+    return drive
+
+
+class Carrier(wrapt.ObjectProxy):  # type: ignore[type-arg]
+    """A stream manager that is entered in the scope of its call's settings."""
+
+    def __init__(self, manager: Any, given: Given) -> None:
+        super().__init__(manager)
+        self._self_given = given
+
+    def __enter__(self) -> Any:
+        with Scope(self._self_given):
+            return self.__wrapped__.__enter__()
+
+
+def hand_back(call: Call, result: Any) -> Any:
+    """Return what openai returned, having recorded it, or a stream that will be.
+
+    Never raises: whatever happens in here, the caller gets the answer.
+    """
+    try:
+        return _HANDLERS[_form(result.__class__)](call, result)
+    except Exception as exc:
+        _guard.swallow(exc, "capture.hand_back")
+        return result
+
+
+def _taken(kwargs: dict[str, Any]) -> Given | None:
+    """Take ``libretto=`` out of the arguments; openai must never see it.
+
+    Raises:
+        TypeError: It has a field that is unknown or of the wrong type: the programmer's
+            mistake, told before anything is sent.
+    """
+    libretto: Any = kwargs.pop("libretto", None)
+    return None if libretto is None else call_given(libretto)
+
+
+@lru_cache(maxsize=256)
+def _form(kind: type) -> str:
+    """Return which form of answer a class is. By its shape: openai's classes move."""
+    if hasattr(kind, "model_dump"):
+        return "model"
+    if hasattr(kind, "http_request") and hasattr(kind, "parse"):
+        return "raw"
+    if hasattr(kind, "__anext__"):
+        return "async stream"
+    if hasattr(kind, "__next__"):
+        return "stream"
+    return "text"
+
+
+def _model(call: Call, result: Any) -> Any:
+    call.answered(result)
+    return result
+
+
+def _raw_response(call: Call, result: Any) -> Any:
+    _raw.record(call, result)
+    return result
+
+
+def _text(call: Call, result: Any) -> Any:
+    call.said(result)
+    return result
+
+
+_HANDLERS: Mapping[str, Callable[[Call, Any], Any]] = {
+    "model": _model,
+    "raw": _raw_response,
+    "stream": lambda call, result: RecordedStream(result, call),
+    "async stream": lambda call, result: RecordedAsyncStream(result, call),
+    "text": _text,
+}

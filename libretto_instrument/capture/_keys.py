@@ -1,0 +1,55 @@
+"""Which feedback key belongs to which response.
+
+A model carries its key in ``model_extra``. What cannot carry it, or was asked not to
+(``annotate_responses=False``), is remembered here for as long as it lives.
+"""
+
+import weakref
+from typing import Any
+
+NAME = "libretto_feedback_key"
+
+_remembered: dict[int, tuple["weakref.ref[Any]", str]] = {}
+
+
+def annotate(response: Any, key: str) -> None:
+    """Put ``key`` into the response: the one change ever made to one."""
+    extra = getattr(response, "model_extra", None)
+    if isinstance(extra, dict):
+        extra[NAME] = key
+    else:
+        remember(response, key)
+
+
+def remember(response: Any, key: str) -> None:
+    """Keep ``key`` beside the response, without a mark on it."""
+    identity = id(response)
+
+    def forget(_: object) -> None:
+        _remembered.pop(identity, None)
+
+    try:
+        _remembered[identity] = (weakref.ref(response, forget), key)
+    except TypeError:
+        return  # A plain string, say: it can neither carry a key nor be remembered.
+
+
+def feedback_key(response: Any) -> str | None:
+    """Return the feedback key of a recorded response, or None.
+
+    Args:
+        response: What a recorded call returned, in any shape: a completion, a parsed
+            completion, a stream (known before its first chunk), a raw response, or the
+            helper stream of ``.stream()``.
+    """
+    held = getattr(response, "_self_libretto_key", None)
+    if isinstance(held, str):
+        return held
+    extra = getattr(response, "model_extra", None)
+    if isinstance(extra, dict) and isinstance(extra.get(NAME), str):
+        return str(extra[NAME])
+    entry = _remembered.get(id(response))
+    if entry is not None and entry[0]() is response:
+        return entry[1]
+    inner = getattr(response, "_raw_stream", None)
+    return feedback_key(inner) if inner is not None else None

@@ -1,0 +1,42 @@
+"""Raw responses: handed back as they are, read by nobody before their caller.
+
+openai reads the body of an ordinary raw response itself, before it hands it over; then
+the answer is known at once. What it leaves unread is recorded as the caller reads it,
+by whichever of the ways there are, or when the response closes.
+"""
+
+from time import perf_counter
+from typing import Any
+
+from . import _keys
+from ._call import Call
+from ._recording import Recording
+from ._watch import watch_close, watch_content
+
+
+def record(call: Call, raw: Any) -> None:
+    """Record what the caller will learn from ``raw``."""
+    response = raw.http_response
+    # Not every gateway says of a stream that it is one.
+    says_so = "event-stream" in response.headers.get("content-type", "")
+    call.is_sse = says_so or call.request.get("stream") is True
+    _keys.remember(raw, call.feedback_key)
+    content = _known(response)
+    if content is not None:
+        call.ended = perf_counter()
+        call.body = [content]
+        call.submit()
+        return
+    call.body = []
+    recording = Recording(call, call.body)
+    watch_content(response, recording)
+    watch_close(response, recording)
+
+
+def _known(response: Any) -> bytes | None:
+    """Return the body if it has been read; asking reads nothing."""
+    try:
+        content: bytes = response.content
+    except RuntimeError:  # httpx's and httpx2's ResponseNotRead are RuntimeErrors.
+        return None
+    return content

@@ -1,0 +1,78 @@
+"""What is kept of one call until its event is made."""
+
+from typing import Any
+
+from attrs import define, field
+
+from .._config import Settings
+from ._shapes import Shape
+
+#: A guess at what one chunk of a stream takes in memory, in bytes.
+_CHUNK_WEIGHT = 2_000
+
+
+@define(eq=False)
+class Record:
+    """The record of one call: written on the caller's thread, read on the worker's.
+
+    Attributes:
+        shape: How requests and answers of the called method are laid out.
+        settings: What holds for this call.
+        feedback_key: What later feedback refers to.
+        request: A snapshot of the arguments, by name.
+        template: The template messages or text, if there is a template.
+        params: The template's parameters.
+        context: The caller's own keys and values.
+        started: `time.perf_counter` before the request, in seconds.
+        ended: The same at the end of the answer.
+        response: The answer as JSON, where it came whole.
+        usage: The answer's usage as the API gave it, as JSON, where it came whole.
+        chunks: The answer's chunks, where it was streamed: models, as they came.
+        body: The answer's bytes, where the caller reads it raw.
+        stamps: When each of ``chunks`` or ``body`` came, in seconds.
+        text: The answer, where it was plain text.
+        is_sse: Whether ``body`` is a stream of server-sent events.
+        errors: What went wrong.
+        status: How a stream ended, if not by itself.
+    """
+
+    shape: Shape
+    settings: Settings
+    feedback_key: str
+    request: dict[str, Any] = field(factory=dict)
+    template: Any = None
+    params: dict[str, Any] = field(factory=dict)
+    context: dict[str, Any] | None = None
+    started: float = 0.0
+    ended: float = 0.0
+    response: bytes | None = None
+    usage: bytes | None = None
+    chunks: list[Any] | None = None
+    body: list[bytes] | None = None
+    stamps: list[float] = field(factory=list)
+    text: str | None = None
+    is_sse: bool = False
+    errors: list[str] = field(factory=list)
+    status: str | None = None
+
+    @property
+    def weight(self) -> int:
+        """Roughly how many bytes this record holds."""
+        weight = len(self.response or b"") + _weigh(self.request)
+        if self.template is not None:
+            weight += _weigh(self.template) + _weigh(self.params)
+        if self.chunks:
+            weight += _CHUNK_WEIGHT * len(self.chunks)
+        if self.body:
+            weight += sum(map(len, self.body))
+        return weight
+
+
+def _weigh(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return 50 + sum(_weigh(item) for item in value.values())
+    if isinstance(value, list):
+        return 50 + sum(_weigh(item) for item in value)
+    return 8

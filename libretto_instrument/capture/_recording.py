@@ -1,0 +1,145 @@
+"""What came through one answer that arrives in pieces, and whether it has ended.
+
+An answer ends once: used up, failed, cancelled, closed, or forgotten. One whose loop
+was left may be read on, so it stays open until it is closed, dropped, flushed, or the
+program ends.
+"""
+
+import weakref
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from time import perf_counter
+from typing import Any
+
+from ._call import Call
+
+_CANCELLED = frozenset(("CancelledError", "Cancelled"))
+
+#: The answers under way, by identity. A dictionary, as its values can be listed while
+#: other threads add to it; a `WeakSet` cannot be iterated then.
+_open: "weakref.WeakValueDictionary[int, Recording]" = weakref.WeakValueDictionary()
+
+
+class Recording:
+    """The pieces of one answer so far.
+
+    Attributes:
+        call: The call that is answered.
+        add: Keeps a piece.
+        stamp: Keeps the moment of a piece, by `time.perf_counter`.
+        reading: Inside a read: a response closes by itself then, and that is no early
+            end.
+        left: The last loop over the answer was left.
+    """
+
+    __slots__ = ("__weakref__", "_turns", "add", "call", "left", "reading", "stamp")
+
+    def __init__(self, call: Call, pieces: list[Any]) -> None:
+        self.call = call
+        self.add = pieces.append
+        self.stamp = call.stamps.append
+        self.reading = False
+        self.left = False
+        self._turns = 0
+        _open[id(self)] = self
+
+    def read_on(self) -> int:
+        """Take note that somebody reads, and return which turn at reading this is."""
+        self.left = False
+        self._turns += 1
+        return self._turns
+
+    def leave(self, turn: int) -> None:
+        """Take note that a loop was left, unless another has begun since.
+
+        An event loop closes the generator of a left loop later, in a turn of its own.
+        """
+        if turn == self._turns:
+            self.left = True
+
+    def failed(self, exc: BaseException) -> None:
+        """End with an error that is on its way to the caller. Never raises."""
+        call = self.call
+        if not call.submitted:
+            self._keep_no_more()
+            cancelled = type(exc).__name__ in _CANCELLED
+            call.status = "cancelled" if cancelled else "failed"
+            call.failed(exc)
+
+    def end(self, status: str | None = None) -> None:
+        """End, once; ``status`` says how, if not by itself. Never raises."""
+        call = self.call
+        if not call.submitted:
+            self._keep_no_more()
+            call.status = status
+            call.ended = call.stamps[-1] if call.stamps else perf_counter()
+            call.submit()
+
+    def closed(self) -> None:
+        """Take note that the HTTP response was closed."""
+        if not self.reading:
+            self.end("closed_early")
+
+    def _keep_no_more(self) -> None:
+        """Let the rest of an answer pass: its record is about to be read elsewhere."""
+        self.add = self.stamp = _let_pass
+
+    def __del__(self) -> None:
+        if hasattr(self, "_turns"):  # Or else it never began.
+            self.end("closed_early" if self.left else "abandoned")
+
+
+def _let_pass(piece: object) -> None:
+    """Keep nothing."""
+
+
+def follow(pieces: Iterable[Any], recording: Recording) -> Iterator[Any]:
+    """Yield ``pieces``, each before the next is read, and record them."""
+    turn = recording.read_on()
+    recording.reading = True
+    try:
+        for piece in pieces:
+            recording.reading = False
+            recording.add(piece)
+            recording.stamp(perf_counter())
+            yield piece
+            recording.reading = True
+    except GeneratorExit:
+        recording.leave(turn)
+        raise
+    except BaseException as exc:
+        recording.failed(exc)
+        raise
+    recording.end()
+
+
+async def follow_async(
+    pieces: AsyncIterable[Any], recording: Recording
+) -> AsyncIterator[Any]:
+    """Yield ``pieces``, each before the next is read, and record them."""
+    turn = recording.read_on()
+    recording.reading = True
+    try:
+        async for piece in pieces:
+            recording.reading = False
+            recording.add(piece)
+            recording.stamp(perf_counter())
+            yield piece
+            recording.reading = True
+    except GeneratorExit:
+        recording.leave(turn)
+        raise
+    except BaseException as exc:
+        recording.failed(exc)
+        raise
+    recording.end()
+
+
+def settle(*, everything: bool = False) -> None:
+    """End the answers whose loops were left, or all of them: nobody reads them on."""
+    for recording in [found() for found in _open.valuerefs()]:
+        if recording is None:
+            continue
+        if everything:
+            recording.end("abandoned")
+        elif recording.left:
+            recording.end("closed_early")

@@ -1,0 +1,34 @@
+"""The answer behind an error that openai raised after it had read the answer.
+
+Reading a structured answer can fail: it was cut at the token limit, or does not fit its
+schema. The call was billed all the same, and its answer says why it failed.
+"""
+
+from traceback import walk_tb
+from typing import Any
+
+
+def answer_behind(exc: BaseException) -> Any:
+    """Return the response model that ``exc`` is about, or None.
+
+    Some errors carry it. With the others it is still held by the function of openai's
+    that they passed through.
+    """
+    carried = getattr(exc, "completion", None)
+    if _is_answer(carried):
+        return carried
+    for frame, _ in walk_tb(exc.__traceback__):
+        if str(frame.f_globals.get("__name__")).startswith("openai."):
+            for value in frame.f_locals.values():
+                if _is_answer(value):
+                    return value
+    return None
+
+
+def _is_answer(value: Any) -> bool:
+    kind = type(value)
+    return (
+        kind.__module__.startswith("openai.types.")
+        and hasattr(kind, "model_dump")
+        and bool({"choices", "output"} & set(getattr(kind, "model_fields", ())))
+    )

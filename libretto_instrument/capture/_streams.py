@@ -1,0 +1,133 @@
+"""Streams that report what came through them.
+
+A recorded stream is a proxy of openai's own: same class to `isinstance`, same
+attributes, each chunk handed over before the next is read. Chunks are only kept;
+putting them together waits for the worker.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from time import perf_counter
+from types import TracebackType
+from typing import Any
+
+import wrapt
+
+from .. import _guard
+from ._call import Call
+from ._recording import Recording, follow, follow_async
+from ._watch import watch_close
+
+
+class _Recorded(wrapt.ObjectProxy):  # type: ignore[type-arg]
+    """What the two kinds of recorded stream share."""
+
+    def __init__(self, stream: Any, call: Call) -> None:
+        super().__init__(stream)
+        call.chunks = []
+        recording = Recording(call, call.chunks)
+        self._self_recording = recording
+        self._self_libretto_key = call.feedback_key
+        # Another patcher may have made a plain generator of it, without a response.
+        response = getattr(stream, "response", None)
+        try:
+            # `.stream()` helpers close the response past the stream.
+            if response is not None:
+                watch_close(response, recording)
+        except Exception as exc:
+            _guard.swallow(exc, "capture.watch")
+
+
+class RecordedStream(_Recorded):
+    """A proxy of an `openai.Stream`."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return follow(self.__wrapped__, self._self_recording)
+
+    def __next__(self) -> Any:
+        recording = self._self_recording
+        recording.read_on()
+        recording.reading = True
+        try:
+            chunk = self.__wrapped__.__next__()
+        except StopIteration:
+            recording.end()
+            raise
+        except BaseException as exc:
+            recording.failed(exc)
+            raise
+        recording.reading = False
+        recording.add(chunk)
+        recording.stamp(perf_counter())
+        return chunk
+
+    def __enter__(self) -> "RecordedStream":
+        self.__wrapped__.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> Any:
+        try:
+            return self.__wrapped__.__exit__(exc_type, exc, traceback)
+        finally:
+            self._self_recording.end("closed_early")
+
+    def close(self) -> Any:
+        """Close the response, as the stream itself does."""
+        try:
+            return self.__wrapped__.close()
+        finally:
+            self._self_recording.end("closed_early")
+
+
+class RecordedAsyncStream(_Recorded):
+    """A proxy of an `openai.AsyncStream`."""
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return follow_async(self.__wrapped__, self._self_recording)
+
+    async def __anext__(self) -> Any:
+        recording = self._self_recording
+        recording.read_on()
+        recording.reading = True
+        try:
+            chunk = await self.__wrapped__.__anext__()
+        except StopAsyncIteration:
+            recording.end()
+            raise
+        except BaseException as exc:
+            recording.failed(exc)
+            raise
+        recording.reading = False
+        recording.add(chunk)
+        recording.stamp(perf_counter())
+        return chunk
+
+    async def __aenter__(self) -> "RecordedAsyncStream":
+        await self.__wrapped__.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> Any:
+        try:
+            return await self.__wrapped__.__aexit__(exc_type, exc, traceback)
+        finally:
+            self._self_recording.end("closed_early")
+
+    async def close(self) -> Any:
+        """Close the response, as the stream itself does."""
+        try:
+            return await self.__wrapped__.close()
+        finally:
+            self._self_recording.end("closed_early")
+
+    async def aclose(self) -> Any:
+        """Close the response; the other name of `close` that openai 3 has."""
+        return await self.close()

@@ -1,0 +1,84 @@
+"""Seeing what happens to an HTTP response without owning it.
+
+openai's helper streams and raw responses read and close the HTTP response directly, so
+the response is the one place that sees every way to an end. Methods are set on the
+instance, call what was there before, and come off again when the response closes. No
+HTTP library is imported: what has the methods is watched.
+"""
+
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+from .. import _guard
+from ._recording import Recording, follow, follow_async
+
+_Methods = dict[str, Callable[..., Any]]
+
+
+def watch_close(response: Any, recording: Recording) -> None:
+    """Tell ``recording`` when ``response`` has been closed.
+
+    Args:
+        response: An HTTP response with ``close()`` and ``aclose()``.
+        recording: Held weakly: its owner decides how long it lives.
+    """
+    before = _methods(response, "close", "aclose")
+    to_recording = weakref.ref(recording)
+
+    def tell() -> None:
+        try:
+            _take_off(response, ours)
+            told = to_recording()
+            if told is not None:
+                told.closed()
+        except Exception as exc:
+            _guard.swallow(exc, "capture.closed")
+
+    # The response is held, not looked up by a weak reference: those are already dead
+    # when the garbage collector closes a forgotten stream.
+    def close() -> Any:
+        try:
+            return before["close"]()
+        finally:
+            tell()
+
+    async def aclose() -> Any:
+        try:
+            return await before["aclose"]()
+        finally:
+            tell()
+
+    ours: _Methods = {"close": close, "aclose": aclose}
+    response.__dict__.update(ours)
+
+
+def watch_content(response: Any, recording: Recording) -> None:
+    """Give ``recording`` the decoded bytes of ``response`` as its caller reads them.
+
+    Every way to read a response but ``iter_raw`` goes through these two methods.
+
+    Args:
+        response: An HTTP response with ``iter_bytes()`` and ``aiter_bytes()``.
+        recording: From here on owned by the response.
+    """
+    before = _methods(response, "iter_bytes", "aiter_bytes")
+
+    def iter_bytes(*args: Any, **kwargs: Any) -> Iterator[bytes]:
+        return follow(before["iter_bytes"](*args, **kwargs), recording)
+
+    def aiter_bytes(*args: Any, **kwargs: Any) -> AsyncIterator[bytes]:
+        return follow_async(before["aiter_bytes"](*args, **kwargs), recording)
+
+    response.__dict__.update(iter_bytes=iter_bytes, aiter_bytes=aiter_bytes)
+
+
+def _methods(response: Any, *names: str) -> _Methods:
+    return {name: getattr(response, name) for name in names}
+
+
+def _take_off(response: Any, ours: _Methods) -> None:
+    """Remove what was set, unless somebody else's method lies on top of it."""
+    for name, method in ours.items():
+        if response.__dict__.get(name) is method:
+            del response.__dict__[name]

@@ -1,0 +1,357 @@
+"""What is kept of a request: as it was at the call, cheaply, and nothing secret."""
+
+import asyncio
+import json
+import threading
+from collections import UserDict, deque
+from collections.abc import Callable, Iterator
+from datetime import date
+from enum import Enum
+from pathlib import PurePosixPath
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+import openai
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openai.types.chat import ChatCompletionMessage
+from pydantic import BaseModel
+from support.answers import MESSAGES, chunks, completion
+from support.kept import Kept
+from support.scripted import ScriptedModel
+
+import libretto_instrument as libretto
+from libretto_instrument import TemplateChat, TemplateText
+from libretto_instrument._json import encode
+from libretto_instrument.capture._snapshot import snapshot
+
+
+@pytest.fixture
+def ask(server: ScriptedModel, scripted: openai.OpenAI) -> Callable[..., Any]:
+    """Return what makes a call that is answered."""
+
+    def ask(messages: Any = MESSAGES, **more: Any) -> Any:
+        server.answer(completion())
+        create: Any = scripted.chat.completions.create
+        return create(model="gpt-test", messages=messages, **more)
+
+    return ask
+
+
+# What changes later
+
+
+def test_changes_after_the_call_do_not_show(
+    kept: Kept, ask: Callable[..., Any]
+) -> None:
+    """The event has the request as it was, whatever becomes of it later.
+
+    (failure-modes 49)
+    """
+    part = {"type": "text", "text": "before"}
+    messages = [{"role": "user", "content": [part]}]
+    parameters: dict[str, Any] = {"type": "object", "properties": {}}
+    tools = [{"type": "function", "function": {"name": "f", "parameters": parameters}}]
+    stop, context = ["a"], {"user": {"id": 1}}
+    ask(messages, tools=tools, stop=stop, libretto={"context": context})
+    part["text"] = "after"
+    messages.append({"role": "user", "content": "after"})
+    parameters["properties"]["after"] = {}
+    stop.append("after")
+    context["user"]["id"] = 2
+    assert "after" not in json.dumps(kept.event)
+    assert kept.event["context"] == {"user": {"id": 1}}
+
+
+def test_changes_between_call_and_chunks_do_not_show(
+    kept: Kept, server: ScriptedModel, scripted: openai.OpenAI
+) -> None:
+    """The snapshot is taken at the call, not at the end of its stream.
+
+    (failure-modes 49)
+    """
+    server.stream(*chunks("a"))
+    messages: list[Any] = [{"role": "user", "content": "before"}]
+    stream = scripted.chat.completions.create(model="m", messages=messages, stream=True)
+    messages[0]["content"] = "after"
+    list(stream)
+    assert kept.event["promptTemplateChat"] == [{"role": "user", "content": "before"}]
+
+
+def test_changes_of_templates_and_their_parameters_do_not_show(
+    kept: Kept, ask: Callable[..., Any]
+) -> None:
+    """Templates and parameters are those of the call, at every depth.
+
+    (failure-modes 49)
+    """
+    listed, given = ["before"], {"also": ["before"]}
+    chat = TemplateChat([{"role": "user", "content": "{listed}"}], {"listed": listed})
+    text = TemplateText("{listed}", {"listed": listed})
+    ask(chat, libretto={"template_params": given})
+    ask([{"role": "user", "content": text}])
+    chat.params["listed"].append("after")
+    chat.template[0]["content"] = "after"
+    text.params["late"] = "after"
+    given["also"].append("after")
+    first, second = kept.events
+    assert first["promptTemplateChat"] == [{"role": "user", "content": "{listed}"}]
+    assert first["params"] == {"listed": ["before"], "also": ["before"]}
+    assert second["promptTemplateChat"] == [{"role": "user", "content": "{listed}"}]
+    assert second["params"] == {"listed": ["before"]}
+
+
+def test_changes_of_a_response_do_not_show(kept: Kept, ask: Callable[..., Any]) -> None:
+    """What the caller makes of the response is not what the event says.
+
+    (failure-modes 49)
+    """
+    answer = ask()
+    answer.choices[0].message.content = "after"
+    answer.usage = None
+    assert kept.event["response"] == "tennis"
+    assert kept.event["rawResponse"]["choices"][0]["message"]["content"] == "tennis"
+    assert kept.event["responseMetrics"]["usage"]["total_tokens"] == 5
+
+
+def test_the_callers_own_values_are_left_alone(
+    kept: Kept, ask: Callable[..., Any]
+) -> None:
+    """Nothing that the caller hands over is changed."""
+    libretto_params = {"prompt_template_name": "n", "template_params": {"a": 1}}
+    messages, tools = [{"role": "user", "content": "x"}], list[Any]()
+    ask(messages, tools=tools, libretto=libretto_params)
+    assert libretto_params == {"prompt_template_name": "n", "template_params": {"a": 1}}
+    assert messages == [{"role": "user", "content": "x"}]
+    assert tools == []
+
+
+# What can be read only once
+
+
+def test_messages_from_a_generator_reach_openai_whole(
+    kept: Kept, server: ScriptedModel, ask: Callable[..., Any]
+) -> None:
+    """An iterator is openai's to use up, not ours (failure-modes 50)."""
+    ask(message for message in MESSAGES)
+    assert server.requests[0].json["messages"] == MESSAGES
+    assert "iterator" in kept.event["promptTemplateChat"][0]
+
+
+def test_no_iterator_is_consumed() -> None:
+    """Iterators of every kind come out of a snapshot as they went in.
+
+    (failure-modes 50)
+    """
+
+    async def agenerate() -> Any:
+        yield 1
+
+    generator = (number for number in range(3))
+    iterators: list[Any] = [generator, map(str, [1, 2]), iter([1, 2]), open(__file__)]  # noqa: SIM115
+    asynchronous = agenerate()
+    taken = snapshot({"deep": [*iterators, asynchronous]})
+    assert [next(iterator) for iterator in iterators[:3]] == [0, "1", 1]
+    assert iterators[3].readline().startswith('"""What is kept')
+    assert asynchronous.ag_frame is not None
+    assert all(isinstance(item, str) for item in taken["deep"])
+    iterators[3].close()
+    asyncio.run(asynchronous.aclose())
+
+
+# What JSON has no form for
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+class Hostile:
+    """Nothing can be learned of it."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("secret")
+
+
+class Sized:
+    """A sequence by its methods alone, not by its class."""
+
+    def __len__(self) -> int:
+        return 10**9
+
+    def __getitem__(self, at: int) -> Any:
+        raise AssertionError("nobody asked")
+
+
+class Point(BaseModel):
+    x: int
+    y: int | None = None
+
+
+VALUES: list[tuple[Any, Any]] = [
+    (Colour.RED, "red"),
+    (date(2024, 2, 29), "2024-02-29"),
+    (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+    (PurePosixPath("a/b"), "a/b"),
+    (b"\x00\xff", "<2 bytes>"),
+    ((1, (2,)), [1, [2]]),
+    (deque([1]), [1]),
+    (frozenset([1]), [1]),
+    (UserDict(a=1), {"a": 1}),
+    (MappingProxyType({"a": 1}), {"a": 1}),
+    ({1: 2, None: 3}, {"1": 2, "None": 3}),
+    (Point(x=1), {"x": 1}),
+    (float("nan"), None),
+    ("\ud800", "\ud800"),
+    (TemplateText("{a}", {"a": "b"}), "b"),
+]
+
+
+@pytest.mark.parametrize(("value", "form"), VALUES, ids=lambda value: repr(value)[:20])
+def test_a_value_becomes_what_json_can_say(value: Any, form: Any) -> None:
+    """Values that JSON does not know become the nearest that it does.
+
+    (failure-modes 51)
+    """
+    assert json.loads(encode(snapshot({"v": value}))) == {"v": form}
+
+
+@pytest.mark.parametrize(
+    "value", [threading.Lock(), object(), Hostile(), Sized(), lambda: 0, Ellipsis]
+)
+def test_anything_else_becomes_a_short_text(
+    kept: Kept, ask: Callable[..., Any], value: Any
+) -> None:
+    """A lock, an object, even one with no repr, costs the event nothing else.
+
+    (failure-modes 51)
+    """
+    ask(libretto={"context": {"odd": value, "even": 2}})
+    context = json.loads(encode(kept.event))["context"]
+    assert context["even"] == 2
+    assert isinstance(context["odd"], str)
+    assert len(context["odd"]) < 600
+    assert kept.event["promptTemplateChat"] == MESSAGES
+
+
+def test_a_huge_repr_is_cut() -> None:
+    """Of an object's repr only the beginning is kept."""
+
+    class Wordy:
+        def __repr__(self) -> str:
+            return "x" * 10**6
+
+    assert len(snapshot(Wordy())) < 600
+
+
+def test_nesting_without_end(kept: Kept, ask: Callable[..., Any]) -> None:
+    """A structure that holds itself is cut off, and the event is made.
+
+    (failure-modes 51)
+    """
+    endless: dict[str, Any] = {"role": "user"}
+    endless["again"] = [endless]
+    ask(libretto={"template_params": {"endless": endless}})
+    assert "nested too deeply" in encode(kept.event).decode()
+
+
+def test_pydantic_models_as_messages(
+    kept: Kept, server: ScriptedModel, ask: Callable[..., Any]
+) -> None:
+    """A model from an earlier answer is recorded as openai sends it."""
+    earlier = ask().choices[0].message
+    assert isinstance(earlier, ChatCompletionMessage)
+    ask([*MESSAGES, earlier, Point(x=1)])
+    sent = server.requests[1].json["messages"]
+    assert kept.events[1]["promptTemplateChat"] == sent
+
+
+def test_arguments_not_given_are_not_recorded(
+    kept: Kept, ask: Callable[..., Any]
+) -> None:
+    """openai's marks for arguments that were not given are dropped (failure-modes 22)."""
+    ask(
+        temperature=openai.NOT_GIVEN,
+        tools=openai.NOT_GIVEN,
+        seed=getattr(openai, "omit", openai.NOT_GIVEN),
+        stop=None,
+    )
+    assert "tools" not in kept.event
+    assert kept.event["modelParameters"] == {
+        "model": "gpt-test",
+        "stop": None,
+        "modelProvider": "openai",
+        "modelType": "chat",
+    }
+
+
+def test_what_was_not_given_is_dropped_at_any_depth() -> None:
+    """openai leaves its marks out of nested parameters, and so do we (failure-modes 22)."""
+    given = {
+        "role": "user",
+        "name": openai.NOT_GIVEN,
+        "parts": [{"a": openai.NOT_GIVEN}],
+    }
+    assert snapshot(given) == {"role": "user", "parts": [{}]}
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=20,
+    )
+)
+def test_json_comes_out_as_it_went_in(value: Any) -> None:
+    """A snapshot of plain JSON equals it, and shares no container with it."""
+    taken = snapshot(value)
+    assert json.dumps(taken) == json.dumps(value)
+    theirs = {id(part) for part in containers(value)}
+    assert not theirs & {id(part) for part in containers(taken)}
+
+
+def containers(value: Any) -> Iterator[Any]:
+    """Yield every list and dict in a value."""
+    if isinstance(value, dict | list):
+        yield value
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from containers(part)
+
+
+# What is secret
+
+
+def test_no_key_or_header_is_recorded(
+    kept: Kept,
+    warnings_of: pytest.LogCaptureFixture,
+    server: ScriptedModel,
+    ask: Callable[..., Any],
+) -> None:
+    """Headers, clients and keys are in no event and in no log (failure-modes 56)."""
+    ask(
+        extra_headers={"Authorization": "Bearer sk-header"},
+        extra_query={"code": "sk-query"},
+        timeout=7,
+    )
+    server.answer({"error": {"message": "no"}}, status=401)
+    told = json.dumps(kept.event)
+    for secret in ("sk-test", "sk-header", "sk-query", "Authorization", "timeout"):
+        assert secret not in told
+        assert secret not in warnings_of.text
+    assert "testing" not in repr(kept.calls[0].settings)
+
+
+def test_no_key_or_prompt_is_logged(
+    warnings_of: pytest.LogCaptureFixture, ask: Callable[..., Any]
+) -> None:
+    """A call that is not recorded is logged without its prompt and keys.
+
+    (failure-modes 56)
+    """
+    libretto.install(api_key="sk-libretto")
+    ask([{"role": "user", "content": "my prompt"}])
+    assert warnings_of.records
+    for secret in ("sk-libretto", "sk-test", "my prompt"):
+        assert secret not in warnings_of.text

@@ -1,0 +1,257 @@
+"""Recorded exchanges of real APIs, replayed bare and recorded: nothing differs.
+
+Every exchange is made twice in each of the ways to make it. The answers must be equal,
+the bodies sent identical, and one event must say what an independent reading of the
+recorded body says.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Iterator
+from functools import cache
+from typing import Any
+
+import openai
+import pytest
+from attrs import define, field
+from support import corpus, reading
+
+from libretto_instrument.capture import is_patched
+from libretto_instrument.testing import capture_events
+
+pytestmark = pytest.mark.skipif(not corpus.IS_THERE, reason=corpus.ABSENT)
+
+FEEDBACK_KEY = "libretto_feedback_key"
+ENDPOINTS = ("chat", "completions", "responses")
+#: How many failing exchanges are told of, of those that a test has.
+TOLD = 20
+
+
+@define
+class Outcome:
+    """What the caller of one call got, and what was sent for it.
+
+    Attributes:
+        sent: The body of the request.
+        values: The answer, or each chunk of a stream.
+        facts: What a raw response says of itself.
+        error: What was raised.
+    """
+
+    sent: bytes = b""
+    values: list[Any] = field(factory=list)
+    facts: Any = None
+    error: BaseException | None = None
+
+
+Way = Callable[[Any, dict[str, Any], Outcome], Awaitable[None]]
+
+
+async def each(answer: Any, outcome: Outcome) -> None:
+    """Keep an answer, or one by one the chunks of a stream."""
+    if isinstance(answer, openai.Stream):
+        outcome.facts = (outcome.facts, "stream")
+        for chunk in answer:
+            outcome.values.append(chunk)
+    elif isinstance(answer, openai.AsyncStream):
+        outcome.facts = (outcome.facts, "stream")
+        async for chunk in answer:
+            outcome.values.append(chunk)
+    else:
+        outcome.values.append(answer)
+
+
+def facts_of(raw: Any) -> Any:
+    headers = {name: value for name, value in raw.headers.items() if name != "date"}
+    return type(raw), raw.status_code, headers
+
+
+async def plain(resource: Any, given: dict[str, Any], outcome: Outcome) -> None:
+    await each(resource.create(**given), outcome)
+
+
+async def raw(resource: Any, given: dict[str, Any], outcome: Outcome) -> None:
+    answer = resource.with_raw_response.create(**given)
+    outcome.facts = facts_of(answer)
+    await each(answer.parse(), outcome)
+
+
+async def streaming(resource: Any, given: dict[str, Any], outcome: Outcome) -> None:
+    with resource.with_streaming_response.create(**given) as answer:
+        outcome.facts = facts_of(answer)
+        await each(answer.parse(), outcome)
+
+
+async def plain_async(resource: Any, given: dict[str, Any], outcome: Outcome) -> None:
+    await each(await resource.create(**given), outcome)
+
+
+async def raw_async(resource: Any, given: dict[str, Any], outcome: Outcome) -> None:
+    answer = await resource.with_raw_response.create(**given)
+    outcome.facts = facts_of(answer)
+    parsed = answer.parse()
+    await each(await parsed if inspect.isawaitable(parsed) else parsed, outcome)
+
+
+async def streaming_async(
+    resource: Any, given: dict[str, Any], outcome: Outcome
+) -> None:
+    async with resource.with_streaming_response.create(**given) as answer:
+        outcome.facts = facts_of(answer)
+        await each(await answer.parse(), outcome)
+
+
+WAYS: dict[str, Way] = {
+    "plain": plain,
+    "with_raw_response": raw,
+    "with_streaming_response": streaming,
+    "async": plain_async,
+    "async with_raw_response": raw_async,
+    "async with_streaming_response": streaming_async,
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Any]:
+    running = corpus.serve()
+    yield running
+    running.shutdown()
+    running.server_close()
+    for opened in running.store.files.values():
+        opened.close()
+
+
+@cache
+def exchanges(endpoint: str) -> list[corpus.Record]:
+    return [record for record in corpus.records() if record["endpoint"] == endpoint]
+
+
+class Clients:
+    """One client for the exchanges of OpenAI's kind and one for those of Azure's."""
+
+    def __init__(self, server: Any, is_async: bool) -> None:
+        url = f"http://127.0.0.1:{server.server_port}"
+        openai_class = openai.AsyncOpenAI if is_async else openai.OpenAI
+        azure_class = openai.AsyncAzureOpenAI if is_async else openai.AzureOpenAI
+        self.openai: Any = openai_class(
+            api_key="sk-test", base_url=f"{url}/v1", max_retries=0
+        )
+        self.azure: Any = azure_class(
+            api_key="sk-test",
+            azure_endpoint=url,
+            api_version="2025-01-01-preview",
+            max_retries=0,
+        )
+
+    def resource(self, record: corpus.Record) -> Any:
+        client = self.azure if corpus.is_azure(record) else self.openai
+        resources = {
+            "chat": client.chat.completions,
+            "completions": client.completions,
+            "responses": client.responses,
+        }
+        return resources[record["endpoint"]]
+
+    async def close(self) -> None:
+        for client in (self.openai, self.azure):
+            closing = client.close()
+            if inspect.isawaitable(closing):
+                await closing
+
+
+async def outcome_of(
+    way: Way, server: Any, clients: Clients, record: corpus.Record
+) -> Outcome:
+    resource = clients.resource(record)
+    outcome = Outcome()
+    server.last.pop(record["id"], None)
+    try:
+        await way(resource, corpus.arguments(record, resource.create), outcome)
+    except Exception as exc:
+        outcome.error = exc
+    outcome.sent = server.last[record["id"]]
+    return outcome
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("name", WAYS)
+def test_an_exchange_is_the_same_and_recorded_once(
+    name: str, endpoint: str, server: Any
+) -> None:
+    """The same bytes are sent, the same answer comes back, and one right event is kept
+    (failure-modes 8, 15, 16, 17, 18, 23, 58).
+    """
+    way, records = WAYS[name], exchanges(endpoint)
+
+    async def run() -> list[str]:
+        clients = Clients(server, is_async=name.startswith("async"))
+        assert not is_patched()
+        bare = [await outcome_of(way, server, clients, record) for record in records]
+        faults = []
+        with capture_events() as events:
+            for record, expected in zip(records, bare, strict=True):
+                before = len(events)
+                outcome = await outcome_of(way, server, clients, record)
+                recorded = events[before:]
+                try:
+                    same_outcome(outcome, expected)
+                    assert len(recorded) == 1, f"{len(recorded)} events"
+                    right_event(recorded[0], record, expected)
+                except AssertionError as exc:
+                    faults.append(f"{record['id']}: {exc}")
+        await clients.close()
+        return faults
+
+    faults = asyncio.run(run())
+    shown = "\n\n".join(faults[:TOLD])
+    assert not faults, f"{len(faults)} of {len(records)} exchanges differ:\n{shown}"
+
+
+def same_outcome(outcome: Outcome, bare: Outcome) -> None:
+    """Hold that the caller got what the bare client gets, but for the feedback key."""
+    assert outcome.sent == bare.sent
+    assert outcome.facts == bare.facts
+    for value in outcome.values:
+        extra = getattr(value, "model_extra", None)
+        if extra and bare.facts is None:
+            assert extra.pop(FEEDBACK_KEY)
+    assert [type(value) for value in outcome.values] == [
+        type(value) for value in bare.values
+    ]
+    assert outcome.values == bare.values
+    assert type(outcome.error) is type(bare.error)
+    assert str(outcome.error) == str(bare.error)
+    assert getattr(outcome.error, "body", None) == getattr(bare.error, "body", None)
+
+
+def right_event(event: dict[str, Any], record: corpus.Record, bare: Outcome) -> None:
+    """Hold that the event says what the recorded body says."""
+    if bare.error is not None:
+        (error,) = event["responseErrors"]
+        assert type(bare.error).__name__ in error
+        assert str(bare.error) in error
+    if record["status"] >= 400:
+        assert "response" not in event
+        assert "toolCalls" not in event
+        return
+    expected = reading.read(
+        record["endpoint"], record["response_body"], is_sse=record["sse"]
+    )
+    seen = reading.Reading(
+        text=event.get("response"),
+        calls=[call_of(call) for call in event.get("toolCalls", [])],
+        usage=event.get("responseMetrics", {}).get("usage"),
+        errors=expected.errors,
+    )
+    assert seen == expected
+    if bare.error is None:
+        for message in expected.errors:
+            assert any(message in error for error in event["responseErrors"])
+        assert bool(event.get("responseErrors")) == bool(expected.errors)
+
+
+def call_of(call: dict[str, Any]) -> tuple[Any, str, str, str]:
+    """Return a call of a tool as the reading has it."""
+    called = call.get("function") or call["custom"]
+    given = called.get("arguments") or called.get("input") or ""
+    return call.get("id"), call["type"], called["name"], given
