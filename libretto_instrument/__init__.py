@@ -1,0 +1,55 @@
+"""Records every call of the openai package and delivers it to Libretto.
+
+    import libretto_instrument as libretto
+
+    libretto.install(api_key="…", prompt_template_name="default-name")
+
+Importing this does nothing else: no patch, no thread, no connection.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from ._api import Chain, chain, send_feedback, update_chain
+from ._config import LibrettoConfig, LibrettoCreateParams
+from ._install import attach, flush, install, installed, shutdown, stats, uninstall
+from ._scope import Scope, scope
+from ._templates import TemplateChat, TemplateError, TemplateString, TemplateText
+from ._version import __version__
+from .capture import feedback_key
+
+if TYPE_CHECKING:
+    from .delivery import Stats
+
+__all__ = [
+    "Chain",
+    "LibrettoConfig",
+    "LibrettoCreateParams",
+    "Scope",
+    "Stats",
+    "TemplateChat",
+    "TemplateError",
+    "TemplateString",
+    "TemplateText",
+    "__version__",
+    "attach",
+    "chain",
+    "feedback_key",
+    "flush",
+    "install",
+    "installed",
+    "scope",
+    "send_feedback",
+    "shutdown",
+    "stats",
+    "uninstall",
+    "update_chain",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Nothing of the delivery is imported before something was recorded.
+    if name == "Stats":
+        from .delivery import Stats
+
+        return Stats
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

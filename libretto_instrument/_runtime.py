@@ -1,0 +1,321 @@
+"""The one thing that is global: what was installed, and the delivery behind it.
+
+Nothing starts before it is needed: no thread and no HTTP library until the first
+report.
+"""
+
+import atexit
+import os
+import random
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from attrs import define, field, frozen
+
+from . import _guard
+from ._config import (
+    Given,
+    LibrettoConfig,
+    Settings,
+    endpoints,
+    environment,
+    merge,
+)
+from ._events import Report
+from ._json import encode
+from ._scope import Resolved, current
+
+if TYPE_CHECKING:
+    from .delivery import Delivery, Message, Stats
+    from .redaction import BodyRedactor
+
+#: How long the process waits at its end for what is not delivered yet, in seconds.
+EXIT_TIMEOUT = 5.0
+
+#: What a statement is taken to weigh, in bytes.
+_STATEMENT = 1_000
+
+
+@frozen
+class Statement:
+    """A report in the caller's own words: feedback, or what a chain came to."""
+
+    said: Report
+    settings: Settings
+    weight: int = _STATEMENT
+
+    def report(self) -> Report:
+        """Return what is to be sent."""
+        return self.said
+
+
+_body_redactors: "dict[int, BodyRedactor]" = {}
+_redacting = threading.Lock()
+
+
+def body_redactor(redactor: Any) -> "BodyRedactor":
+    """Return what redacts bodies with the user's redactor, or with the built-in one.
+
+    Raises:
+        ImportError: There is no redactor, and the extra ``pii`` is not installed.
+    """
+    from .redaction import BodyRedactor, default_redactor
+
+    known = _body_redactors.get(id(redactor))
+    if known is None:
+        known = BodyRedactor(redactor or default_redactor())
+        _body_redactors[id(redactor)] = known
+    return known
+
+
+def body_of(item: Any) -> tuple[Report, dict[str, Any] | None]:
+    """Return the report that an item amounts to, and its body as it may be sent.
+
+    The body is None if the user's ``before_send`` withheld it.
+    """
+    report: Report = item.report()
+    settings: Settings = item.settings
+    body: dict[str, Any] | None = report.to_wire()
+    if settings.redact_pii and body is not None:
+        with _redacting:
+            body = body_redactor(settings.redactor).redact(body)
+    if settings.before_send is not None and body is not None and report.kind == "event":
+        body = settings.before_send(body)
+    return report, body
+
+
+def prepare(item: Any) -> "Message | None":
+    """Turn a finished call or a statement into the message to post. On the worker."""
+    from .delivery import Message
+
+    report, body = body_of(item)
+    if body is None:
+        return None
+    return Message(report.kind, report.id, encode(body), report.order_key)
+
+
+def _settle_nothing(*, everything: bool = False) -> None:
+    """Stand in for ending streams until capture is there."""
+
+
+@define(eq=False)
+class Runtime:
+    """What this process records, and where it goes.
+
+    Attributes:
+        everyone: Record every client's calls, as after `install()`; otherwise only
+            those of clients that have a configuration, and those in a scope.
+        settle: Ends streams that nobody reads on; with ``everything=True``, all.
+        sink: Where reports go instead of the delivery, in tests.
+    """
+
+    everyone: bool = False
+    settle: Callable[..., None] = _settle_nothing
+    sink: Callable[[Any], None] | None = None
+    _configured: bool = False
+    _installed: Given = field(factory=dict)
+    # What is laid under and over everything else inside a borrowed block.
+    _floor: Given = field(factory=dict)
+    _top: Given = field(factory=dict)
+    _base: Given = field(factory=dict)
+    _urls: dict[str, str] = field(factory=dict)
+    _resolved: Resolved | None = None
+    _delivery: "Delivery | None" = None
+    _retired: "list[Delivery]" = field(factory=list)
+    _lock: threading.Lock = field(factory=threading.Lock)
+
+    def configure(self, config: LibrettoConfig | None = None) -> None:
+        """Read the environment anew and, given ``config``, record every client."""
+        urls = endpoints()
+        if urls != self._urls and self._delivery is not None:
+            self._retired.append(self._delivery)
+            self._delivery = None
+        self._urls = urls
+        if config is not None:
+            self._installed = config.given()
+            self.everyone = True
+        self._configured = True
+        self._lay_base()
+        _mind_exit()
+
+    @staticmethod
+    def check(config: LibrettoConfig) -> None:
+        """Refuse a configuration that cannot be kept.
+
+        Raises:
+            ImportError: It asks for redaction, and there is nothing to redact with.
+        """
+        if config.redact_pii:
+            body_redactor(config.redactor)
+
+    def forget(self) -> None:
+        """Record nobody any more, and drop what was installed."""
+        self.everyone = self._configured = False
+        self._installed = {}
+        self._lay_base()
+
+    def _lay_base(self) -> None:
+        self._base = merge(self._floor, environment(), self._installed, self._top)
+
+    def settings(
+        self, config: LibrettoConfig | None, given: Given | None
+    ) -> Settings | None:
+        """Return what holds for a call, or None if it is not to be recorded.
+
+        Args:
+            config: The configuration of the call's client, if it has one.
+            given: What the call's ``libretto=`` sets, if it has one.
+        """
+        if not (self.everyone or config is not None or given is not None or current()):
+            return None
+        resolved = self._resolve(config)
+        settings = resolved.settings
+        if given:
+            settings = Settings(**merge(resolved.given, given))
+        if not settings.enabled:
+            return None
+        if not settings.has_key:
+            _guard.warn_once(
+                "no key",
+                "Calls are not recorded: there is no Libretto API key. Set "
+                "LIBRETTO_API_KEY, or give api_key to install() or to the client.",
+            )
+            return None
+        if settings.name is None and not settings.allow_unnamed_prompts:
+            _guard.warn_once(
+                "no name",
+                "A call without a prompt template name is not recorded. Give "
+                "prompt_template_name, or allow_unnamed_prompts=True.",
+            )
+            return None
+        return settings if _is_sampled(settings) else None
+
+    def settings_here(self, config: LibrettoConfig | None) -> Settings:
+        """Return what holds for feedback and chain results given here."""
+        if not self._configured:
+            self.configure()
+        return self._resolve(config).settings
+
+    def _resolve(self, config: LibrettoConfig | None) -> Resolved:
+        frame = current()
+        known = self._resolved if frame is None else frame.resolved
+        if known is not None and known.base is self._base and known.config is config:
+            return known
+        base = self._base
+        given = merge(
+            base,
+            config.given() if config is not None else {},
+            frame.given if frame is not None else {},
+        )
+        resolved = Resolved(base, config, given, Settings(**given))
+        if frame is None:
+            self._resolved = resolved
+        else:
+            frame.resolved = resolved
+        return resolved
+
+    def submit(self, item: Any) -> None:
+        """Take a finished call or a statement. Never blocks."""
+        if self.sink is not None:
+            self.sink(item)
+        elif self._delivery is not None:
+            self._delivery.put(item)
+        else:
+            self._start().put(item)
+            _mind_exit()
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until all that was recorded is delivered; see `flush()`."""
+        self.settle()
+        deadline = monotonic() + timeout
+        delivered = [each.flush(deadline - monotonic()) for each in self._deliveries()]
+        return all(delivered)
+
+    def shutdown(self, timeout: float) -> bool:
+        """Deliver what there is, and stop; see `shutdown()`."""
+        self.settle(everything=True)
+        deadline = monotonic() + timeout
+        with self._lock:
+            stopped = self._deliveries()
+            self._delivery, self._retired = None, []
+        delivered = [each.shutdown(deadline - monotonic()) for each in stopped]
+        return all(delivered)
+
+    def at_exit(self) -> None:
+        """End all streams and deliver what there is, as the process ends."""
+        self.settle(everything=True)
+        for delivery in self._deliveries():
+            delivery.drain_at_exit()
+
+    def _deliveries(self) -> "list[Delivery]":
+        """Return the delivery, and those to addresses that held before."""
+        current_one = [] if self._delivery is None else [self._delivery]
+        return [*self._retired, *current_one]
+
+    def stats(self) -> "Stats":
+        """Return the delivery's figures; see `stats()`."""
+        from .delivery import Stats
+
+        return Stats() if self._delivery is None else self._delivery.stats()
+
+    def _start(self) -> "Delivery":
+        from .delivery import Delivery, HttpSender
+
+        with self._lock:
+            if self._delivery is None:
+                self._delivery = Delivery(
+                    prepare, HttpSender(self._urls), exit_timeout=EXIT_TIMEOUT
+                )
+            return self._delivery
+
+    @contextmanager
+    def borrowed(
+        self, config: LibrettoConfig, sink: Callable[[Any], None]
+    ) -> Iterator[None]:
+        """Record everyone for the length of a block, into ``sink``."""
+        kept = (self.everyone, self.sink, self._installed, self._base)
+        around = (self._floor, self._top)
+        self._floor = {"api_key": "testing", "allow_unnamed_prompts": True}
+        self._top = merge(self._top, config.given())
+        self.everyone, self.sink = True, sink
+        self._lay_base()
+        try:
+            yield
+        finally:
+            self.everyone, self.sink, self._installed, self._base = kept
+            self._floor, self._top = around
+
+    def renew_lock(self) -> None:
+        """Forget a lock that another thread held when the process was forked."""
+        self._lock = threading.Lock()
+
+
+def _is_sampled(settings: Settings) -> bool:
+    """Decide by the chain or chat, so that one is recorded whole or not at all."""
+    rate = settings.sample_rate
+    if rate >= 1:
+        return True
+    group = settings.chain_id or settings.chat_id
+    if group is None:
+        return random.random() < rate
+    return zlib.crc32(group.encode()) < rate * 2**32
+
+
+runtime = Runtime()
+
+
+def _mind_exit() -> None:
+    """See to it that streams are ended, at exit, before the delivery drains.
+
+    What is registered last runs first, and the delivery registers with its first item.
+    """
+    atexit.unregister(runtime.at_exit)
+    atexit.register(runtime.at_exit)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=runtime.renew_lock)

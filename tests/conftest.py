@@ -1,0 +1,105 @@
+"""Fixtures that every room's tests share."""
+
+import gc
+import logging
+from collections.abc import Iterator
+
+import openai
+import pytest
+from hypothesis import settings
+from support.backend import Backend
+
+import libretto_instrument
+from libretto_instrument import _guard
+from libretto_instrument.demo import OfflineModel, offline_model
+from libretto_instrument.testing import CapturedEvents, capture_events
+
+# How long an example takes is not the suite's business: the machine may be busy.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Spare each client the reading of certificates, which takes longer than its test.
+
+    Nothing here speaks TLS.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        patched.delenv("SSL_CERT_FILE", raising=False)
+        patched.setenv("SSL_CERT_DIR", str(tmp_path_factory.mktemp("certificates")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _pristine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Start each test with nothing installed, and let no swallowed fault pass."""
+    for name in (
+        "LIBRETTO_API_KEY",
+        "LIBRETTO_PROJECT_KEY",
+        "LIBRETTO_TEMPLATE_NAME",
+        "LIBRETTO_CHAT_ID",
+        "LIBRETTO_API_PREFIX",
+        "LIBRETTO_REPORTING_URL",
+        "LIBRETTO_FEEDBACK_URL",
+        "LIBRETTO_UPDATE_CHAIN_URL",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(_guard, "strict", True)
+    _guard.reset()
+    yield
+    libretto_instrument.uninstall()
+    libretto_instrument.shutdown(timeout=0)
+    _guard.reset()
+
+
+@pytest.fixture
+def lenient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Swallow faults of ours, as in production."""
+    monkeypatch.setattr(_guard, "strict", False)
+
+
+@pytest.fixture(scope="session")
+def model() -> Iterator[OfflineModel]:
+    """Yield a real HTTP server that answers like OpenAI's API."""
+    with offline_model() as running:
+        yield running
+
+
+@pytest.fixture
+def client(model: OfflineModel) -> Iterator[openai.OpenAI]:
+    """Yield a bare client of the offline model."""
+    with openai.OpenAI(
+        api_key="sk-test", base_url=model.base_url, max_retries=0
+    ) as bare:
+        yield bare
+
+
+@pytest.fixture
+def events() -> Iterator[CapturedEvents]:
+    """Yield the events of every client's calls, recorded in memory."""
+    with capture_events() as captured:
+        yield captured
+
+
+@pytest.fixture
+def backend(monkeypatch: pytest.MonkeyPatch) -> Iterator[Backend]:
+    """Yield a Libretto on loopback, which the environment says is the one to tell."""
+    with Backend() as running:
+        monkeypatch.setenv("LIBRETTO_API_PREFIX", running.url)
+        yield running
+
+
+@pytest.fixture
+def warnings_of(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """Return the log, with everything that the library says."""
+    caplog.set_level(logging.DEBUG, logger="libretto_instrument")
+    return caplog
+
+
+@pytest.fixture
+def collect() -> Iterator[None]:
+    """Collect garbage before and after, so that finalizers run inside the test."""
+    gc.collect()
+    yield
+    gc.collect()

@@ -1,0 +1,133 @@
+"""The command line."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from libretto_instrument import __version__, cli
+
+
+def run(*args: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does and wait for its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "libretto_instrument", *args],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_version_is_told() -> None:
+    """--version prints the package's version and nothing else."""
+    done = run("--version")
+    assert (done.returncode, done.stdout.strip()) == (0, __version__)
+
+
+def test_help_names_each_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """--help lists every command with what it does."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--help"])
+    assert ended.value.code == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for command in cli.COMMANDS:
+        assert f"{command.name} {command.help}" in shown
+
+
+@pytest.mark.parametrize(
+    "argv", [[], ["nonsense"], ["serve", "--port", "70000"], ["serve", "--port", "x"]]
+)
+def test_a_wrong_call_is_told(
+    argv: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A command line that makes no sense ends with status 2 and how to call it."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(argv)
+    assert ended.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_a_missing_extra_is_told_in_one_line(command: str, tmp_path: Path) -> None:
+    """Without the collector extra a command says how to install it, with status 2."""
+    # A package that stands in nobody's way but cannot be imported: as if not installed.
+    hide = "import sys; sys.modules.update(starlette=None, uvicorn=None, jinja2=None)"
+    code = f"{hide}; from libretto_instrument.cli import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", code, command],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[1])},
+    )
+    assert done.returncode == 2
+    assert "pip install 'libretto-instrument[collector]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """The command line starts without openai, an HTTP library or the extras."""
+    code = (
+        "import sys, libretto_instrument.cli as cli\n"
+        "try: cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'openai', 'httpx', 'starlette', 'uvicorn', 'jinja2'}\n"
+        "print('heavy:', sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "heavy: []"
+
+
+def test_serve_answers_until_it_is_stopped(tmp_path: Path) -> None:
+    """The serve command says where it listens, answers there, and ends on Ctrl-C."""
+    command = [sys.executable, "-u", "-m", "libretto_instrument", "serve"]
+    serving = subprocess.Popen(
+        [*command, "--port", "0", "--db", str(tmp_path / "events.db")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert serving.stdout is not None
+        for line in serving.stdout:
+            if found := re.search(r"http://127\.0\.0\.1:[1-9]\d*", line):
+                break
+        else:
+            pytest.fail("it ended without saying where it listens")
+        with urllib.request.urlopen(found[0] + "/api/events", timeout=30) as answer:
+            assert answer.status == 200
+        serving.send_signal(signal.SIGINT)
+        serving.communicate(timeout=30)
+    finally:
+        serving.kill()
+        serving.communicate()
+    assert (tmp_path / "events.db").exists()
+
+
+def test_serving_others_takes_keys() -> None:
+    """Beyond loopback the serve command asks for a key and a token, with status 2."""
+    done = run("serve", "--host", "0.0.0.0", "--port", "0", "--api-key", "only-one")
+    assert done.returncode == 2
+    assert "--token" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    """A port somebody else listens on ends the command with a line, not a traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run("demo", "--port", port)
+    assert done.returncode == 2
+    assert "in use" in done.stderr
+    assert "Traceback" not in done.stderr
