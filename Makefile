@@ -1,0 +1,57 @@
+# Everything runs in a virtual environment of its own, .venv, made when first needed
+# and brought up to date when pyproject.toml changes.
+#
+#   make demo     real calls of the openai package, recorded, delivered and shown
+#   make test     the test suite, with its branch coverage
+#   make lint     style and types
+#   make format   put the style right
+#   make serve    a local Libretto on port 4620
+#   make clean    remove what the above made
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := libretto_instrument libretto_openai
+CODE := $(PACKAGES) tests $(wildcard benchmarks scripts)
+
+# Without pip's own news, what the command was run for stands out.
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+
+.DEFAULT_GOAL := test
+.PHONY: demo test lint format serve clean
+
+demo: $(VENV)/.collector
+	@$(BIN)/libretto-instrument demo $(ARGS)
+
+serve: $(VENV)/.collector
+	@$(BIN)/libretto-instrument serve $(ARGS)
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=95 $(ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+clean:
+	rm -rf $(VENV) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist
+
+$(BIN)/python:
+	@echo "Making $(VENV) …"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(VENV)/.collector: pyproject.toml | $(BIN)/python
+	@echo "Installing what the demonstration needs …"
+	@$(PIP) install --editable '.[collector]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	@echo "Installing what the tests need …"
+	@$(PIP) install --editable '.[dev]'
+	@touch $@ $(VENV)/.collector

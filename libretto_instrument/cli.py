@@ -1,0 +1,204 @@
+"""The ``libretto-instrument`` command.
+
+Each command is one function here and one row of ``COMMANDS``. What a command needs is
+imported when it runs, so that ``--help`` costs nothing and a missing extra is told as
+one line.
+"""
+
+import argparse
+import importlib.util
+import sys
+from collections.abc import Callable, Sequence
+
+from attrs import frozen
+
+from ._version import __version__
+
+__all__ = ["main"]
+
+#: The modules that tell whether an extra is installed.
+_EXTRAS = {
+    "collector": ("starlette", "uvicorn", "jinja2"),
+    "pii": ("phonenumbers", "stdnum"),
+}
+
+#: Exit status for a command that was called wrongly or cannot run here.
+_MISUSED = 2
+
+#: Exit status of a program that was interrupted from the keyboard, as shells have it.
+_INTERRUPTED = 130
+
+
+@frozen
+class Command:
+    """One command of the command line.
+
+    Attributes:
+        name: How it is called.
+        help: What it does, in a line.
+        run: Does it, and returns the exit status.
+        arguments: Adds its options to its parser.
+        extra: The extra that must be installed, or None.
+    """
+
+    name: str
+    help: str
+    run: Callable[[argparse.Namespace], int]
+    arguments: Callable[[argparse.ArgumentParser], None]
+    extra: str | None = None
+
+
+def _serve_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on")
+    add("--port", type=_port, default=4620, help="0 takes a free one")
+    add("--db", default="libretto.db", help="SQLite file for the events")
+    add("--keep", metavar="AGE", help="how long an event is kept, such as 30d")
+    add("--max-size", metavar="SIZE", help="how large the file may grow, such as 2GB")
+    add("--api-key", metavar="KEY", help="the only key that events are taken with")
+    add("--token", help="what reading takes: as a bearer, or as ?token= in a browser")
+    add(
+        "--allow-host",
+        dest="hosts",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a name that it is called by, beside localhost; may be repeated",
+    )
+
+
+def _serve(args: argparse.Namespace) -> int:
+    from . import collector
+
+    collector.serve(
+        args.host,
+        args.port,
+        args.db,
+        keep=args.keep,
+        max_size=args.max_size,
+        api_key=args.api_key,
+        token=args.token,
+        hosts=args.hosts,
+    )
+    return 0
+
+
+def _demo_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--stay", action="store_true", help="keep the page up until Ctrl-C")
+    add("--port", type=_port, default=0, help="port of the page; 0 takes a free one")
+    add("--db", help="SQLite file for the events (default: a temporary one)")
+    add("--model", help="model to ask (default: one for each kind of call)")
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from .demo._run import run
+
+    return run(port=args.port, db=args.db, model=args.model, stay=args.stay)
+
+
+def _redact_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("file", nargs="?", default="-", help="the text; - is standard input")
+
+
+def _redact(args: argparse.Namespace) -> int:
+    from .redaction._cli import redact_command
+
+    out, colour = sys.stdout, sys.stdout.isatty()
+    if args.file == "-":
+        return redact_command(sys.stdin, out, colour)
+    with open(args.file, encoding="utf-8") as text:
+        return redact_command(text, out, colour)
+
+
+COMMANDS = (
+    Command(
+        "demo",
+        "record real calls of the openai package and show what arrived",
+        _demo,
+        _demo_arguments,
+        extra="collector",
+    ),
+    Command(
+        "serve",
+        "run a local Libretto: receives events, stores them, shows them",
+        _serve,
+        _serve_arguments,
+        extra="collector",
+    ),
+    Command(
+        "redact",
+        "show what redact_pii=True would take out of a text",
+        _redact,
+        _redact_arguments,
+        extra="pii",
+    ),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: The arguments, less the program's name; the process's own when None.
+
+    Returns:
+        The exit status: 0 for success, 1 for a command that found something wrong,
+        2 for one that was called wrongly or cannot run here.
+    """
+    args = _parser().parse_args(argv)
+    command: Command = args.command
+    if missing := _missing(command.extra):
+        print(
+            f"libretto-instrument {command.name} needs {', '.join(missing)}. Run:\n"
+            f"  pip install 'libretto-instrument[{command.extra}]'",
+            file=sys.stderr,
+        )
+        return _MISUSED
+    try:
+        return command.run(args)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except (OSError, ValueError) as exc:
+        # A port that is taken or a file that cannot be used: no traceback helps.
+        print(f"libretto-instrument {command.name}: {exc}", file=sys.stderr)
+        return _MISUSED
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Tells each default, but not that there is none."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return super()._get_help_string(action) if action.default else action.help
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="libretto-instrument",
+        description="Records the calls of the openai package for Libretto.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        its = commands.add_parser(
+            command.name,
+            help=command.help,
+            description=command.help,
+            formatter_class=_Help,
+        )
+        command.arguments(its)
+        its.set_defaults(command=command)
+    return parser
+
+
+def _missing(extra: str | None) -> list[str]:
+    modules = _EXTRAS[extra] if extra else ()
+    return [name for name in modules if importlib.util.find_spec(name) is None]
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"{port} is no port: give 0 to 65535")
+    return port

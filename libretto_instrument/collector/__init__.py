@@ -1,0 +1,16 @@
+"""A local Libretto: takes what programs report, and shows it.
+
+It speaks the wire contract and knows nothing of the client: whatever posts events to
+it will do. An extra: ``pip install 'libretto-instrument[collector]'``.
+"""
+
+try:
+    from ._app import create_app
+    from ._server import Running, running, serve
+except ModuleNotFoundError as exc:
+    if str(exc.name).partition(".")[0] not in ("jinja2", "starlette", "uvicorn"):
+        raise
+    message = "The collector is an extra: pip install 'libretto-instrument[collector]'"
+    raise ModuleNotFoundError(message, name=exc.name) from exc
+
+__all__ = ["Running", "create_app", "running", "serve"]

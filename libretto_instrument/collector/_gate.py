@@ -1,0 +1,113 @@
+"""What stands before every request: who may come in, from where, with what."""
+
+import hashlib
+import hmac
+import ipaddress
+import re
+from collections.abc import Collection
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ._answers import problem
+from ._api import INGESTION
+from ._wire import RefusedError
+
+_COOKIE, _MONTH = "libretto_token", 30 * 86400
+_PORT = re.compile(r":\d+$")
+_HEADERS = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; "
+    "style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
+    "cache-control": "no-store",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+}
+
+
+class Gate:
+    """Middleware that checks ``Host``, ``Origin`` and the reading token.
+
+    Args:
+        app: What lies behind.
+        hosts: Names that this collector is called by, beside the loopback ones.
+        token: What reading takes; ``None`` for nothing.
+        public: It is reached from other machines, by whatever address.
+    """
+
+    def __init__(
+        self, app: ASGIApp, hosts: Collection[str], token: str | None, public: bool
+    ) -> None:
+        self.app, self.public = app, public
+        self.hosts = {"localhost", *(host.lower() for host in hosts)}
+        self.digest = _digest(token) if token else ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer it here."""
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        answer: ASGIApp | None = None
+        if scope["type"] == "http":
+            request = Request(scope, receive)
+            try:
+                self._check_origin(request.headers, request.method)
+                answer = self._check_token(request)
+            except RefusedError as exc:
+                answer = problem(request, exc)
+        await (answer or self.app)(scope, receive, guarded)
+
+    def _check_origin(self, headers: Headers, method: str) -> None:
+        host = headers.get("host", "")
+        if not self._is_ours(_PORT.sub("", host).lower()):
+            message = f"This collector is not called {host[:100]!r} (see --allow-host)."
+            raise RefusedError(message, status=403)
+        origin = headers.get("origin", f"://{host}").partition("://")[2]
+        site = headers.get("sec-fetch-site", "none")
+        if method not in ("GET", "HEAD") and (
+            origin != host or site not in ("same-origin", "none")
+        ):
+            message = "A page of another site may not write to this collector."
+            raise RefusedError(message, status=403)
+
+    def _is_ours(self, name: str) -> bool:
+        try:
+            address = ipaddress.ip_address(name.strip("[]"))
+        except ValueError:
+            return name in self.hosts
+        # DNS rebinding takes a name; an address cannot be rebound.
+        return self.public or address.is_loopback
+
+    def _check_token(self, request: Request) -> Response | None:
+        path = request.url.path
+        if not self.digest or path in INGESTION or path.startswith("/static/"):
+            return None
+        bearer = request.headers.get("authorization", "").partition("Bearer ")[2]
+        given = request.query_params.get("token", "")
+        if self._fits(_digest(bearer)) or self._fits(request.cookies.get(_COOKIE, "")):
+            return None
+        if not self._fits(_digest(given)):
+            message = "Reading takes the token that this collector was started with."
+            raise RefusedError(message, status=401)
+        # Out of the address, so that it can be shared.
+        rest = request.url.remove_query_params("token")
+        to = f"/{rest.path.lstrip('/')}?{rest.query}".rstrip("?")
+        answer = RedirectResponse(to, 303)
+        answer.set_cookie(_COOKIE, self.digest, _MONTH, httponly=True, samesite="lax")
+        return answer
+
+    def _fits(self, digest: str) -> bool:
+        return hmac.compare_digest(digest.encode(), self.digest.encode())
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()

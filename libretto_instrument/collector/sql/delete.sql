@@ -1,0 +1,3 @@
+DELETE FROM bodies WHERE seq <= :seq;
+DELETE FROM context WHERE seq <= :seq;
+DELETE FROM events WHERE seq <= :seq;

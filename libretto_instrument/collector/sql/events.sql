@@ -1,0 +1,12 @@
+-- A page of events; bodies as long as they fit into :room.
+SELECT e.*, p.name AS prompt, b.ask, b.answer,
+    iif(page.above < :room, b.body, NULL) AS body
+FROM (
+    SELECT seq, sum(size) OVER (ORDER BY seq {order}) - size AS above FROM (
+        SELECT seq, size FROM events WHERE {condition} ORDER BY seq {order} LIMIT :limit + 1
+    )
+) AS page
+CROSS JOIN events AS e ON e.seq = page.seq
+JOIN prompts AS p ON p.id = e.prompt_id
+JOIN bodies AS b ON b.seq = e.seq
+ORDER BY e.seq {order};

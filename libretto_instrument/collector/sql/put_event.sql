@@ -1,0 +1,48 @@
+-- An id that is known already changes nothing.
+INSERT INTO prompts (name) SELECT :name
+WHERE NOT EXISTS (SELECT 1 FROM events WHERE id = :promptEventId) ON CONFLICT DO NOTHING;
+
+INSERT INTO revisions (prompt_id, hash, template)
+SELECT id, :hash, :template FROM prompts
+WHERE name = :name AND NOT EXISTS (SELECT 1 FROM events WHERE id = :promptEventId)
+ON CONFLICT DO NOTHING;
+
+-- A clock that steps back must not put the order in doubt: a time is looked up as a
+-- place in the order of seq. The response's model is the exact one: "gpt-4o" is asked,
+-- a dated one answers.
+INSERT INTO events
+WITH said AS (
+    SELECT json_extract(:body, '$.rawResponse.model') AS answered_by,
+        json_extract(:body, '$.modelParameters.model') AS asked,
+        json_extract(:body, '$.responseMetrics.usage.total_tokens') AS measured,
+        json_extract(:body, '$.rawResponse.usage.total_tokens') AS counted
+)
+SELECT NULL, :promptEventId,
+    max(:now, coalesce((SELECT received_at FROM events ORDER BY seq DESC LIMIT 1), 0)),
+    p.id, r.id, :feedbackKey, nullif(:chatId, ''), nullif(:chainId, ''),
+    CASE 'text' WHEN typeof(answered_by) THEN answered_by WHEN typeof(asked) THEN asked END,
+    :responseTime,
+    CASE WHEN typeof(measured) = 'integer' AND measured BETWEEN 0 AND 1e12 THEN measured
+        WHEN typeof(counted) = 'integer' AND counted BETWEEN 0 AND 1e12 THEN counted END,
+    coalesce(json_array_length(:body, '$.responseErrors'), 0) > 0,
+    (SELECT rating FROM feedback WHERE feedback_key = :feedbackKey),
+    length(:body)
+FROM said, prompts AS p JOIN revisions AS r ON r.prompt_id = p.id AND r.hash = :hash
+WHERE p.name = :name AND NOT EXISTS (SELECT 1 FROM events WHERE id = :promptEventId);
+
+INSERT INTO bodies SELECT seq, :ask, :answer, :text, :body
+FROM events WHERE id = :promptEventId ON CONFLICT DO NOTHING;
+
+-- What events are found by: the first entries, each as far as it may be asked for.
+INSERT INTO context
+SELECT * FROM (
+    SELECT substr(c.key, 1, 500),
+        substr(CASE c.type WHEN 'true' THEN 'true' WHEN 'false' THEN 'false'
+            WHEN 'null' THEN 'null' ELSE c.value END, 1, 500),
+        e.seq
+    FROM json_each(:body, '$.context') AS c CROSS JOIN events AS e
+    WHERE e.id = :promptEventId LIMIT 100
+) WHERE true ON CONFLICT DO NOTHING;
+
+SELECT events.id, prompts.name AS api_name
+FROM events JOIN prompts ON prompts.id = events.prompt_id WHERE events.id = :promptEventId;

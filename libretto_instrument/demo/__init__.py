@@ -1,0 +1,8 @@
+"""The demonstration: real calls of the ``openai`` package, recorded and read back.
+
+It needs the ``collector`` extra.
+"""
+
+from ._model import OfflineModel, offline_model
+
+__all__ = ["OfflineModel", "offline_model"]

@@ -1,0 +1,250 @@
+"""The pages in a real browser: looked at, judged, kept up to date."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from libretto_instrument import collector as collector_room
+from libretto_instrument import demo
+from libretto_instrument.collector import Running
+
+from .wire import conclude, post, rate, read
+
+playwright = pytest.importorskip(
+    "playwright.sync_api", reason="playwright is not installed: pip install playwright"
+)
+CHROMIUM = Path("/usr/bin/chromium")
+if not CHROMIUM.exists():
+    pytest.skip(
+        "chromium is not installed: apt-get install chromium", allow_module_level=True
+    )
+
+SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
+FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update"),
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """Yield a headless browser."""
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Any, collector: Running) -> Iterator[Any]:
+    """Yield a page of the collector, which must not complain of anything."""
+    context = chromium.new_context(base_url=collector.url)
+    tab = context.new_page()
+    complaints: list[str] = []
+    tab.on("console", lambda message: complaints.append(message.text))
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    yield tab
+    context.close()
+    assert complaints == []
+
+
+def test_the_demonstration_is_browsed(
+    http: httpx.Client, chromium: Any, shared_db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The demonstration's prompts, events, chat and chain can be read, link by link."""
+    stopped: list[str] = []
+
+    def look(url: str) -> None:
+        context = chromium.new_context(base_url=url)
+        tab = context.new_page()
+        tab.goto("/")
+        names = tab.locator("a.row").all_inner_texts()
+        assert len(names) >= 6
+        for name in names:
+            tab.goto("/")
+            tab.get_by_role("link", name=name, exact=True).click()
+            tab.locator("#events a.row").first.click()
+            tab.get_by_role("heading", level=1).filter(has_text=name).wait_for()
+            assert tab.locator("#response").inner_text()
+        for kind in ("Chats", "Chains"):
+            tab.get_by_role("navigation", name="Main").get_by_role(
+                "link", name=kind
+            ).click()
+            tab.locator("a.row").first.click()
+            tab.locator("article a.row").first.click()
+            tab.get_by_role("navigation", name="In its").first.wait_for()
+        context.close()
+        stopped.append(url)
+
+    monkeypatch.setattr(demo._run, "_stay", look)
+    assert demo.run(stay=True) == 0
+    assert len(stopped) == 1
+    assert collector_room
+
+
+def test_feedback_is_given_and_read_back(http: httpx.Client, page: Any) -> None:
+    """A rating and a better response given on the page are stored and shown."""
+    body = post(http)
+    page.goto(read(http)[0]["url"])
+    page.get_by_text("poor", exact=True).click()
+    page.get_by_label("What it should have said").fill("Good day, Ada!")
+    page.get_by_role("button", name="Save feedback").click()
+    page.locator(".better ins").wait_for()
+    assert page.locator(".better ins").inner_text() == "Good day"
+    assert page.get_by_role("radio", name="poor").is_checked()
+    (given,) = read(http, "feedback", id=body["feedbackKey"])
+    assert (given["rating"], given["better_response"]) == (0.25, "Good day, Ada!")
+    page.get_by_role("button", name="Take it back").click()
+    page.locator(".better").wait_for(state="detached")
+    assert read(http, "feedback") == []
+
+
+def test_a_new_event_appears(http: httpx.Client, page: Any) -> None:
+    """What arrives appears in an open list, without a reload and with focus kept."""
+    post(http, params={"name": "Ada"})
+    page.goto("/events")
+    page.evaluate("window.kept = true")
+    page.keyboard.press("j")
+    post(http, params={"name": "Grace"})
+    page.get_by_role("link", name="Greet Grace.").wait_for()
+    assert page.locator("#events tbody tr").count() == 2
+    assert page.evaluate("window.kept")
+    assert page.evaluate("document.activeElement.textContent") == "Greet Ada."
+    page.goto("/")
+    rate(http, post(http), rating=0)
+    page.locator(".prompts .rating", has_text="0.00").wait_for()
+
+
+def test_rows_do_not_move_under_the_reader(http: httpx.Client, page: Any) -> None:
+    """Further down a list, what is new is offered and not pushed in."""
+    for _ in range(40):
+        post(http)
+    page.goto("/events")
+    page.evaluate("scrollTo(0, 900)")
+    post(http, params={"name": "Grace"})
+    page.get_by_role("button", name="Show what is new").click()
+    page.get_by_role("link", name="Greet Grace.").wait_for()
+    assert page.evaluate("scrollY") == 0
+
+
+def test_a_stored_script_does_not_run(http: httpx.Client, page: Any) -> None:
+    """Markup in an event is text, also where the page updates itself."""
+    page.goto("/events")
+    evil = "<script>window.owned = 1</script><img src=x onerror='window.owned = 1'>"
+    post(http, promptTemplateName=evil, params={"name": evil}, response=evil)
+    page.get_by_text("window.owned = 1").first.wait_for()
+    for path in ("/", "/events", read(http)[0]["url"]):
+        page.goto(path)
+        assert page.get_by_text("window.owned = 1").first.is_visible()
+        assert page.evaluate("window.owned") is None
+
+
+def test_keys(http: httpx.Client, page: Any) -> None:
+    """A list and a chat can be walked with the keyboard alone."""
+    for name in ("Ada", "Grace", "Joan"):
+        post(http, params={"name": name}, chatId="c")
+    page.goto("/events")
+    for key in ("j", "j", "j", "k"):
+        page.keyboard.press(key)
+    page.keyboard.press("Enter")
+    page.get_by_text("2 of 3 in this chat").wait_for()
+    page.keyboard.press("]")
+    page.get_by_text("3 of 3 in this chat").wait_for()
+    page.keyboard.press("[")
+    page.get_by_text("2 of 3 in this chat").wait_for()
+    page.keyboard.press("/")
+    page.keyboard.type("joan?")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/events?q=joan%3F")
+    assert page.locator("#events tbody tr").count() == 1
+    page.locator("body").click(position={"x": 5, "y": 400})
+    page.keyboard.press("?")
+    page.wait_for_url("**/help")
+
+
+def test_a_shared_address_says_only_what_was_asked(
+    http: httpx.Client, page: Any
+) -> None:
+    """The form's empty fields stay out of the address."""
+    post(http, responseErrors=["no"])
+    page.goto("/events")
+    page.get_by_label("Errors only").check()
+    page.get_by_role("button", name="Filter").click()
+    page.wait_for_url("**/events?error=1")
+    assert page.locator("#events tbody tr").count() == 1
+
+
+def test_reading_works_without_javascript(
+    http: httpx.Client, chromium: Any, collector: Running
+) -> None:
+    """Without JavaScript everything can be read, and feedback given."""
+    post(http)
+    context = chromium.new_context(base_url=collector.url, java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto("/")
+    tab.get_by_role("link", name="greeting").click()
+    tab.get_by_role("link", name="Greet Ada.").click()
+    tab.get_by_text("perfect", exact=True).click()
+    tab.get_by_role("button", name="Save feedback").click()
+    tab.locator(".judge .rating").wait_for()
+    context.close()
+    assert read(http)[0]["rating"] == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_pages_fit(
+    http: httpx.Client, chromium: Any, collector: Running, width: int, scheme: str
+) -> None:
+    """No page is wider than the screen; pictures are left for people to look at."""
+    long = "a-name-without-a-single-space-" * 10
+    for number in range(12):
+        body = post(
+            http,
+            promptTemplateName="sport-emoji" if number % 3 else "support/answer",
+            promptTemplateChat=[
+                {"role": "system", "content": f"Be brief. Version {number % 2}."},
+                {"role": "user", "content": "Which emoji stands for {name}?"},
+            ],
+            params={"name": ["curling", "sailing", "judo"][number % 3]},
+            chatId="a chat",
+            chainId="a chain",
+            toolCalls=[{"function": {"name": "f", "arguments": '{"a": [1, 2]}'}}],
+            responseErrors=["RateLimitError: try again later"] if number == 4 else None,
+            responseMetrics={"usage": {"total_tokens": 90 * number}},
+        )
+    rate(http, body, rating=0.25, better_response="Hello, dear Ada!")
+    conclude(http, "a chain", "All greeted.")
+    wide = {"promptTemplateName": long, "params": {"name": long}, "response": long}
+    post(http, **wide, chatId=long, context={long: long})
+    context = chromium.new_context(
+        base_url=collector.url,
+        color_scheme=scheme,
+        viewport={"width": width, "height": 900},
+    )
+    tab = context.new_page()
+    SCREENSHOTS.mkdir(exist_ok=True)
+    event, wide_event = (read(http, prompt=n)[0] for n in ("support/answer", long))
+    for name, path in {
+        "prompts": "/",
+        "events": "/events",
+        "prompt": "/events?prompt=sport-emoji",
+        "event": event["url"],
+        "wide": wide_event["url"],
+        "chats": "/chats",
+        "chat": "/chats?id=a+chat",
+        "chains": "/chains",
+        "chain": "/chains?id=a+chain",
+        "revisions": "/revisions?prompt=sport-emoji",
+        "help": "/help",
+        "nothing": "/nothing",
+    }.items():
+        tab.goto(path)
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width, name
+        picture = SCREENSHOTS / f"{name}-{width}-{scheme}.png"
+        tab.screenshot(path=picture, full_page=True)
+    context.close()

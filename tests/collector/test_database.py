@@ -1,0 +1,119 @@
+"""The database file: what is taken, what is refused, who may read it."""
+
+import sqlite3
+import stat
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from libretto_instrument.collector import _sql, create_app
+from libretto_instrument.collector._store import Store
+
+
+def test_the_file_is_its_owners(db: Path) -> None:
+    """Prompts on disk can be read by nobody else."""
+    store = Store(db)
+    store.submit(lambda connection: None).result(10)
+    for file in db.parent.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    store.close()
+
+
+def test_it_is_opened_again(db: Path) -> None:
+    """A database remembers which migrations it has seen."""
+    for _ in range(2):
+        Store(db).close()
+    with sqlite3.connect(db) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    connection.close()
+    assert version == len(_sql.MIGRATIONS)
+
+
+def test_migrations_are_all_or_nothing(
+    db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A migration that fails leaves the file as it was, for the next try."""
+
+    def fail(connection: sqlite3.Connection) -> None:
+        connection.execute("CREATE TABLE half (a)")
+        connection.execute("nonsense")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_sql, "MIGRATIONS", [*_sql.MIGRATIONS, fail])
+        with pytest.raises(ValueError, match="cannot be used"):
+            Store(db)
+    Store(db).close()
+    with sqlite3.connect(db) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
+    connection.close()
+    assert ("half",) not in tables
+
+
+def _foreign(db: Path) -> None:
+    with sqlite3.connect(db) as connection:
+        connection.execute("CREATE TABLE recipes (a)")
+    connection.close()
+
+
+def _newer(db: Path) -> None:
+    Store(db).close()
+    with sqlite3.connect(db) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+
+
+def _garbage(db: Path) -> None:
+    db.write_bytes(b"This is a letter to my aunt. " * 100)
+
+
+@pytest.mark.parametrize("spoil", [_foreign, _newer, _garbage, Path.mkdir])
+def test_a_file_that_is_not_ours_is_left_alone(db: Path, spoil: Any) -> None:
+    """Another program's file, or a newer version's, is refused and not changed."""
+    spoil(db)
+    before = db.read_bytes() if db.is_file() else None
+    with pytest.raises(ValueError, match=r"libretto\.db"):
+        create_app(db)
+    assert before == (db.read_bytes() if db.is_file() else None)
+
+
+def test_no_directory_is_made(db: Path) -> None:
+    """A directory that is not there is not made, but named."""
+    with pytest.raises(ValueError, match="No such file or directory"):
+        create_app(db.parent / "missing" / "libretto.db")
+
+
+def test_one_failure_takes_nobody_with_it(db: Path) -> None:
+    """A write that fails is told to the one who asked, and the others are stored."""
+    store = Store(db)
+
+    def slow(connection: sqlite3.Connection) -> None:
+        gate.result(10)
+
+    def fail(connection: sqlite3.Connection) -> None:
+        connection.execute("nonsense")
+
+    def insert(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO prompts (name) VALUES ('kept')")
+
+    gate: Future[None] = Future()
+    store.submit(slow)
+    failing, following = store.submit(fail), store.submit(insert)
+    gate.set_result(None)
+    with pytest.raises(sqlite3.OperationalError, match="nonsense"):
+        failing.result(10)
+    following.result(10)
+    with store.reading() as connection:
+        assert (
+            connection.execute("SELECT name FROM prompts").fetchone()["name"] == "kept"
+        )
+    store.close()
+
+
+def test_what_waits_is_written_before_the_end(db: Path) -> None:
+    """Closing a store writes what it was given before."""
+    store = Store(db)
+    futures = [store.submit(lambda connection: 1) for _ in range(500)]
+    store.close()
+    assert [future.result(0) for future in futures] == [1] * 500

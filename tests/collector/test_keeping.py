@@ -1,0 +1,136 @@
+"""What is kept: by age, by size, with nothing left over."""
+
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from libretto_instrument.collector import _retention, _wire
+from libretto_instrument.collector._retention import Retention, age, size, sweep
+from libretto_instrument.collector._store import Store
+
+from .wire import event
+
+DAY = 86_400
+
+
+@pytest.fixture
+def store(db: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Return a store that is swept a few events at a time."""
+    monkeypatch.setattr(_retention, "BATCH", 5)
+    return Store(db)
+
+
+def _put(store: Store, days: float, **changes: object) -> None:
+    record = _wire.read_event(event(**changes))
+    record.values["now"] = int((time.time() - days * DAY) * 1000)
+    store.put(record).result(10)
+
+
+def _count(store: Store, table: str) -> int:
+    with store.reading() as db:
+        return int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+async def test_what_is_too_old_goes(store: Store) -> None:
+    """Events beyond the age go, batch by batch, with all that belonged to them."""
+    old = {"promptTemplateName": "old", "context": {"k": "v"}, "chainId": "c"}
+    for _ in range(12):
+        _put(store, 40, **old, feedbackKey="f")
+    for _ in range(3):
+        _put(store, 1)
+    for kind, values in (
+        ("feedback", {"key": "f", "rating": 1, "better": None, "deleted": False}),
+        ("feedback", {"key": "early", "rating": 1, "better": None, "deleted": False}),
+        ("chain", {"id": "c", "result": "1"}),
+    ):
+        now = (
+            int((time.time() - 35 * DAY) * 1000) if values.get("key") != "early" else 0
+        )
+        record = _wire.Record(kind, values | ({"now": now} if now else {}))
+        store.put(record).result(10)
+    await sweep(store, Retention(seconds=30 * DAY))
+    for table, left in (
+        *(("events", 3), ("bodies", 3), ("context", 0), ("prompts", 1)),
+        *(("revisions", 1), ("feedback", 1), ("chains", 0)),
+    ):
+        assert _count(store, table) == left, table
+    store.submit(
+        lambda db: db.execute("INSERT INTO search(search) VALUES('integrity-check')")
+    ).result(10)
+    store.close()
+
+
+async def test_what_is_too_much_goes(store: Store, db: Path) -> None:
+    """Beyond the size the oldest events go, and the file gives the space back."""
+    for number in range(60):
+        _put(store, 0, response="x" * 50_000, chatId=str(number))
+    before = _count(store, "events"), db.stat().st_size
+    await sweep(store, Retention(bytes=2**20))
+    with store.reading() as reader:
+        kept = reader.execute("SELECT chat_id FROM events ORDER BY seq").fetchall()
+    assert 0 < len(kept) < before[0]
+    assert kept[-1]["chat_id"] == "59"
+    store.close()
+    assert db.stat().st_size < before[1] / 2
+
+
+async def test_nothing_goes_without_bounds(store: Store) -> None:
+    """What is within the bounds stays."""
+    _put(store, 400)
+    for bounds in (Retention(), Retention(bytes=2**30), Retention(seconds=500 * DAY)):
+        await sweep(store, bounds)
+    assert _count(store, "events") == 1
+    store.close()
+
+
+async def test_numbers_of_events_are_not_given_again(store: Store) -> None:
+    """A link to an event that has gone never leads to another one."""
+    _put(store, 40)
+    await sweep(store, Retention(seconds=DAY))
+    _put(store, 0)
+    with store.reading() as db:
+        assert db.execute("SELECT seq FROM events").fetchone()["seq"] == 2
+    store.close()
+
+
+def test_a_collector_sweeps_by_itself(db: Path) -> None:
+    """A collector that is told how long to keep events deletes older ones."""
+    from libretto_instrument.collector import running
+
+    store = Store(db)
+    _put(store, 40)
+    store.close()
+    with running(db, keep="30d", max_size="1GB") as collector:
+        deadline = time.monotonic() + 10
+        while httpx.get(f"{collector.url}/api/events").json()["events"]:
+            assert time.monotonic() < deadline
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("15m", 900), ("24h", DAY), ("2w", 14 * DAY)]
+)
+def test_ages(text: str, seconds: int) -> None:
+    """An age is a number and a unit."""
+    assert age(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("500KB", 500 << 10), ("2gb", 2 << 30), ("1T", 1 << 40)]
+)
+def test_sizes(text: str, number: int) -> None:
+    """A size is a number and a unit, in powers of 1,024."""
+    assert size(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "30", "d", "-1d", "1.5h", "30 days", "12MB"])
+def test_what_is_no_age(db: Path, text: str) -> None:
+    """What cannot be read as an age is refused at once, with an example."""
+    from libretto_instrument.collector import create_app
+
+    with pytest.raises(ValueError, match="24h"):
+        age(text)
+    with pytest.raises(ValueError, match="500MB"):
+        create_app(db, max_size="much")
+    assert not db.exists()
