@@ -8,7 +8,8 @@ from . import _guard
 from ._config import Settings, config_of_client, id_text
 from ._events import ChainResult, Feedback, Report
 from ._ids import fresh_id
-from ._runtime import Statement, runtime
+from ._outgoing import Statement
+from ._runtime import runtime
 from ._scope import Scope
 
 _NO_RESULT: Any = object()

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from . import _guard
 from ._config import (
@@ -25,78 +25,14 @@ from ._config import (
     environment,
     merge,
 )
-from ._events import Report
-from ._json import encode
+from ._outgoing import body_redactor, prepare
 from ._scope import Resolved, current
 
 if TYPE_CHECKING:
-    from .delivery import Delivery, Message, Stats
-    from .redaction import BodyRedactor
+    from .delivery import Delivery, Stats
 
 #: How long the process waits at its end for what is not delivered yet, in seconds.
 EXIT_TIMEOUT = 5.0
-
-#: What a statement is taken to weigh, in bytes.
-_STATEMENT = 1_000
-
-
-@frozen
-class Statement:
-    """A report in the caller's own words: feedback, or what a chain came to."""
-
-    said: Report
-    settings: Settings
-    weight: int = _STATEMENT
-
-    def report(self) -> Report:
-        """Return what is to be sent."""
-        return self.said
-
-
-_body_redactors: "dict[int, BodyRedactor]" = {}
-_redacting = threading.Lock()
-
-
-def body_redactor(redactor: Any) -> "BodyRedactor":
-    """Return what redacts bodies with the user's redactor, or with the built-in one.
-
-    Raises:
-        ImportError: There is no redactor, and the extra ``pii`` is not installed.
-    """
-    from .redaction import BodyRedactor, default_redactor
-
-    known = _body_redactors.get(id(redactor))
-    if known is None:
-        known = BodyRedactor(redactor or default_redactor())
-        _body_redactors[id(redactor)] = known
-    return known
-
-
-def body_of(item: Any) -> tuple[Report, dict[str, Any] | None]:
-    """Return the report that an item amounts to, and its body as it may be sent.
-
-    The body is None if the user's ``before_send`` withheld it.
-    """
-    report: Report = item.report()
-    settings: Settings = item.settings
-    body: dict[str, Any] | None = report.to_wire()
-    if settings.redact_pii and body is not None:
-        with _redacting:
-            body = body_redactor(settings.redactor).redact(body)
-    if settings.before_send is not None and body is not None and report.kind == "event":
-        body = settings.before_send(body)
-    return report, body
-
-
-def prepare(item: Any) -> "Message | None":
-    """Turn a finished call or a statement into the message to post. On the worker."""
-    from .delivery import Message
-
-    report, body = body_of(item)
-    if body is None:
-        return None
-    return Message(report.kind, report.id, encode(body), report.order_key)
-
 
 def _settle_nothing(*, everything: bool = False) -> None:
     """Stand in for ending streams until capture is there."""

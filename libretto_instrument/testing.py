@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, overload
 from . import capture
 from ._config import ConfigFields, LibrettoConfig, config_of
 from ._install import enable
-from ._runtime import body_of, runtime
+from ._outgoing import body_of
+from ._runtime import runtime
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

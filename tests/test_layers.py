@@ -17,7 +17,7 @@ ANYTHING = "anything"
 
 BOTTOM = ("_version", "_ids", "_guard", "_json", "_templates", "_events")
 SETTINGS = (*BOTTOM, "_config", "_scope")
-CORE = (*SETTINGS, "delivery", "redaction", "_runtime")
+CORE = (*SETTINGS, "delivery", "redaction", "_outgoing", "_runtime")
 
 #: Bottom up: each room with the rooms that it may import, and the packages. Modules of
 #: one room know each other. A room is a module or a folder of `libretto_instrument`, or
@@ -34,7 +34,8 @@ ROOMS: dict[str, tuple[tuple[str, ...], str]] = {
     "delivery":        (("_guard", "_version"), "attrs httpx httpx2"),
     "redaction":       (("_guard",), "attrs phonenumbers stdnum"),
     "capture":         (SETTINGS, "attrs openai wrapt"),
-    "_runtime":        ((*SETTINGS, "delivery", "redaction"), "attrs"),
+    "_outgoing":       ((*SETTINGS, "delivery", "redaction"), "attrs"),
+    "_runtime":        ((*SETTINGS, "delivery", "_outgoing"), "attrs"),
     "_api":            (CORE, ""),
     "_install":        ((*CORE, "capture"), ""),
     "testing":         ((*CORE, "capture", "_install"), ""),
