@@ -1,16 +1,18 @@
 """What a program tells Libretto itself: feedback, and what a chain of calls came to."""
 
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from . import _guard
 from ._config import Settings, config_of_client, id_text
-from ._events import ChainResult, Feedback, Report
 from ._ids import fresh_id
 from ._outgoing import Statement
 from ._runtime import runtime
 from ._scope import Scope
+
+if TYPE_CHECKING:
+    from ._events import Report
 
 _NO_RESULT: Any = object()
 
@@ -59,6 +61,8 @@ def send_feedback(
     if settings.api_key is None:
         _warn_of_no_key("Feedback")
         return
+    from ._events import Feedback
+
     _submit(
         Feedback(
             feedback_key=key,
@@ -90,6 +94,8 @@ def update_chain(chain_id: str | UUID, result: Any, *, client: Any = None) -> No
     if settings.api_key is None:
         _warn_of_no_key("The result of a chain")
         return
+    from ._events import ChainResult
+
     _submit(
         ChainResult(chain_id=chain, api_key=settings.api_key, result=result), settings
     )
@@ -146,7 +152,7 @@ def chain(chain_id: str | UUID | None = None, *, client: Any = None) -> Chain:
     return Chain(given, client)
 
 
-def _submit(report: Report, settings: Settings) -> None:
+def _submit(report: "Report", settings: Settings) -> None:
     if not settings.enabled:
         return
     try:

@@ -217,7 +217,7 @@ class ScopeFields(ConfigFields, total=False):
     parent_event_id: str | UUID | None
 
 
-@frozen
+@frozen(eq=False)
 class Settings:
     """What holds for one call, all places merged."""
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from ._config import Settings
-from ._events import Report
 from ._json import encode
 
 if TYPE_CHECKING:
+    from ._events import Report
     from .delivery import Message
     from .redaction import BodyRedactor
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 _STATEMENT = 1_000
 
 
-@frozen
+@frozen(eq=False)
 class Statement:
     """A report in the caller's own words: feedback, or what a chain came to."""
 
-    said: Report
+    said: "Report"
     settings: Settings
     weight: int = _STATEMENT
 
-    def report(self) -> Report:
+    def report(self) -> "Report":
         """Return what is to be sent."""
         return self.said
 
@@ -53,7 +53,7 @@ def body_redactor(redactor: Any) -> "BodyRedactor":
     return known
 
 
-def body_of(item: Any) -> tuple[Report, dict[str, Any] | None]:
+def body_of(item: Any) -> "tuple[Report, dict[str, Any] | None]":
     """Return the report that an item amounts to, and its body as it may be sent.
 
     The body is None if the user's ``before_send`` withheld it.

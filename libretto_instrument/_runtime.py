@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 #: How long the process waits at its end for what is not delivered yet, in seconds.
 EXIT_TIMEOUT = 5.0
 
+
 def _settle_nothing(*, everything: bool = False) -> None:
     """Stand in for ending streams until capture is there."""
 
@@ -62,7 +63,8 @@ class Runtime:
     _resolved: Resolved | None = None
     _delivery: "Delivery | None" = None
     _retired: "list[Delivery]" = field(factory=list)
-    _lock: threading.Lock = field(factory=threading.Lock)
+    # Reentrant, as streams report from finalizers, which run anywhere.
+    _lock: threading.RLock = field(factory=threading.RLock)
 
     def configure(self, config: LibrettoConfig | None = None) -> None:
         """Read the environment anew and, given ``config``, record every client."""
@@ -203,9 +205,10 @@ class Runtime:
 
         with self._lock:
             if self._delivery is None:
-                self._delivery = Delivery(
-                    prepare, HttpSender(self._urls), exit_timeout=EXIT_TIMEOUT
-                )
+                sender = HttpSender(self._urls)
+                started = Delivery(prepare, sender, exit_timeout=EXIT_TIMEOUT)
+                # A finalizer may have come in between on this very thread.
+                self._delivery = self._delivery or started
             return self._delivery
 
     @contextmanager
@@ -227,7 +230,7 @@ class Runtime:
 
     def renew_lock(self) -> None:
         """Forget a lock that another thread held when the process was forked."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
 
 def _is_sampled(settings: Settings) -> bool:

@@ -1,17 +1,16 @@
 """The one room that knows openai: patching it, and keeping what its calls bring.
 
-It hands finished calls to a `Recorder` and knows nothing of what becomes of them.
+It hands finished calls to a `Recorder` and knows nothing of what becomes of them. Most
+of it is imported only when openai's own resources are.
 """
 
-from ._call import Call, Recorder
+import sys
+
 from ._keys import feedback_key
-from ._recording import settle
 from ._targets import TARGETS, Target, is_patched, patch, unpatch
 
 __all__ = [
     "TARGETS",
-    "Call",
-    "Recorder",
     "Target",
     "feedback_key",
     "is_patched",
@@ -19,3 +18,10 @@ __all__ = [
     "settle",
     "unpatch",
 ]
+
+
+def settle(*, everything: bool = False) -> None:
+    """End the answers whose loops were left, or all of them: nobody reads them on."""
+    recording = sys.modules.get(f"{__name__}._recording")
+    if recording is not None:
+        recording.settle(everything=everything)

@@ -100,6 +100,14 @@ class Carrier(wrapt.ObjectProxy):  # type: ignore[type-arg]
         with Scope(self._self_given):
             return self.__wrapped__.__enter__()
 
+    # wrapt 1's proxies do not have these.
+
+    async def __aenter__(self) -> Any:
+        return await self.__wrapped__.__aenter__()
+
+    async def __aexit__(self, *exc_info: Any) -> Any:
+        return await self.__wrapped__.__aexit__(*exc_info)
+
 
 def hand_back(call: Call, result: Any) -> Any:
     """Return what openai returned, having recorded it, or a stream that will be.

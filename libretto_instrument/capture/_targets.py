@@ -1,26 +1,26 @@
 """Which methods of openai are recorded, and how they are patched and restored.
 
 One table drives both directions. Each target stands alone: what a version of openai
-does not have is skipped. A module that is not imported yet is patched when it is.
+does not have is skipped. A module that is not imported yet is patched when it is, and
+only then is the rest of this room imported.
 """
 
 import sys
 import threading
-from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import wrapt
 from attrs import define, frozen
 
 from .. import _guard
-from ._call import Recorder
-from ._drivers import Driver, async_driver, helper_driver, sync_driver
-from ._shapes import CHAT, COMPLETION, RESPONSES, Shape
-from ._views import Renewal
+
+if TYPE_CHECKING:
+    from ._call import Recorder
+    from ._views import Renewal
 
 
-@frozen
+@frozen(eq=False)
 class Target:
     """A method that calls a model.
 
@@ -28,31 +28,30 @@ class Target:
         module: Where its class is imported from.
         owner: The class whose own method it is.
         method: Its name.
-        shape: How its requests and answers are laid out.
-        driver: Makes the wrapper: one kind waits, one does not.
+        shape: How its requests and answers are laid out: a name in `_shapes`.
+        driver: What makes its wrapper: a name in `_drivers`.
     """
 
     module: str
     owner: str
     method: str
-    shape: Shape
-    driver: Callable[[Shape, Recorder], Driver]
+    shape: str
+    driver: str
 
 
-def _calls(module: str, owner: str, shape: Shape, *methods: str) -> list[Target]:
+def _pair(module: str, owner: str, shape: str, *methods: str) -> list[Target]:
+    """Return the targets of a class and of its async twin."""
     return [
-        target
+        Target(module, name, method, shape, driver)
         for method in methods
-        for target in (
-            Target(module, owner, method, shape, sync_driver),
-            Target(module, f"Async{owner}", method, shape, async_driver),
-        )
+        for name, driver in ((owner, "sync_driver"), (f"Async{owner}", "async_driver"))
     ]
 
 
-def _helpers(module: str, owner: str, shape: Shape) -> list[Target]:
+def _helpers(module: str, owner: str, shape: str) -> list[Target]:
+    """Return the methods that make their request through another target."""
     return [
-        Target(module, name, "stream", shape, helper_driver)
+        Target(module, name, "stream", shape, "helper_driver")
         for name in (owner, f"Async{owner}")
     ]
 
@@ -63,15 +62,15 @@ _RESPONSES = "openai.resources.responses"
 _BETA_RESPONSES = "openai.resources.beta.responses"
 
 TARGETS: tuple[Target, ...] = (
-    *_calls(_CHAT, "Completions", CHAT, "create", "parse"),
-    *_helpers(_CHAT, "Completions", CHAT),
-    *_calls(_BETA_CHAT, "Completions", CHAT, "create", "parse"),
-    *_helpers(_BETA_CHAT, "Completions", CHAT),
-    *_calls("openai.resources.completions", "Completions", COMPLETION, "create"),
-    *_calls(_RESPONSES, "Responses", RESPONSES, "create", "parse"),
-    *_helpers(_RESPONSES, "Responses", RESPONSES),
-    *_calls(_BETA_RESPONSES, "Responses", RESPONSES, "create", "parse"),
-    *_helpers(_BETA_RESPONSES, "Responses", RESPONSES),
+    *_pair(_CHAT, "Completions", "CHAT", "create", "parse"),
+    *_helpers(_CHAT, "Completions", "CHAT"),
+    *_pair(_BETA_CHAT, "Completions", "CHAT", "create", "parse"),
+    *_helpers(_BETA_CHAT, "Completions", "CHAT"),
+    *_pair("openai.resources.completions", "Completions", "COMPLETION", "create"),
+    *_pair(_RESPONSES, "Responses", "RESPONSES", "create", "parse"),
+    *_helpers(_RESPONSES, "Responses", "RESPONSES"),
+    *_pair(_BETA_RESPONSES, "Responses", "RESPONSES", "create", "parse"),
+    *_helpers(_BETA_RESPONSES, "Responses", "RESPONSES"),
 )
 
 
@@ -92,7 +91,7 @@ class _Patch:
     method: str
     original: Any
     wrapper: Any = None
-    views: Renewal | None = None
+    views: "Renewal | None" = None
     awake: bool = True
 
     def wake(self) -> None:
@@ -111,10 +110,10 @@ class _Patch:
 _lock = threading.RLock()
 _patches: list[_Patch] = []
 _hooked: set[str] = set()
-_recorder: Recorder | None = None
+_recorder: "Recorder | None" = None
 
 
-def patch(recorder: Recorder) -> None:
+def patch(recorder: "Recorder") -> None:
     """Record the calls of every target from now on; again is harmless."""
     global _recorder
     with _lock:
@@ -166,11 +165,14 @@ def _patch_module(name: str) -> None:
                 _guard.swallow(exc, f"capture.patch {target.owner}.{target.method}")
 
 
-def _patch_one(target: Target, module: ModuleType, recorder: Recorder) -> None:
+def _patch_one(target: Target, module: ModuleType, recorder: "Recorder") -> None:
     owner = getattr(module, target.owner, None)
     original = owner.__dict__.get(target.method) if isinstance(owner, type) else None
     if original is None or not isinstance(owner, type):
         return
+    from . import _drivers, _shapes
+    from ._views import Renewal
+
     for standing in _patches:
         # Beneath somebody else's wrapper, or the same class by another module's name.
         if _lies_in(original, standing.wrapper):
@@ -181,7 +183,8 @@ def _patch_one(target: Target, module: ModuleType, recorder: Recorder) -> None:
         if (standing.owner, standing.method) == (owner, target.method):
             standing.sleep()
     found = _Patch(owner, target.method, original)
-    driver = target.driver(target.shape, recorder)
+    shape = getattr(_shapes, target.shape)
+    driver = getattr(_drivers, target.driver)(shape, recorder)
     found.wrapper = wrapt.FunctionWrapper(original, driver, enabled=lambda: found.awake)
     setattr(owner, target.method, found.wrapper)
     _patches.append(found)

@@ -9,10 +9,11 @@ import openai
 import pytest
 from support.answers import MESSAGES, chunk, chunks
 from support.kept import Kept
-from support.scripted import ScriptedModel
+from support.scripted import DEADLINE, ScriptedModel
 
 from libretto_instrument import capture
 from libretto_instrument._config import Settings
+from libretto_instrument.capture._call import Call
 from libretto_instrument.capture._recording import Recording
 from libretto_instrument.capture._shapes import CHAT
 
@@ -189,19 +190,21 @@ def test_a_flush_while_another_thread_makes_streams(
     kept: Kept,
 ) -> None:
     """Settling is safe while other threads begin and drop streams."""
-    over = threading.Event()
-    call = capture.Call(CHAT, Settings(), "key", recorder=kept, client=None)
+    begun, over = threading.Event(), threading.Event()
+    call = Call(CHAT, Settings(), "key", recorder=kept, client=None)
 
     def make() -> None:
         while not over.is_set():
             for _ in [Recording(call, []) for _ in range(200)]:
                 pass
+            begun.set()
 
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     thread = threading.Thread(target=make)
     thread.start()
     try:
+        assert begun.wait(DEADLINE)
         for _ in range(300):
             capture.settle()
     finally:

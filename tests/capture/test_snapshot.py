@@ -16,6 +16,7 @@ import openai
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openai import NOT_GIVEN
 from openai.types.chat import ChatCompletionMessage
 from pydantic import BaseModel
 from support.answers import MESSAGES, chunks, completion
@@ -271,11 +272,11 @@ def test_pydantic_models_as_messages(
 def test_arguments_not_given_are_not_recorded(
     kept: Kept, ask: Callable[..., Any]
 ) -> None:
-    """openai's marks for arguments that were not given are dropped (failure-modes 22)."""
+    """Arguments that are marked as not given are dropped (failure-modes 22)."""
     ask(
-        temperature=openai.NOT_GIVEN,
-        tools=openai.NOT_GIVEN,
-        seed=getattr(openai, "omit", openai.NOT_GIVEN),
+        temperature=NOT_GIVEN,
+        tools=NOT_GIVEN,
+        seed=getattr(openai, "omit", NOT_GIVEN),
         stop=None,
     )
     assert "tools" not in kept.event
@@ -288,11 +289,11 @@ def test_arguments_not_given_are_not_recorded(
 
 
 def test_what_was_not_given_is_dropped_at_any_depth() -> None:
-    """openai leaves its marks out of nested parameters, and so do we (failure-modes 22)."""
+    """So are the marks in nested parameters, which openai drops (failure-modes 22)."""
     given = {
         "role": "user",
-        "name": openai.NOT_GIVEN,
-        "parts": [{"a": openai.NOT_GIVEN}],
+        "name": NOT_GIVEN,
+        "parts": [{"a": NOT_GIVEN}],
     }
     assert snapshot(given) == {"role": "user", "parts": [{}]}
 

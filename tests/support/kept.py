@@ -4,7 +4,7 @@ from typing import Any
 
 from libretto_instrument._config import Given, LibrettoConfig, Settings, merge
 from libretto_instrument._scope import current
-from libretto_instrument.capture import Call
+from libretto_instrument.capture._call import Call
 
 
 class Kept:
