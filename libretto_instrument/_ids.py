@@ -8,8 +8,8 @@ def fresh_id() -> str:
 
     From the system's source of randomness, so a forked process does not repeat it.
     """
-    digits = os.urandom(16).hex()
-    variant = "89ab"[int(digits[16], 16) & 3]
+    random = os.urandom(16)
+    digits, variant = random.hex(), "89ab"[random[8] & 3]
     return (
         f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}"
         f"-{variant}{digits[17:20]}-{digits[20:]}"

@@ -18,7 +18,9 @@ def encode(value: Any) -> bytes:
     try:
         return to_json(value, inf_nan_mode="null", fallback=repr)
     except (ValueError, UnicodeError):
-        return json.dumps(value, default=repr, skipkeys=True).encode()
+        compact = (",", ":")
+        text = json.dumps(value, default=repr, skipkeys=True, separators=compact)
+        return text.encode()
 
 
 def decode(data: bytes | str) -> Any:
@@ -45,7 +47,9 @@ def photograph(model: Any) -> bytes:
 def photograph_given(model: Any) -> bytes:
     """Return the fields of a pydantic model that were given, not left at a default."""
     try:
-        text: str = model.model_dump_json(exclude_unset=True, warnings=False)
+        # What model_dump_json() calls, at half of its cost.
+        serializer = type(model).__pydantic_serializer__
+        given: bytes = serializer.to_json(model, exclude_unset=True, warnings=False)
     except (ValueError, UnicodeError):
         return encode(model.model_dump(exclude_unset=True, warnings=False))
-    return text.encode()
+    return given

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
+from ._blobs import capped, may_need_capping
 from ._config import Settings
 from ._json import encode
 
@@ -53,27 +54,35 @@ def body_redactor(redactor: Any) -> "BodyRedactor":
     return known
 
 
-def body_of(item: Any) -> "tuple[Report, dict[str, Any] | None]":
-    """Return the report that an item amounts to, and its body as it may be sent.
-
-    The body is None if the user's ``before_send`` withheld it.
-    """
-    report: Report = item.report()
-    settings: Settings = item.settings
-    body: dict[str, Any] | None = report.to_wire()
+def body_of(report: "Report", settings: Settings) -> dict[str, Any] | None:
+    """Return a report's body as it may be sent; None if ``before_send`` withheld it."""
+    body: dict[str, Any] | None = capped(report.to_wire(), settings.max_field_bytes)
     if settings.redact_pii and body is not None:
         with _redacting:
             body = body_redactor(settings.redactor).redact(body)
     if settings.before_send is not None and body is not None and report.kind == "event":
         body = settings.before_send(body)
-    return report, body
+    return body
 
 
 def prepare(item: Any) -> "Message | None":
     """Turn a finished call or a statement into the message to post. On the worker."""
     from .delivery import Message
 
-    report, body = body_of(item)
-    if body is None:
+    report: Report = item.report()
+    settings: Settings = item.settings
+    encoded = _quickly_encoded(report, settings)
+    if encoded is None:
+        body = body_of(report, settings)
+        if body is None:
+            return None
+        encoded = encode(body)
+    return Message(report.kind, report.id, encoded, report.order_key)
+
+
+def _quickly_encoded(report: "Report", settings: Settings) -> bytes | None:
+    """Return a report's JSON, if nothing has to be done to its body in between."""
+    if settings.redact_pii or settings.before_send is not None:
         return None
-    return Message(report.kind, report.id, encode(body), report.order_key)
+    encoded = encode(report.to_wire())
+    return None if may_need_capping(encoded, settings.max_field_bytes) else encoded

@@ -39,7 +39,8 @@ class CapturedEvents(Sequence[dict[str, Any]]):
 
     def take(self, item: Any) -> None:
         """Keep what would have been sent."""
-        report, body = body_of(item)
+        report = item.report()
+        body = body_of(report, item.settings)
         if body is not None:
             kept = {
                 "event": self._events,

@@ -15,7 +15,7 @@ PACKAGES = ("libretto_instrument", "libretto_openai")
 
 ANYTHING = "anything"
 
-BOTTOM = ("_version", "_ids", "_guard", "_json", "_templates", "_events")
+BOTTOM = ("_version", "_blobs", "_ids", "_guard", "_json", "_templates", "_events")
 SETTINGS = (*BOTTOM, "_config", "_scope")
 CORE = (*SETTINGS, "delivery", "redaction", "_outgoing", "_runtime")
 
@@ -25,6 +25,7 @@ CORE = (*SETTINGS, "delivery", "redaction", "_outgoing", "_runtime")
 ROOMS: dict[str, tuple[tuple[str, ...], str]] = {
     "_version":        ((), ""),
     "_ids":            ((), ""),
+    "_blobs":          ((), ""),
     "_guard":          ((), ""),
     "_json":           ((), "pydantic_core"),
     "_templates":      ((), ""),

@@ -62,35 +62,36 @@ class Call(Record):
     def start(self, arguments: Mapping[str, Any]) -> None:
         """Take a snapshot of the request and start the clock. Never raises."""
         try:
-            self.request = {
-                name: snapshot(value)
-                for name, value in arguments.items()
-                if name not in _TRANSPORT
-                and not is_omitted(value)
-                and not isinstance(value, TemplateChat)
-            }
-            self._keep_template(arguments)
+            for name, value in arguments.items():
+                if name not in _TRANSPORT and not is_omitted(value):
+                    self._keep_argument(name, value)
+            self._keep_settings()
         except Exception as exc:
             _guard.swallow(exc, "capture.start")
         self._outer = _under_way.get()
         _under_way.set(self)
         self.started = perf_counter()
 
-    def _keep_template(self, arguments: Mapping[str, Any]) -> None:
-        """Keep the template: the input, or one given beside plain input.
+    def _keep_argument(self, name: str, value: Any) -> None:
+        if isinstance(value, TemplateChat):
+            if name == self.shape.input:
+                self.template = snapshot([*value.template, *value.appended])
+                self.params = snapshot(value.params)
+        elif isinstance(value, TemplateText) and name == self.shape.input:
+            self.template = value.template
+            self.params = snapshot(value.params)
+        else:
+            self.request[name] = snapshot(value)
 
-        The input wins, and its parameters win over those given beside it.
-        """
-        settings, given = self.settings, arguments.get(self.shape.input)
-        self.template = snapshot(self.shape.inline(settings))
-        self.params = snapshot(settings.template_params or {})
-        self.context = snapshot(settings.context)
-        if isinstance(given, TemplateChat):
-            self.template = snapshot([*given.template, *given.appended])
-            self.params.update(snapshot(given.params))
-        elif isinstance(given, TemplateText):
-            self.template = given.template
-            self.params.update(snapshot(given.params))
+    def _keep_settings(self) -> None:
+        """Keep what was given beside the arguments; a template among them wins."""
+        settings = self.settings
+        if self.template is None:
+            self.template = snapshot(self.shape.inline(settings))
+        if settings.template_params:
+            self.params = {**snapshot(settings.template_params), **self.params}
+        if settings.context:
+            self.context = snapshot(settings.context)
 
     def leave(self) -> None:
         """Mark the request as over, so that later calls are calls of their own."""

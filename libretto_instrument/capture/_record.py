@@ -68,11 +68,16 @@ class Record:
         return weight
 
 
-def _weigh(value: Any) -> int:
+def _weigh(value: str | dict[str, Any] | list[Any]) -> int:
     if isinstance(value, str):
         return len(value)
-    if isinstance(value, dict):
-        return 50 + sum(_weigh(item) for item in value.values())
-    if isinstance(value, list):
-        return 50 + sum(_weigh(item) for item in value)
-    return 8
+    weight = 50
+    for item in value.values() if isinstance(value, dict) else value:
+        kind = type(item)
+        if kind is str:
+            weight += len(item)
+        elif kind is dict or kind is list:
+            weight += _weigh(item)
+        else:
+            weight += 8
+    return weight

@@ -15,7 +15,6 @@ from .._json import decode, encode, photograph_given
 from .._templates import TemplateText
 from . import _sse
 from ._answer import Answer
-from ._blobs import capped
 from ._record import Record
 from ._shapes import Shape
 
@@ -43,29 +42,26 @@ def event_of(record: Record) -> Event:
     raw, settings = response.raw, record.settings
     answer = record.shape.read(raw) if raw else Answer(text=response.text)
     template, params = _template(record)
-    said = {
-        "template_chat": template if isinstance(template, list) else None,
-        "template_text": template if isinstance(template, str) else None,
-        "params": params,
-        "model_parameters": _model_parameters(record),
-        "response": answer.text,
-        "tools": record.request.get("tools"),
-        "tool_calls": answer.tool_calls,
-        "raw_response": raw,
-        "response_metrics": {**answer.metrics, **_metrics(record, response)},
-        "response_errors": [*record.errors, *answer.errors],
-        "context": record.context,
-    }
     return Event(
         api_key=settings.api_key,
         project_key=settings.project_key,
         api_name=settings.name,
         event_id=settings.event_id or fresh_id(),
         feedback_key=record.feedback_key,
+        template_chat=template if isinstance(template, list) else None,
+        template_text=template if isinstance(template, str) else None,
+        params=params,
+        model_parameters=_model_parameters(record),
+        response=answer.text,
         response_time=_milliseconds(record.started, record.ended),
+        tools=record.request.get("tools"),
+        tool_calls=answer.tool_calls,
+        raw_response=raw,
+        response_metrics={**answer.metrics, **_metrics(record, response)},
+        response_errors=[*record.errors, *answer.errors],
         chat_id=settings.chat_id,
         chain_id=settings.chain_id,
-        **capped(said, settings.max_field_bytes),
+        context=record.context,
     )
 
 

@@ -33,6 +33,28 @@ _BEGINNINGS = (
 )
 
 
+#: What stands in the JSON of every value that holds media.
+_TRACES = (
+    b"base64,",
+    b'"b64_json":"',
+    b'"file_data":"',
+    b'"partial_image_b64":"',
+    b'"image_generation_call"',
+    b'"audio":{',
+    b'"input_audio":{',
+)
+
+
+def may_need_capping(encoded: bytes, limit: int) -> bool:
+    """Say whether `capped` could change a value, from its JSON; a quick look.
+
+    Args:
+        encoded: The value's JSON, without white space between its parts.
+        limit: How many bytes of any string are kept.
+    """
+    return len(encoded) > limit or any(trace in encoded for trace in _TRACES)
+
+
 def capped(value: Any, limit: int) -> Any:
     """Return a JSON value with markers for base64 media, and its long strings cut.
 
