@@ -55,15 +55,34 @@ def _check(instance: Any, attribute: Any, value: Any) -> None:
         _require((int, float), name, value, "a number")
         if not 0 <= value <= 1:
             raise ValueError(f"sample_rate must be between 0 and 1, not {value}.")
-    elif name == "max_field_bytes":
-        _require(int, name, value, "a number of bytes")
+    elif name in _COUNTS:
+        _require(int, name, value, _COUNTS[name])
         if value < 1:
-            raise ValueError(f"max_field_bytes must be at least 1, not {value}.")
+            raise ValueError(f"{name} must be at least 1, not {value}.")
+    elif name in _SECONDS:
+        _require((int, float), name, value, "a number of seconds")
+        if value < 0:
+            raise ValueError(f"{name} must not be negative: {value}.")
+    elif name == "spool_dir":
+        _require((str, os.PathLike), name, value, "a path")
     else:
         _require(str, name, value, "a string")
 
 
-_FLAGS = {"allow_unnamed_prompts", "redact_pii", "enabled", "annotate_responses"}
+_FLAGS = {
+    "allow_unnamed_prompts",
+    "redact_pii",
+    "enabled",
+    "annotate_responses",
+    "spool_only",
+}
+_COUNTS = {
+    "max_field_bytes": "a number of bytes",
+    "queue_max_events": "a number of events",
+    "queue_max_bytes": "a number of bytes",
+    "spool_max_bytes": "a number of bytes",
+}
+_SECONDS = {"spool_max_age", "spool_busy_timeout", "exit_timeout"}
 _MAPPINGS = {"context", "template_params"}
 
 
@@ -102,10 +121,23 @@ class LibrettoConfig:
         max_field_bytes: How much of one string an event keeps; 262,144 bytes unless
             set. Base64 images, sound and files are never kept: a marker with media
             type, size and SHA-256 stands for each.
+        spool_dir: A directory in which events wait on disk until they are delivered,
+            also when the process is killed (``LIBRETTO_SPOOL_DIR``). Several processes
+            may share it.
+        spool_only: Only write to the spool; a process of ``libretto-instrument relay``
+            delivers. Off unless set.
+        spool_max_bytes: How much the spool may hold; 512 MiB unless set.
+        spool_max_age: For how many seconds it keeps an event; 7 days unless set.
+        spool_busy_timeout: For how many seconds a call may wait for other writers
+            before its event stays in memory; 0.05 unless set.
+        queue_max_events: How many events may wait in memory; 10,000 unless set.
+        queue_max_bytes: How many bytes they may take; 64 MiB unless set.
+        exit_timeout: For how many seconds the process waits at its end for what is not
+            delivered yet; 5 unless set.
 
     Raises:
         TypeError: A field has the wrong type.
-        ValueError: ``sample_rate`` is outside [0, 1], or ``max_field_bytes`` below 1.
+        ValueError: ``sample_rate`` is outside [0, 1], or a bound allows nothing.
     """
 
     api_key: str | None = field(default=None, repr=False, validator=_check)
@@ -127,6 +159,18 @@ class LibrettoConfig:
     )
     redactor: Any = field(default=None, validator=_check, kw_only=True)
     max_field_bytes: int | None = field(default=None, validator=_check, kw_only=True)
+    spool_dir: "str | os.PathLike[str] | None" = field(
+        default=None, validator=_check, kw_only=True
+    )
+    spool_only: bool | None = field(default=None, validator=_check, kw_only=True)
+    spool_max_bytes: int | None = field(default=None, validator=_check, kw_only=True)
+    spool_max_age: float | None = field(default=None, validator=_check, kw_only=True)
+    spool_busy_timeout: float | None = field(
+        default=None, validator=_check, kw_only=True
+    )
+    queue_max_events: int | None = field(default=None, validator=_check, kw_only=True)
+    queue_max_bytes: int | None = field(default=None, validator=_check, kw_only=True)
+    exit_timeout: float | None = field(default=None, validator=_check, kw_only=True)
 
     def given(self) -> Given:
         """Return the fields that were set."""
@@ -203,6 +247,14 @@ class ConfigFields(TypedDict, total=False):
     annotate_responses: bool | None
     redactor: Any
     max_field_bytes: int | None
+    spool_dir: "str | os.PathLike[str] | None"
+    spool_only: bool | None
+    spool_max_bytes: int | None
+    spool_max_age: float | None
+    spool_busy_timeout: float | None
+    queue_max_events: int | None
+    queue_max_bytes: int | None
+    exit_timeout: float | None
 
 
 class ScopeFields(ConfigFields, total=False):
@@ -215,6 +267,23 @@ class ScopeFields(ConfigFields, total=False):
     chain_id: str | UUID | None
     feedback_key: str | UUID | None
     parent_event_id: str | UUID | None
+
+
+@frozen(cache_hash=True)
+class Route:
+    """How reports travel: what of a configuration concerns their delivery alone.
+
+    Equal routes share one delivery. See `LibrettoConfig` for the fields.
+    """
+
+    spool_dir: "str | os.PathLike[str] | None" = None
+    spool_only: bool = False
+    spool_max_bytes: int = 512 * 2**20
+    spool_max_age: float = 7 * 24 * 3600.0
+    spool_busy_timeout: float = 0.05
+    queue_max_events: int = 10_000
+    queue_max_bytes: int = 64 * 2**20
+    exit_timeout: float = 5.0
 
 
 @frozen(eq=False)
@@ -241,6 +310,7 @@ class Settings:
     annotate_responses: bool = True
     redactor: Any = None
     max_field_bytes: int = 262_144
+    route: Route = Route()
 
     @property
     def name(self) -> str | None:
@@ -255,6 +325,7 @@ class Settings:
 
 _CONFIG_NAMES = tuple(attribute.name for attribute in attrs.fields(LibrettoConfig))
 _CALL_NAMES = tuple(attribute.name for attribute in attrs.fields(LibrettoCreateParams))
+_ROUTE_NAMES = frozenset(attribute.name for attribute in attrs.fields(Route))
 _SCOPE_NAMES = frozenset((*_CONFIG_NAMES, *_CALL_NAMES)) - {"event_id"}
 
 
@@ -350,6 +421,13 @@ def merge(*places: Mapping[str, Any]) -> Given:
     return merged
 
 
+def settled(given: Given) -> Given:
+    """Return merged fields with those that concern the delivery alone as one route."""
+    route = {name: given[name] for name in _ROUTE_NAMES if name in given}
+    rest = {name: value for name, value in given.items() if name not in _ROUTE_NAMES}
+    return {**rest, "route": Route(**route)}
+
+
 def environment() -> Given:
     """Return what the environment sets; an empty variable sets nothing."""
     variables = {
@@ -357,6 +435,7 @@ def environment() -> Given:
         "project_key": "LIBRETTO_PROJECT_KEY",
         "prompt_template_name": "LIBRETTO_TEMPLATE_NAME",
         "chat_id": "LIBRETTO_CHAT_ID",
+        "spool_dir": "LIBRETTO_SPOOL_DIR",
     }
     return {
         name: value

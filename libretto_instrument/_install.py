@@ -37,6 +37,7 @@ def install(
     runtime.check(whole)
     with _lock:
         runtime.configure(whole)
+        runtime.resume(None)
         enable()
 
 
@@ -71,6 +72,7 @@ def attach(client: Any, config: LibrettoConfig | None = None) -> None:
     attach_config(client, whole)
     with _lock:
         runtime.configure()
+        runtime.resume(whole)
         enable()
 
 
@@ -105,7 +107,7 @@ def shutdown(timeout: float = 5.0) -> bool:
 
 def stats() -> "Stats":
     """Return what became of everything recorded in this process."""
-    return runtime.stats()
+    return runtime.deliveries.stats()
 
 
 def enable() -> None:

@@ -80,9 +80,14 @@ def prepare(item: Any) -> "Message | None":
     return Message(report.kind, report.id, encoded, report.order_key)
 
 
+def is_untouched(settings: Settings) -> bool:
+    """Say whether reports go out as they are, with no redactor or hook in between."""
+    return not settings.redact_pii and settings.before_send is None
+
+
 def _quickly_encoded(report: "Report", settings: Settings) -> bytes | None:
     """Return a report's JSON, if nothing has to be done to its body in between."""
-    if settings.redact_pii or settings.before_send is not None:
+    if not is_untouched(settings):
         return None
     encoded = encode(report.to_wire())
     return None if may_need_capping(encoded, settings.max_field_bytes) else encoded

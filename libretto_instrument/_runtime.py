@@ -7,12 +7,10 @@ report.
 import atexit
 import os
 import random
-import threading
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import define, field
 
@@ -24,15 +22,11 @@ from ._config import (
     endpoints,
     environment,
     merge,
+    settled,
 )
-from ._outgoing import body_redactor, prepare
+from ._outgoing import body_redactor
+from ._routes import Deliveries
 from ._scope import Resolved, current
-
-if TYPE_CHECKING:
-    from .delivery import Delivery, Stats
-
-#: How long the process waits at its end for what is not delivered yet, in seconds.
-EXIT_TIMEOUT = 5.0
 
 
 def _settle_nothing(*, everything: bool = False) -> None:
@@ -47,38 +41,39 @@ class Runtime:
         everyone: Record every client's calls, as after `install()`; otherwise only
             those of clients that have a configuration, and those in a scope.
         settle: Ends streams that nobody reads on; with ``everything=True``, all.
-        sink: Where reports go instead of the delivery, in tests.
+        sink: Where reports go instead of the deliveries, in tests.
+        deliveries: Where reports go.
     """
 
     everyone: bool = False
     settle: Callable[..., None] = _settle_nothing
     sink: Callable[[Any], None] | None = None
+    deliveries: Deliveries = field(init=False)
     _configured: bool = False
     _installed: Given = field(factory=dict)
     # What is laid under and over everything else inside a borrowed block.
     _floor: Given = field(factory=dict)
     _top: Given = field(factory=dict)
     _base: Given = field(factory=dict)
-    _urls: dict[str, str] = field(factory=dict)
     _resolved: Resolved | None = None
-    _delivery: "Delivery | None" = None
-    _retired: "list[Delivery]" = field(factory=list)
-    # Reentrant, as streams report from finalizers, which run anywhere.
-    _lock: threading.RLock = field(factory=threading.RLock)
+
+    @deliveries.default
+    def _make_deliveries(self) -> Deliveries:
+        return Deliveries(self._mind_exit)
 
     def configure(self, config: LibrettoConfig | None = None) -> None:
         """Read the environment anew and, given ``config``, record every client."""
-        urls = endpoints()
-        if urls != self._urls and self._delivery is not None:
-            self._retired.append(self._delivery)
-            self._delivery = None
-        self._urls = urls
+        self.deliveries.address(endpoints())
         if config is not None:
             self._installed = config.given()
             self.everyone = True
         self._configured = True
         self._lay_base()
-        _mind_exit()
+        self._mind_exit()
+
+    def resume(self, config: LibrettoConfig | None) -> None:
+        """Deliver what earlier processes left in the spool, if there is one."""
+        self.deliveries.resume(self._resolve(config).settings.route)
 
     @staticmethod
     def check(config: LibrettoConfig) -> None:
@@ -144,10 +139,12 @@ class Runtime:
         if known is not None and known.base is self._base and known.config is config:
             return known
         base = self._base
-        given = merge(
-            base,
-            config.given() if config is not None else {},
-            frame.given if frame is not None else {},
+        given = settled(
+            merge(
+                base,
+                config.given() if config is not None else {},
+                frame.given if frame is not None else {},
+            )
         )
         resolved = Resolved(base, config, given, Settings(**given))
         if frame is None:
@@ -157,59 +154,34 @@ class Runtime:
         return resolved
 
     def submit(self, item: Any) -> None:
-        """Take a finished call or a statement. Never blocks."""
+        """Take a finished call or a statement. Waits for nothing but a spool."""
         if self.sink is not None:
             self.sink(item)
-        elif self._delivery is not None:
-            self._delivery.put(item)
         else:
-            self._start().put(item)
-            _mind_exit()
+            self.deliveries.submit(item)
 
     def flush(self, timeout: float) -> bool:
         """Wait until all that was recorded is delivered; see `flush()`."""
         self.settle()
-        deadline = monotonic() + timeout
-        delivered = [each.flush(deadline - monotonic()) for each in self._deliveries()]
-        return all(delivered)
+        return self.deliveries.flush(timeout)
 
     def shutdown(self, timeout: float) -> bool:
         """Deliver what there is, and stop; see `shutdown()`."""
         self.settle(everything=True)
-        deadline = monotonic() + timeout
-        with self._lock:
-            stopped = self._deliveries()
-            self._delivery, self._retired = None, []
-        delivered = [each.shutdown(deadline - monotonic()) for each in stopped]
-        return all(delivered)
+        return self.deliveries.shutdown(timeout)
+
+    def _mind_exit(self) -> None:
+        """See to it that streams are ended, at exit, before any delivery drains.
+
+        What is registered last runs first; a delivery registers with its first item.
+        """
+        atexit.unregister(self.at_exit)
+        atexit.register(self.at_exit)
 
     def at_exit(self) -> None:
         """End all streams and deliver what there is, as the process ends."""
         self.settle(everything=True)
-        for delivery in self._deliveries():
-            delivery.drain_at_exit()
-
-    def _deliveries(self) -> "list[Delivery]":
-        """Return the delivery, and those to addresses that held before."""
-        current_one = [] if self._delivery is None else [self._delivery]
-        return [*self._retired, *current_one]
-
-    def stats(self) -> "Stats":
-        """Return the delivery's figures; see `stats()`."""
-        from .delivery import Stats
-
-        return Stats() if self._delivery is None else self._delivery.stats()
-
-    def _start(self) -> "Delivery":
-        from .delivery import Delivery, HttpSender
-
-        with self._lock:
-            if self._delivery is None:
-                sender = HttpSender(self._urls)
-                started = Delivery(prepare, sender, exit_timeout=EXIT_TIMEOUT)
-                # A finalizer may have come in between on this very thread.
-                self._delivery = self._delivery or started
-            return self._delivery
+        self.deliveries.drain_at_exit()
 
     @contextmanager
     def borrowed(
@@ -228,10 +200,6 @@ class Runtime:
             self.everyone, self.sink, self._installed, self._base = kept
             self._floor, self._top = around
 
-    def renew_lock(self) -> None:
-        """Forget a lock that another thread held when the process was forked."""
-        self._lock = threading.RLock()
-
 
 def _is_sampled(settings: Settings) -> bool:
     """Decide by the chain or chat, so that one is recorded whole or not at all."""
@@ -247,14 +215,5 @@ def _is_sampled(settings: Settings) -> bool:
 runtime = Runtime()
 
 
-def _mind_exit() -> None:
-    """See to it that streams are ended, at exit, before the delivery drains.
-
-    What is registered last runs first, and the delivery registers with its first item.
-    """
-    atexit.unregister(runtime.at_exit)
-    atexit.register(runtime.at_exit)
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=runtime.renew_lock)
+    os.register_at_fork(after_in_child=runtime.deliveries.renew_lock)

@@ -7,6 +7,7 @@ one line.
 
 import argparse
 import importlib.util
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -112,6 +113,51 @@ def _redact(args: argparse.Namespace) -> int:
         return redact_command(text, out, colour)
 
 
+def _spool_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--spool",
+        metavar="DIR",
+        default=os.environ.get("LIBRETTO_SPOOL_DIR"),
+        help="the spool's directory, as in spool_dir= or LIBRETTO_SPOOL_DIR",
+    )
+
+
+def _spool_dir(args: argparse.Namespace) -> str:
+    directory: str | None = args.spool
+    if not directory:
+        raise ValueError("name the spool: --spool DIR, or LIBRETTO_SPOOL_DIR")
+    return directory
+
+
+def _relay_arguments(parser: argparse.ArgumentParser) -> None:
+    _spool_argument(parser)
+    add = parser.add_argument
+    add("--drain", type=float, default=10.0, help="seconds to go on after SIGTERM")
+
+
+def _relay(args: argparse.Namespace) -> int:
+    from ._config import endpoints
+    from .delivery._cli import relay_command
+
+    return relay_command(_spool_dir(args), endpoints(), args.drain)
+
+
+def _spool_arguments(parser: argparse.ArgumentParser) -> None:
+    _spool_argument(parser)
+    add = parser.add_argument
+    add("action", choices=("ls", "retry", "drop"), help="what to do with the refused")
+    add("rows", nargs="*", type=int, help="which, by number; all if left out")
+
+
+def _spool(args: argparse.Namespace) -> int:
+    from .delivery import _cli
+
+    if args.action == "ls":
+        return _cli.list_command(_spool_dir(args), sys.stdout)
+    command = _cli.retry_command if args.action == "retry" else _cli.drop_command
+    return command(_spool_dir(args), args.rows, sys.stdout)
+
+
 COMMANDS = (
     Command(
         "demo",
@@ -133,6 +179,18 @@ COMMANDS = (
         _redact,
         _redact_arguments,
         extra="pii",
+    ),
+    Command(
+        "relay",
+        "deliver what other processes write to a spool",
+        _relay,
+        _relay_arguments,
+    ),
+    Command(
+        "spool",
+        "list, retry or drop what Libretto refused",
+        _spool,
+        _spool_arguments,
     ),
 )
 

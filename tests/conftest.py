@@ -43,13 +43,14 @@ def _pristine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "LIBRETTO_REPORTING_URL",
         "LIBRETTO_FEEDBACK_URL",
         "LIBRETTO_UPDATE_CHAIN_URL",
+        "LIBRETTO_SPOOL_DIR",
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(_guard, "strict", True)
     _guard.reset()
     yield
     libretto_instrument.uninstall()
-    libretto_instrument.shutdown(timeout=0)
+    libretto_instrument.shutdown(timeout=1)
     _guard.reset()
 
 

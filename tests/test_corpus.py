@@ -9,6 +9,7 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Iterator
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import openai
@@ -145,12 +146,9 @@ class Clients:
 
     def resource(self, record: corpus.Record) -> Any:
         client = self.azure if corpus.is_azure(record) else self.openai
-        resources = {
-            "chat": client.chat.completions,
-            "completions": client.completions,
-            "responses": client.responses,
-        }
-        return resources[record["endpoint"]]
+        if record["endpoint"] == "chat":
+            return client.chat.completions
+        return getattr(client, record["endpoint"])
 
     async def close(self) -> None:
         for client in (self.openai, self.azure):
@@ -181,6 +179,8 @@ def test_an_exchange_is_the_same_and_recorded_once(
     """The same bytes are sent, the same answer comes back, and one right event is kept
     (failure-modes 8, 15, 16, 17, 18, 23, 58).
     """
+    if endpoint == "responses" and find_spec("openai.resources.responses") is None:
+        pytest.skip("this openai does not have the Responses API")
     way, records = WAYS[name], exchanges(endpoint)
 
     async def run() -> list[str]:

@@ -17,7 +17,7 @@ ANYTHING = "anything"
 
 BOTTOM = ("_version", "_blobs", "_ids", "_guard", "_json", "_templates", "_events")
 SETTINGS = (*BOTTOM, "_config", "_scope")
-CORE = (*SETTINGS, "delivery", "redaction", "_outgoing", "_runtime")
+CORE = (*SETTINGS, "delivery", "redaction", "_outgoing", "_routes", "_runtime")
 
 #: Bottom up: each room with the rooms that it may import, and the packages. Modules of
 #: one room know each other. A room is a module or a folder of `libretto_instrument`, or
@@ -36,7 +36,8 @@ ROOMS: dict[str, tuple[tuple[str, ...], str]] = {
     "redaction":       (("_guard",), "attrs phonenumbers stdnum"),
     "capture":         (SETTINGS, "attrs openai wrapt"),
     "_outgoing":       ((*SETTINGS, "delivery", "redaction"), "attrs"),
-    "_runtime":        ((*SETTINGS, "delivery", "_outgoing"), "attrs"),
+    "_routes":         ((*SETTINGS, "delivery", "_outgoing"), "attrs"),
+    "_runtime":        ((*SETTINGS, "_outgoing", "_routes"), "attrs"),
     "_api":            (CORE, ""),
     "_install":        ((*CORE, "capture"), ""),
     "testing":         ((*CORE, "capture", "_install"), ""),

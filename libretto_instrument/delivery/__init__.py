@@ -1,7 +1,8 @@
 """Delivery: from the caller's thread to Libretto, bounded and honest.
 
 Items go in by ``Delivery.put``; a ``Sender`` gets them out. In between, a backlog
-decides what goes next and a crew of threads does it.
+decides what goes next and a crew of threads does it. What writes to disk first is in
+``delivery.durable``, which only those who want that need to load.
 """
 
 from ._delivery import Delivery

@@ -210,6 +210,8 @@ class Backlog:
         self._release_lane(job)
         if outcome.delivered:
             self.ledger.deliver(job.number)
+        elif outcome.spooled:
+            self.ledger.spool(job.number)
         elif outcome.retry:
             self.ledger.drop(job.number, "shutdown")
         else:

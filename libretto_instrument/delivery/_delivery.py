@@ -33,6 +33,7 @@ class Delivery:
         max_bytes: int = 64 * 2**20,
         exit_timeout: float = 5.0,
         max_in_flight: int = 32,
+        drains_at_exit: bool = True,
     ) -> None:
         """Make a delivery that has not started anything yet.
 
@@ -46,6 +47,8 @@ class Delivery:
             exit_timeout: For how many seconds the interpreter's exit may be held up
                 to deliver what is left.
             max_in_flight: At most so many messages are sent at the same time.
+            drains_at_exit: Whether to drain at exit unasked; if not, whoever owns the
+                delivery calls ``drain_at_exit``.
 
         Raises:
             ValueError: If a bound allows nothing.
@@ -61,6 +64,7 @@ class Delivery:
         self._max_bytes = max_bytes
         self._max_in_flight = max_in_flight
         self._exit_timeout = exit_timeout
+        self._drains_at_exit = drains_at_exit
         self._start_afresh()
         _life.reset_after_fork(self)
 
@@ -155,7 +159,6 @@ class Delivery:
             return self._backlog.ledger.stats(
                 queued=self._backlog.waiting,
                 in_flight=self._backlog.in_flight,
-                spooled=0,
             )
 
     def _admit(self, box: deque[Any]) -> None:
@@ -164,13 +167,18 @@ class Delivery:
         self._crew.rouse()
 
     def _prepare_for_exit(self) -> None:
-        if not self._exit_prepared:
+        if self._drains_at_exit and not self._exit_prepared:
             self._exit_prepared = True
             _life.drain_at_exit(self)
 
     def after_fork_in_child(self) -> None:
         """Forget everything of the parent's: it delivers its own events."""
         self._start_afresh()
+
+    def hire_no_more(self) -> None:
+        """Start no more threads; what they would do, ``flush`` does."""
+        with self._gate:
+            self._crew.hiring = False
 
     def drain_at_exit(self) -> None:
         """Deliver what is left as the interpreter exits, without a new thread.
@@ -180,8 +188,8 @@ class Delivery:
         now = monotonic()
         if self._exit_deadline is None:
             self._exit_deadline = now + self._exit_timeout
+        self.hire_no_more()
         with self._gate:
-            self._crew.hiring = False
             left = self._backlog.pending
         if not left or now > self._exit_deadline:
             return

@@ -259,7 +259,7 @@ def _warn_of_rejection(status: int, message: Message, answer: bytes) -> None:
     else:
         _guard.warn_once(
             f"delivery.rejected:{status}",
-            "Libretto rejects an %s (HTTP %d%s). It is not sent again.",
+            "Libretto rejects a message of kind %s (HTTP %d%s). It is not sent again.",
             message.kind,
             status,
             explain(answer, message.body),

@@ -49,6 +49,7 @@ class Ledger:
 
     recorded: int = 0
     sent: int = 0
+    spooled: int = 0
     retried: int = 0
     restarted: int = 0
     dropped: dict[str, int] = field(factory=dict)
@@ -62,6 +63,11 @@ class Ledger:
         """Count an item as accepted by Libretto."""
         self.sent += 1
         self.last_success_at = time.time()
+        self._settle(number, lost=False)
+
+    def spool(self, number: int) -> None:
+        """Count an item as written to disk, for others to deliver."""
+        self.spooled += 1
         self._settle(number, lost=False)
 
     def drop(self, number: int, reason: str, *, lost: bool = True) -> None:
@@ -113,7 +119,7 @@ class Ledger:
             mark.settle(lost=lost)
         return bool(waiting)
 
-    def stats(self, *, queued: int, in_flight: int, spooled: int) -> Stats:
+    def stats(self, *, queued: int, in_flight: int) -> Stats:
         """Take a picture of the figures."""
         return Stats(
             recorded=self.recorded,
@@ -122,7 +128,7 @@ class Ledger:
             sent=self.sent,
             retried=self.retried,
             dropped=dict(self.dropped),
-            spooled=spooled,
+            spooled=self.spooled,
             restarted=self.restarted,
             last_error=self.last_error,
             last_error_at=self.last_error_at,

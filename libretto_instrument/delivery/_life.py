@@ -16,6 +16,18 @@ class Forkable(Protocol):
         ...
 
 
+class Closable(Protocol):
+    """What must not be open when the process forks."""
+
+    def before_fork(self) -> None:
+        """Close, and stay closed."""
+        ...
+
+    def after_fork_in_parent(self) -> None:
+        """Open again when needed."""
+        ...
+
+
 class Drainable(Protocol):
     """What must not be cut off by the end of the process."""
 
@@ -64,21 +76,21 @@ class _NoFork:
 
 no_fork = _NoFork()
 _forkable: WeakSet[Forkable] = WeakSet()
+_closable: WeakSet[Closable] = WeakSet()
 _drainable: WeakSet[Drainable] = WeakSet()
 _hooked: set[str] = set()
 
 
 def reset_after_fork(target: Forkable) -> None:
     """Have ``target.after_fork_in_child`` called in forked children while it lives."""
-    # Hooks at fork can't be taken away again, hence one for all, and weak references.
-    if "fork" not in _hooked and hasattr(os, "register_at_fork"):
-        _hooked.add("fork")
-        os.register_at_fork(
-            before=no_fork.before_fork,
-            after_in_parent=no_fork.after_fork,
-            after_in_child=_reset_all,
-        )
+    _hook_forks()
     _forkable.add(target)
+
+
+def close_before_fork(target: Closable) -> None:
+    """Have ``target`` closed before this process forks, while it lives."""
+    _hook_forks()
+    _closable.add(target)
 
 
 def drain_at_exit(target: Drainable) -> None:
@@ -96,7 +108,30 @@ def drain_at_exit(target: Drainable) -> None:
     _drainable.add(target)
 
 
-def _reset_all() -> None:
+def _hook_forks() -> None:
+    # Hooks at fork can't be taken away again, hence one for all, and weak references.
+    if "fork" not in _hooked and hasattr(os, "register_at_fork"):
+        _hooked.add("fork")
+        os.register_at_fork(
+            before=_before_fork,
+            after_in_parent=_after_fork_in_parent,
+            after_in_child=_after_fork_in_child,
+        )
+
+
+def _before_fork() -> None:
+    no_fork.before_fork()
+    for target in list(_closable):
+        target.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    for target in list(_closable):
+        target.after_fork_in_parent()
+    no_fork.after_fork()
+
+
+def _after_fork_in_child() -> None:
     no_fork.reset()
     _hooked.difference_update({"multiprocessing.util", "billiard.util"})
     for target in list(_forkable):

@@ -1,6 +1,7 @@
 """What travels through the delivery room, and the figures it leaves behind."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from attrs import field, frozen
@@ -57,7 +58,12 @@ class Stats:
         dropped: Items that will never arrive, by reason: ``"queue_full"``,
             ``"too_large"``, ``"withheld"`` (by the user's own hook),
             ``"prepare_failed"``, ``"rejected_<status>"``, ``"shutdown"``.
-        spooled: Messages that this process wrote to the spool, not yet sent by it.
+        spooled: Messages that this process wrote to the spool. Their delivery, by
+            this or another process, is in ``relayed`` and in the spool's own figures.
+        relayed: Messages from the spool that this process got Libretto to accept,
+            whoever had put them there.
+        unspooled: Messages that could not be written to the spool at once, and stayed
+            in memory.
         restarted: Workers that died and were replaced.
         last_error: The last failure: a status or the name of an exception.
         last_error_at: When that was, in seconds since the epoch.
@@ -71,7 +77,45 @@ class Stats:
     retried: int = 0
     dropped: Mapping[str, int] = field(factory=dict)
     spooled: int = 0
+    relayed: int = 0
+    unspooled: int = 0
     restarted: int = 0
     last_error: str | None = None
     last_error_at: float | None = None
     last_success_at: float | None = None
+
+    @classmethod
+    def total(cls, parts: Iterable["Stats"]) -> "Stats":
+        """Add up the figures of several deliveries."""
+        total = cls()
+        for part in parts:
+            newest = max(total, part, key=lambda stats: stats.last_error_at or 0.0)
+            dropped = Counter(total.dropped)
+            dropped.update(part.dropped)
+            total = cls(
+                dropped=dict(dropped),
+                last_error=newest.last_error,
+                last_error_at=newest.last_error_at,
+                last_success_at=max(
+                    filter(None, (total.last_success_at, part.last_success_at)),
+                    default=None,
+                ),
+                **{
+                    name: getattr(total, name) + getattr(part, name)
+                    for name in _COUNTED
+                },
+            )
+        return total
+
+
+_COUNTED = (
+    "recorded",
+    "queued",
+    "in_flight",
+    "sent",
+    "retried",
+    "spooled",
+    "relayed",
+    "unspooled",
+    "restarted",
+)

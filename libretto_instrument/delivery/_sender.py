@@ -13,6 +13,7 @@ class Outcome:
 
     Attributes:
         delivered: Whether Libretto has it.
+        spooled: Whether it is on disk instead, for others to deliver.
         retry: Whether another attempt may help. Without it, an undelivered message
             is rejected for good.
         status: The HTTP status, when there was an answer.
@@ -21,6 +22,7 @@ class Outcome:
     """
 
     delivered: bool
+    spooled: bool = False
     retry: bool = False
     status: int | None = None
     error: str | None = None

@@ -1,0 +1,144 @@
+"""The deliveries of this process: one for each route that reports take.
+
+Most processes have one. None is made, and nothing of the delivery room is imported,
+before the first report.
+"""
+
+import threading
+from collections.abc import Callable
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from attrs import define, field
+
+from ._config import Route
+from ._outgoing import is_untouched, prepare
+
+if TYPE_CHECKING:
+    from .delivery import Delivery, Stats
+    from .delivery.durable import DurableDelivery
+
+    AnyDelivery: TypeAlias = Delivery | DurableDelivery
+
+
+@define(eq=False)
+class Deliveries:
+    """Takes reports and hands each to the delivery of its route.
+
+    Attributes:
+        on_start: Called when a delivery has been given its first report.
+    """
+
+    on_start: Callable[[], None]
+    _urls: dict[str, str] = field(factory=dict)
+    _by_route: "dict[Route, AnyDelivery]" = field(factory=dict)
+    # To addresses that held before.
+    _retired: "list[AnyDelivery]" = field(factory=list)
+    # Reentrant, as streams report from finalizers, which run anywhere.
+    _lock: threading.RLock = field(factory=threading.RLock)
+
+    def address(self, urls: dict[str, str]) -> None:
+        """Send to these addresses from now on."""
+        with self._lock:
+            if urls != self._urls:
+                self._retired.extend(self._by_route.values())
+                self._by_route = {}
+                self._urls = urls
+
+    def submit(self, item: Any) -> None:
+        """Take a finished call or a statement.
+
+        Without a spool it returns at once. With one, it returns when the report is on
+        disk, unless a redactor or a hook has to see it first: these run on a worker.
+        """
+        route = item.settings.route
+        known = self._by_route.get(route)
+        delivery = known or self._start(route)
+        if route.spool_dir is None or not is_untouched(item.settings):
+            delivery.put(item)
+        else:
+            _put_durably(delivery, item)
+        if known is None:
+            self.on_start()
+
+    def resume(self, route: Route) -> None:
+        """Deliver what earlier processes left in a route's spool."""
+        if route.spool_dir is not None and not route.spool_only:
+            delivery: Any = self._by_route.get(route) or self._start(route)
+            delivery.start()
+            self.on_start()
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until all that was submitted is delivered; say whether it is."""
+        deadline = monotonic() + timeout
+        delivered = [each.flush(deadline - monotonic()) for each in self._all()]
+        return all(delivered)
+
+    def shutdown(self, timeout: float) -> bool:
+        """Deliver what there is, and stop; say whether all of it was delivered."""
+        deadline = monotonic() + timeout
+        with self._lock:
+            stopped = self._all()
+            self._by_route, self._retired = {}, []
+        delivered = [each.shutdown(deadline - monotonic()) for each in stopped]
+        return all(delivered)
+
+    def drain_at_exit(self) -> None:
+        """Deliver what there is as the process ends, starting no thread."""
+        for delivery in self._all():
+            delivery.drain_at_exit()
+
+    def stats(self) -> "Stats":
+        """Return the figures of all deliveries together."""
+        from .delivery import Stats
+
+        return Stats.total(delivery.stats() for delivery in self._all())
+
+    def _all(self) -> "list[AnyDelivery]":
+        return [*self._retired, *self._by_route.values()]
+
+    def _start(self, route: Route) -> "AnyDelivery":
+        with self._lock:
+            if route not in self._by_route:
+                started = _delivery_on(route, self._urls)
+                # A finalizer may have come in between on this very thread.
+                self._by_route.setdefault(route, started)
+            return self._by_route[route]
+
+    def renew_lock(self) -> None:
+        """Forget a lock that another thread held when the process was forked."""
+        self._lock = threading.RLock()
+
+
+def _delivery_on(route: Route, urls: dict[str, str]) -> "AnyDelivery":
+    from .delivery import Delivery, HttpSender
+
+    bounds: dict[str, Any] = {
+        "max_events": route.queue_max_events,
+        "max_bytes": route.queue_max_bytes,
+        "exit_timeout": route.exit_timeout,
+    }
+    sender = HttpSender(urls)
+    if route.spool_dir is None:
+        return Delivery(prepare, sender, **bounds)
+    from .delivery.durable import DurableDelivery, Spool
+
+    spool = Spool(
+        route.spool_dir,
+        max_bytes=route.spool_max_bytes,
+        max_age=route.spool_max_age,
+        busy_timeout=route.spool_busy_timeout,
+    )
+    return DurableDelivery(
+        prepare, sender, spool, spool_only=route.spool_only, **bounds
+    )
+
+
+def _put_durably(delivery: Any, item: Any) -> None:
+    try:
+        message = prepare(item)
+    except Exception:
+        # On the worker it fails again, and is counted and told there.
+        delivery.put(item)
+    else:
+        delivery.put_message(message)

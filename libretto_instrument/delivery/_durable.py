@@ -1,0 +1,234 @@
+"""A delivery that writes to disk first."""
+
+import sqlite3
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+from attrs import evolve
+
+from .. import _guard
+from . import _life
+from ._background import Background
+from ._delivery import Delivery
+from ._message import Item, Message, Stats
+from ._relay import Relay
+from ._sender import Outcome, Sender
+from ._spool import Spool
+
+#: How soon a flush asks the spool what is left, first and at the longest, in seconds.
+_SOON, _LATE = 0.01, 0.25
+
+
+class _ToDisk:
+    """The sender of what comes by way of the memory: it writes to the spool.
+
+    While that fails, it sends by itself, if it may.
+    """
+
+    def __init__(self, spool: Spool, otherwise: Sender | None) -> None:
+        self._spool = spool
+        self._otherwise = otherwise
+
+    def send(self, message: Message, timeout: float | None = None) -> Outcome:
+        """Write the message to the spool, or else send it."""
+        if self._spool.add(message):
+            return Outcome(delivered=False, spooled=True)
+        if self._otherwise is not None:
+            return self._otherwise.send(message, timeout)
+        return Outcome(delivered=False, retry=True, error="spool unavailable")
+
+    def close(self) -> None:
+        """Nothing is open that is not somebody else's."""
+
+
+class DurableDelivery:
+    """A delivery whose messages outlive the process.
+
+    ``put_message`` writes to the spool before it returns; ``put`` does so as soon as a
+    worker has prepared the item. What can't be written stays in memory and goes its
+    usual way. What is on disk is delivered by this process, unless it is told to leave
+    that to a relay.
+    """
+
+    def __init__(
+        self,
+        prepare: Callable[[Any], Message | None],
+        sender: Sender,
+        spool: Spool,
+        *,
+        spool_only: bool = False,
+        max_events: int = 10_000,
+        max_bytes: int = 64 * 2**20,
+        exit_timeout: float = 5.0,
+        max_in_flight: int = 32,
+    ) -> None:
+        """Make a delivery that has not started anything yet.
+
+        Args:
+            prepare: As for `Delivery`.
+            sender: As for `Delivery`; not used with ``spool_only``.
+            spool: Where messages are written; closed by ``shutdown``.
+            spool_only: Write, and leave the sending to a relay.
+            max_events: As for `Delivery`: the bounds of what is in memory.
+            max_bytes: Likewise.
+            exit_timeout: As for `Delivery`.
+            max_in_flight: As for `Delivery`.
+        """
+        self._spool = spool
+        self._exit_timeout = exit_timeout
+        self._memory = Delivery(
+            lambda item: item if isinstance(item, Message) else prepare(item),
+            _ToDisk(spool, None if spool_only else sender),
+            max_events=max_events,
+            max_bytes=max_bytes,
+            # One worker is as fast as a disk's, and keeps the order on the way.
+            max_in_flight=1 if spool_only else max_in_flight,
+            exit_timeout=exit_timeout,
+            drains_at_exit=False,
+        )
+        self._relay: Relay | None = None
+        if not spool_only:
+            self._relay = Relay(spool, sender, max_in_flight=max_in_flight)
+            self._relaying = Background("libretto-relay", self._relay.step)
+        self._start_afresh()
+        _life.reset_after_fork(self)
+
+    def _start_afresh(self) -> None:
+        self._stopped = False
+        self._refused = 0
+        self._exit_prepared = False
+        self._exit_deadline: float | None = None
+
+    after_fork_in_child = _start_afresh
+
+    def put_message(self, message: Message) -> None:
+        """Write a message to disk; it is there when this returns.
+
+        If it can't be, within the spool's time for busy files, the message stays in
+        memory, counted as ``unspooled``. It never raises.
+        """
+        try:
+            if not self._stopped and self._spool.add(message):
+                self._after_write()
+            else:
+                self.put(message)
+        except Exception as exc:
+            self.put(message)
+            _guard.swallow(exc, "delivery.put_message")
+
+    def put(self, item: Item) -> None:
+        """Take an item that has yet to be prepared; as for `Delivery`."""
+        self._memory.put(item)
+        self._after_write()
+
+    def _after_write(self) -> None:
+        if not self._exit_prepared:
+            self._exit_prepared = True
+            _life.drain_at_exit(self)
+        if self._relay is not None:
+            self._relaying.rouse()
+
+    def start(self) -> None:
+        """Deliver what earlier processes left in the spool, without waiting for news.
+
+        With ``spool_only`` it does nothing.
+        """
+        if self._relay is not None:
+            self._after_write()
+
+    def flush(self, timeout: float = 5.0) -> bool:
+        """Wait until all that was put before is delivered, or with ``spool_only``,
+        until it is on disk.
+
+        Args:
+            timeout: For how many seconds at most.
+
+        Returns:
+            Whether it is, and nothing of it was lost since the last flush.
+        """
+        deadline = monotonic() + timeout
+        complete = self._memory.flush(timeout)
+        if self._relay is None:
+            return complete
+        try:
+            return self._await_relay(self._relay, deadline) and complete
+        except (sqlite3.Error, OSError) as exc:
+            _guard.warn("spool.flush", "The spool can't be read (%s).", exc)
+            return False
+
+    def _await_relay(self, relay: Relay, deadline: float) -> bool:
+        spool, last_row, pause = self._spool, self._spool.last_row, _SOON
+        while last_row and spool.left_of_mine(last_row):
+            left = deadline - monotonic()
+            if left <= 0:
+                return False
+            relay.step()
+            relay.hurry(min(left, pause))
+            pause = min(pause * 2, _LATE)
+        refused, self._refused = self._refused, spool.refused_of_mine()
+        return self._refused <= refused
+
+    def shutdown(self, timeout: float = 5.0) -> bool:
+        """Deliver what can be delivered in time, then stop for good.
+
+        What is on disk by then stays there, for another process or a relay.
+
+        Args:
+            timeout: For how many seconds at most.
+
+        Returns:
+            What ``flush`` returned.
+        """
+        complete = self.flush(timeout)
+        self._stopped = True
+        self._memory.shutdown(0)
+        self._end()
+        return complete
+
+    def _end(self) -> None:
+        if self._relay is not None:
+            self._relaying.stop()
+            self._relay.close()
+        self._spool.close()
+
+    def stats(self) -> Stats:
+        """Tell where everything that was ever put is now."""
+        stats = self._memory.stats()
+        # What did not go by way of the memory. What a worker is writing just now may
+        # for that moment count as recorded twice; the sum is right all the same.
+        direct = self._spool.written - stats.spooled
+        stats = evolve(
+            stats,
+            recorded=stats.recorded + direct,
+            spooled=stats.spooled + direct,
+            unspooled=self._spool.missed,
+        )
+        if self._relay is None:
+            return stats
+        relayed = self._relay.stats()
+        newest = max(stats, relayed, key=lambda s: s.last_error_at or 0.0)
+        return evolve(
+            stats,
+            relayed=relayed.sent,
+            retried=stats.retried + relayed.retried,
+            restarted=stats.restarted + relayed.restarted,
+            last_error=newest.last_error,
+            last_error_at=newest.last_error_at,
+            last_success_at=max(
+                filter(None, (stats.last_success_at, relayed.last_success_at)),
+                default=None,
+            ),
+        )
+
+    def drain_at_exit(self) -> None:
+        """Get everything to disk, and as much as possible delivered, at the exit."""
+        now = monotonic()
+        if self._exit_deadline is None:
+            self._exit_deadline = now + self._exit_timeout
+        self._memory.drain_at_exit()
+        left = self._exit_deadline - monotonic()
+        if self._relay is not None and left > 0:
+            self._relaying.stop()
+            self._relay.drain(left, at_exit=True)
+        self._end()

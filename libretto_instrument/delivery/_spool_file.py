@@ -1,0 +1,262 @@
+"""The file behind the spool: opened late, guarded, and replaced when it is spoilt."""
+
+import os
+import sqlite3
+import stat
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from time import time
+
+from .. import _guard
+from . import _life
+
+#: Tells our files from other people's: "Libr".
+APPLICATION = 0x4C696272
+#: The file's name says which form of the tables it has, so that versions of this
+#: library that differ in it can share a directory.
+FILE = "spool-1.db"
+
+_TABLES = """
+CREATE TABLE messages (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    order_key TEXT,
+    writer TEXT NOT NULL,
+    stored_at REAL NOT NULL,
+    owner TEXT,
+    leased_until REAL NOT NULL DEFAULT 0,
+    body BLOB NOT NULL
+);
+-- Partial, so that to store a message touches no index.
+CREATE INDEX leases ON messages (leased_until) WHERE leased_until > 0;
+CREATE TABLE aside (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    order_key TEXT,
+    writer TEXT NOT NULL,
+    stored_at REAL NOT NULL,
+    refused_at REAL NOT NULL,
+    reason TEXT NOT NULL,
+    body BLOB NOT NULL
+);
+CREATE TABLE losses (reason TEXT PRIMARY KEY, count INTEGER NOT NULL);
+"""
+
+
+class SpoolFile:
+    """One connection to the spool's file, for one thread at a time.
+
+    Everything that can happen to a file happens: it is deleted or replaced while it is
+    open, it is damaged, it belongs to somebody else, its directory can't be written.
+    The connection is closed before a fork, for SQLite's must not cross one.
+    """
+
+    def __init__(self, directory: Path, *, busy: float, checkpoint: int) -> None:
+        """Make a connection that is not open yet.
+
+        Args:
+            directory: Where the file is, or will be.
+            busy: For how many seconds to wait for the lock, or for other processes.
+            checkpoint: Move the log into the file when it has so many pages.
+        """
+        self.path = directory / FILE
+        self._busy = busy
+        self._checkpoint = checkpoint
+        self._connection: sqlite3.Connection | None = None
+        self._identity: tuple[int, int] | None = None
+        self._lock = threading.Lock()
+        self._user: int | None = None
+        _life.reset_after_fork(self)
+        _life.close_before_fork(self)
+
+    @contextmanager
+    def use(self) -> Iterator[sqlite3.Connection]:
+        """Have the connection to oneself, opened if need be.
+
+        Raises:
+            sqlite3.Error: The file can't be used now. One that never can be again has
+                been moved out of the way, so that another attempt may succeed.
+            OSError: Likewise.
+        """
+        me = threading.get_ident()
+        # A finaliser or a signal handler may run inside this very block.
+        if self._user == me or not self._lock.acquire(timeout=self._busy):
+            raise sqlite3.OperationalError("busy in this process")
+        self._user = me
+        try:
+            yield self._open()
+        except sqlite3.DatabaseError as exc:
+            self._after_failure(exc)
+            raise
+        finally:
+            self._user = None
+            self._lock.release()
+
+    def close(self) -> None:
+        """Close the connection; another use opens it again."""
+        with self._lock:
+            self._close()
+
+    def before_fork(self) -> None:
+        """Close the connection, and keep it closed until after the fork."""
+        self._lock.acquire(timeout=1.0)
+        self._close()
+
+    def after_fork_in_parent(self) -> None:
+        """Let it be used again."""
+        with suppress(RuntimeError):
+            self._lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Start afresh."""
+        self._lock = threading.Lock()
+        self._user = None
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is not None:
+            # Whoever deletes the file must not make us write into the void.
+            with suppress(FileNotFoundError):
+                if self._identity == _identity(self.path):
+                    return self._connection
+            self._close()
+            _guard.warn_once(
+                "spool.vanished",
+                "The spool %s was deleted or replaced while in use; what was in it and "
+                "not yet sent is lost. A new one is made.",
+                self.path,
+            )
+        _make_directory(self.path.parent)
+        with _sole_opener(self.path.parent):
+            with suppress(FileExistsError):
+                # Before SQLite makes it, with the permissions of its own choice.
+                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            self._connection = self._connect()
+            self._identity = _identity(self.path)
+        return self._connection
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path,
+            timeout=self._busy,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            _prepare(connection, self._checkpoint)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _after_failure(self, exc: sqlite3.DatabaseError) -> None:
+        if type(exc) is not sqlite3.DatabaseError:
+            # Busy, full, not writable: that may pass, and the file is not to blame.
+            if "locked" not in str(exc):
+                self._close()
+            return
+        spoilt = self._identity
+        self._close()
+        with suppress(OSError), _sole_opener(self.path.parent):
+            # Somebody else may have replaced it by now.
+            if spoilt is None or spoilt == _identity(self.path):
+                _move_away(self.path)
+        self._identity = None
+
+
+def _prepare(connection: sqlite3.Connection, checkpoint: int) -> None:
+    """Make the file ours if it is empty; see that it is ours if not."""
+    application = scalar(connection, "PRAGMA application_id")
+    tables = scalar(connection, "SELECT count(*) FROM sqlite_master")
+    if application == 0 and tables == 0:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {_TABLES} PRAGMA application_id = {APPLICATION}; COMMIT;"
+        )
+    elif application != APPLICATION:
+        raise sqlite3.DatabaseError("not a spool")
+    # Survives the death of the process; a loss of power may take the last moments.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {checkpoint}")
+    connection.execute("PRAGMA cache_size = -1024")
+
+
+def scalar(
+    connection: sqlite3.Connection,
+    query: str,
+    terms: Sequence[object] | Mapping[str, object] = (),
+) -> int:
+    """Ask for a single number."""
+    found: int = connection.execute(query, terms).fetchone()[0]
+    return found
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Do all of it or nothing, with no other writer in between."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = os.stat(path)
+    return found.st_dev, found.st_ino
+
+
+def _make_directory(directory: Path) -> None:
+    with suppress(FileExistsError):
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700)
+        return
+    if os.name == "posix" and stat.S_IMODE(directory.stat().st_mode) & 0o077:
+        _guard.warn_once(
+            f"spool.mode:{directory}",
+            "The spool's directory %s is open to other users of this machine. Its "
+            "files are not, but you may want to run: chmod 700 %s",
+            directory,
+            directory,
+        )
+
+
+@contextmanager
+def _sole_opener(directory: Path) -> Iterator[None]:
+    """Keep other processes from making or replacing the file meanwhile."""
+    try:
+        import fcntl
+    except ImportError:  # Windows, where an open file can't be moved away anyhow.
+        yield
+        return
+    lock = os.open(directory / "spool.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _move_away(path: Path) -> None:
+    aside = path.with_name(f"{path.name}.damaged-{int(time())}-{os.getpid()}")
+    for suffix in ("-wal", "-shm", ""):
+        with suppress(FileNotFoundError):
+            os.replace(f"{path}{suffix}", f"{aside}{suffix}")
+    _guard.warn_once(
+        f"spool.damaged:{path}",
+        "The spool %s is damaged or is no spool. It was moved to %s, and a new one is "
+        "made; what could be read from the old one is not sent.",
+        path,
+        aside,
+    )

@@ -1,0 +1,268 @@
+"""How reports travel: one delivery for each route, in memory or by way of a spool."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import attrs
+import openai
+import pytest
+from support.backend import Backend
+
+import libretto_instrument as libretto
+from libretto_instrument import LibrettoConfig, cli
+from libretto_instrument._config import Route
+from libretto_instrument._runtime import runtime
+from libretto_instrument.delivery.durable import Spool
+
+NOT_THE_DEFAULT = {
+    "spool_dir": "somewhere",
+    "spool_only": True,
+    "spool_max_bytes": 1,
+    "spool_max_age": 2.0,
+    "spool_busy_timeout": 3.0,
+    "queue_max_events": 4,
+    "queue_max_bytes": 5,
+    "exit_timeout": 6.0,
+}
+
+
+def ask(client: openai.OpenAI, text: str = "hello") -> None:
+    client.chat.completions.create(
+        model="m", messages=[{"role": "user", "content": text}]
+    )
+
+
+def waiting(directory: Path) -> int:
+    spool = Spool(directory)
+    try:
+        return spool.stats().waiting
+    finally:
+        spool.close()
+
+
+def test_every_field_reaches_the_route() -> None:
+    """What a configuration says of the delivery arrives there, field by field."""
+    assert {field.name for field in attrs.fields(Route)} == set(NOT_THE_DEFAULT)
+    for name, value in NOT_THE_DEFAULT.items():
+        settings = runtime.settings_here(LibrettoConfig("key", **{name: value}))
+        assert settings.route == Route(**{name: value})
+        with libretto.scope(**{name: value}):
+            assert runtime.settings_here(None).route == Route(**{name: value})
+
+
+def test_spool_dir_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """LIBRETTO_SPOOL_DIR switches the spool on."""
+    monkeypatch.setenv("LIBRETTO_SPOOL_DIR", str(tmp_path))
+    libretto.install(api_key="key", spool_only=True)
+    assert runtime.settings_here(None).route.spool_dir == str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "error"),
+    [
+        ("spool_dir", 1, TypeError),
+        ("spool_max_bytes", 0, ValueError),
+        ("spool_max_age", "a week", TypeError),
+        ("spool_busy_timeout", -1, ValueError),
+        ("queue_max_events", 0, ValueError),
+        ("exit_timeout", -0.1, ValueError),
+    ],
+)
+def test_bounds_that_cannot_be_kept(field: str, value: object, error: type) -> None:
+    """A wrong bound is refused where it is set, by name."""
+    with pytest.raises(error, match=field):
+        LibrettoConfig(**{field: value})
+
+
+def test_on_disk_before_the_call_returns(
+    client: openai.OpenAI, backend: Backend, tmp_path: Path
+) -> None:
+    """With a spool and a relay declared, nothing is sent and all of it is on disk."""
+    libretto.install(
+        LibrettoConfig("key", "name", spool_dir=tmp_path / "spool", spool_only=True)
+    )
+    ask(client)
+    assert waiting(tmp_path / "spool") == 1
+    assert libretto.flush()
+    assert backend.connections == 0
+    assert libretto.stats().spooled == 1
+    assert (tmp_path / "spool").stat().st_mode & 0o777 == 0o700
+
+
+def test_the_spool_is_drained_by_its_own_process(
+    client: openai.OpenAI, backend: Backend, tmp_path: Path
+) -> None:
+    """Without a relay the process that writes also delivers."""
+    libretto.install(LibrettoConfig("key", "name", spool_dir=tmp_path))
+    ask(client)
+    assert libretto.flush(timeout=20)
+    backend.wait_for(1)
+    assert waiting(tmp_path) == 0
+
+
+def test_what_an_earlier_process_left_is_delivered(
+    client: openai.OpenAI, backend: Backend, tmp_path: Path
+) -> None:
+    """install() with a spool delivers what waits there, without a call being made."""
+    libretto.install(LibrettoConfig("key", "old", spool_dir=tmp_path, spool_only=True))
+    ask(client)
+    libretto.shutdown()
+    libretto.install(LibrettoConfig("key", "new", spool_dir=tmp_path))
+    backend.wait_for(1, timeout=20)
+    assert backend.events[0]["apiName"] == "old"
+
+
+def test_redacted_before_it_touches_the_disk(
+    client: openai.OpenAI, backend: Backend, tmp_path: Path
+) -> None:
+    """With redaction on, the spool never holds the text in clear."""
+    pytest.importorskip("phonenumbers", reason="the extra pii is not installed")
+    libretto.install(
+        LibrettoConfig("key", "n", redact_pii=True, spool_dir=tmp_path, spool_only=True)
+    )
+    ask(client, "write to margaret.houlihan@example.com")
+    assert libretto.flush(timeout=20)
+    assert waiting(tmp_path) == 1
+    held = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+    assert b"<EMAIL_ADDRESS>" in held
+    assert b"houlihan" not in held
+
+
+def test_a_configuration_each(
+    client: openai.OpenAI, backend: Backend, tmp_path: Path
+) -> None:
+    """Scopes that travel by another route are delivered by it, and counted together."""
+    libretto.install(LibrettoConfig("key", "by memory"))
+    ask(client)
+    with libretto.scope(
+        prompt_template_name="by disk", spool_dir=tmp_path, spool_only=True
+    ):
+        ask(client)
+    assert libretto.flush(timeout=20)
+    assert [event["apiName"] for event in backend.events] == ["by memory"]
+    assert waiting(tmp_path) == 1
+    stats = libretto.stats()
+    assert (stats.recorded, stats.sent, stats.spooled) == (2, 1, 1)
+
+
+def test_another_address_holds_for_what_comes_after(
+    client: openai.OpenAI, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events go to the address that held when they were recorded; none is lost."""
+    libretto.install(LibrettoConfig("key", "first"))
+    ask(client)
+    with Backend() as other:
+        monkeypatch.setenv("LIBRETTO_API_PREFIX", other.url)
+        libretto.install(LibrettoConfig("key", "second"))
+        ask(client)
+        assert libretto.flush(timeout=20)
+        assert [event["apiName"] for event in other.events] == ["second"]
+    assert [event["apiName"] for event in backend.events] == ["first"]
+
+
+def test_a_before_send_hook_runs_off_the_callers_thread(
+    client: openai.OpenAI, backend: Backend, tmp_path: Path
+) -> None:
+    """A hook may be slow, so with one the event is written to disk by the worker."""
+    libretto.install(
+        LibrettoConfig(
+            "key",
+            "name",
+            before_send=lambda body: {**body, "context": {"seen": True}},
+            spool_dir=tmp_path,
+        )
+    )
+    ask(client)
+    assert libretto.flush(timeout=20)
+    backend.wait_for(1)
+    assert backend.events[0]["context"] == {"seen": True}
+
+
+def test_relay_command(client: openai.OpenAI, backend: Backend, tmp_path: Path) -> None:
+    """The relay delivers what others wrote, and ends with status 0 on SIGTERM."""
+    libretto.install(LibrettoConfig("key", "name", spool_dir=tmp_path, spool_only=True))
+    ask(client)
+    relay = subprocess.Popen(
+        [sys.executable, "-m", "libretto_instrument", "relay", "--spool", tmp_path],
+        env={**os.environ, "LIBRETTO_API_PREFIX": backend.url},
+        stderr=subprocess.PIPE,
+    )
+    try:
+        backend.wait_for(1, timeout=30)
+        ask(client)
+        backend.wait_for(2, timeout=30)
+        relay.send_signal(signal.SIGTERM)
+        _, said = relay.communicate(timeout=30)
+    finally:
+        relay.kill()
+        relay.wait()
+    assert relay.returncode == 0
+    assert f"Relaying {tmp_path}".encode() in said
+    assert waiting(tmp_path) == 0
+
+
+def test_spool_command(
+    client: openai.OpenAI,
+    backend: Backend,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What Libretto refused is listed with its reason, sent once more, or dropped."""
+    from support.backend import status
+
+    backend.answer(status(413))
+    libretto.install(LibrettoConfig("key", "name", spool_dir=tmp_path))
+    ask(client, "first")
+    ask(client, "second")
+    assert not libretto.flush(timeout=20)
+    libretto.shutdown()
+    assert cli.main(["spool", "--spool", str(tmp_path), "ls"]) == 0
+    listed = capsys.readouterr().out
+    assert "2 refused" in listed
+    assert listed.count("HTTP 413") == 2
+    assert "first" not in listed
+    row = listed.splitlines()[1].split()[0]
+    assert cli.main(["spool", "--spool", str(tmp_path), "retry", row]) == 0
+    assert "1 to be sent once more" in capsys.readouterr().out
+    assert waiting(tmp_path) == 1
+    assert cli.main(["spool", "--spool", str(tmp_path), "drop"]) == 0
+    assert "1 dropped" in capsys.readouterr().out
+
+
+def test_a_spool_that_is_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking makes no spool: the commands say what is missing, with status 2."""
+    monkeypatch.delenv("LIBRETTO_SPOOL_DIR", raising=False)
+    assert cli.main(["spool", "ls", "--spool", str(tmp_path / "none")]) == 2
+    assert "there is no spool" in capsys.readouterr().err
+    assert cli.main(["spool", "ls"]) == 2
+    assert "LIBRETTO_SPOOL_DIR" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+
+
+def test_an_event_survives_sigkill(
+    backend: Backend, model: object, tmp_path: Path
+) -> None:
+    """Killed as soon as create() has returned, a process loses nothing."""
+    program = f"""
+import os, signal
+import libretto_instrument as libretto, openai
+libretto.install(libretto.LibrettoConfig("key", "killed", spool_dir={str(tmp_path)!r}))
+client = openai.OpenAI(api_key="sk", base_url={model.base_url!r})
+client.chat.completions.create(model="m", messages=[{{"role": "user", "content": "x"}}])
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    backend.refuse()
+    ended = subprocess.run([sys.executable, "-c", program], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    backend.recover()
+    libretto.install(LibrettoConfig("key", "next", spool_dir=tmp_path))
+    backend.wait_for(1, timeout=40)
+    assert json.dumps(backend.events).count("killed") >= 1
