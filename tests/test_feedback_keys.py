@@ -2,6 +2,7 @@
 
 import gc
 from contextlib import AbstractContextManager, nullcontext
+from importlib.util import find_spec
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +26,12 @@ class City(BaseModel):
     name: str
 
 
+def completions_of(client: Any) -> Any:
+    """Return where parse() and stream() are: early versions have them in the beta."""
+    stable = client.chat.completions
+    return stable if hasattr(stable, "parse") else client.beta.chat.completions
+
+
 def plain(client: openai.OpenAI) -> Any:
     return client.chat.completions.create(model="any", messages=MESSAGES)
 
@@ -38,7 +45,7 @@ def stream(client: openai.OpenAI) -> Any:
 
 
 def parsed(client: openai.OpenAI) -> Any:
-    return client.chat.completions.parse(
+    return completions_of(client).parse(
         model="any", messages=MESSAGES, response_format=City
     )
 
@@ -66,16 +73,18 @@ def unread(client: openai.OpenAI) -> AbstractContextManager[Any]:
 
 
 def helper(client: openai.OpenAI) -> AbstractContextManager[Any]:
-    return client.chat.completions.stream(model="any", messages=MESSAGES)
+    return completions_of(client).stream(model="any", messages=MESSAGES)
 
 
 def responses_helper(client: openai.OpenAI) -> AbstractContextManager[Any]:
     return client.responses.stream(model="any", input="Hi")
 
 
-WHOLE = (plain, text, parsed, response)
+#: Versions before 1.66 do not have the Responses API.
+_HAS_RESPONSES = find_spec("openai.resources.responses") is not None
+WHOLE = (plain, text, parsed, *((response,) if _HAS_RESPONSES else ()))
 AT_ONCE = (*WHOLE, stream, raw, raw_stream)
-ENTERED = (unread, helper, responses_helper)
+ENTERED = (unread, helper, *((responses_helper,) if _HAS_RESPONSES else ()))
 
 
 def called(shape: Any, client: openai.OpenAI) -> AbstractContextManager[Any]:
@@ -165,7 +174,7 @@ async def test_async_shapes(model: OfflineModel, events: CapturedEvents) -> None
         key_of_chunks = libretto.feedback_key(chunks)
         async for _ in chunks:
             pass
-        manager = client.chat.completions.stream(model="any", messages=MESSAGES)
+        manager = completions_of(client).stream(model="any", messages=MESSAGES)
         async with manager as helped:
             key_of_helper = libretto.feedback_key(helped)
             async for _ in helped:

@@ -67,7 +67,8 @@ def _everything(model: OfflineModel) -> None:
     client.completions.create(
         model="m", prompt=libretto.TemplateText("{x}", {"x": SAID})
     )
-    client.responses.create(model="m", instructions=SAID, input=SAID)
+    if hasattr(client, "responses"):  # Versions before 1.66 do not have it.
+        client.responses.create(model="m", instructions=SAID, input=SAID)
     with pytest.raises(openai.OpenAIError):
         client.chat.completions.create(
             model="offline-error-400", messages=[{"role": "user", "content": SAID}]
@@ -88,7 +89,7 @@ def test_nothing_leaks_over_the_wire_or_into_the_log(
     bodies = [
         body for kind in ("event", "feedback", "chain") for body in backend.stored(kind)
     ]
-    assert len(bodies) == 9
+    assert len(bodies) == (9 if hasattr(openai.OpenAI, "responses") else 8)
     posted = json.dumps(bodies, ensure_ascii=False)
     log = "\n".join(
         record.getMessage()

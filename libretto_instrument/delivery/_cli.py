@@ -10,7 +10,8 @@ from typing import TextIO
 
 from ._http import HttpSender
 from ._relay import relay
-from ._spool import Refused, Spool
+from ._spool import Spool
+from ._spool_values import Refused
 
 
 def relay_command(directory: str, urls: Mapping[str, str], drain_timeout: float) -> int:

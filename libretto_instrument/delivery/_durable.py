@@ -98,7 +98,7 @@ class DurableDelivery:
         self._stopped = False
         self._refused = 0
         self._exit_prepared = False
-        self._exit_deadline: float | None = None
+        self._ended = False
 
     after_fork_in_child = _start_afresh
 
@@ -187,7 +187,8 @@ class DurableDelivery:
         return complete
 
     def _end(self) -> None:
-        if self._relay is not None:
+        if self._relay is not None and not self._ended:
+            self._ended = True
             self._relaying.stop()
             self._relay.close()
         self._spool.close()
@@ -223,12 +224,9 @@ class DurableDelivery:
 
     def drain_at_exit(self) -> None:
         """Get everything to disk, and as much as possible delivered, at the exit."""
-        now = monotonic()
-        if self._exit_deadline is None:
-            self._exit_deadline = now + self._exit_timeout
+        deadline = monotonic() + self._exit_timeout
         self._memory.drain_at_exit()
-        left = self._exit_deadline - monotonic()
-        if self._relay is not None and left > 0:
+        if self._relay is not None and not self._ended:
             self._relaying.stop()
-            self._relay.drain(left, at_exit=True)
+            self._relay.drain(deadline - monotonic(), at_exit=True)
         self._end()

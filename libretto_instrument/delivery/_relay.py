@@ -12,7 +12,8 @@ from . import _life
 from ._delivery import Delivery
 from ._message import Message, Stats
 from ._sender import Outcome, Sender
-from ._spool import LEASE, Spool, Stored
+from ._spool import LEASE, Spool
+from ._spool_values import Stored
 
 #: So many messages are taken from the spool ahead of being sent.
 WINDOW = 256

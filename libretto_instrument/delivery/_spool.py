@@ -7,20 +7,20 @@ from pathlib import Path
 from time import monotonic, time
 from uuid import uuid4
 
-from attrs import evolve, field, frozen
+from attrs import evolve
 
 from .. import _guard
 from . import _life
 from ._message import Message
+from ._spool_bounds import LOOK_EVERY, Bounds, bytes_used
 from ._spool_file import SpoolFile, scalar, transaction
+from ._spool_values import Refused, SpoolStats, Stored
 
 #: Who takes a message to send it has it to itself for so many seconds, unless the claim
 #: is renewed.
 LEASE = 60.0
 #: After a write failed, none is tried for at least and at most so many seconds.
 REST, LONGEST_REST = 0.1, 30.0
-#: The bounds are looked at once in so many writes.
-_LOOK_EVERY = 128
 #: How long the processes that send wait for a busy file, in seconds.
 _PATIENCE = 5.0
 #: In pages. The senders move the log into the file; a writer only if nobody else does.
@@ -39,65 +39,6 @@ _FREE = f"""
 """
 # The number of a row that was deleted may be given to another message.
 _STILL_OURS = "id = :row AND message_id = :id AND owner = :owner"
-
-
-@frozen
-class Stored:
-    """A message that was claimed from the spool.
-
-    Attributes:
-        row: Its place in the spool.
-        message: The message.
-    """
-
-    row: int
-    message: Message
-
-    @property
-    def weight(self) -> int:
-        """Roughly how many bytes it holds."""
-        return self.message.weight
-
-
-@frozen
-class Refused:
-    """A message that Libretto refused and that was kept for inspection.
-
-    Attributes:
-        row: Its number, for ``retry`` and ``discard``.
-        reason: Why, such as ``"HTTP 413"``.
-        stored_at: When it was written, in seconds since the epoch.
-        refused_at: When it was refused, likewise.
-        message: The message.
-    """
-
-    row: int
-    reason: str
-    stored_at: float
-    refused_at: float
-    message: Message = field(repr=False)
-
-
-@frozen(kw_only=True)
-class SpoolStats:
-    """What is in a spool, over all the processes that share it.
-
-    Attributes:
-        waiting: Messages to be sent.
-        claimed: Those among them that some process is sending.
-        aside: Messages that were refused, kept for inspection.
-        lost: Messages pushed out by the bounds, by reason: ``"spool_full"``,
-            ``"spool_expired"``.
-        oldest_at: When the oldest one waiting was written, in seconds since the epoch.
-        size: The bytes in use.
-    """
-
-    waiting: int
-    claimed: int
-    aside: int
-    lost: dict[str, int]
-    oldest_at: float | None
-    size: int
 
 
 class Spool:
@@ -133,8 +74,7 @@ class Spool:
                 f"{busy_timeout}"
             )
         self.directory = Path(directory).absolute()
-        self._max_bytes = max_bytes
-        self._max_age = max_age
+        self._bounds = Bounds(self.directory, max_bytes, max_age)
         self._for_writing = SpoolFile(
             self.directory, busy=busy_timeout, checkpoint=_WRITERS_CHECKPOINT
         )
@@ -186,8 +126,8 @@ class Spool:
                 ).lastrowid
                 self.last_row = row or self.last_row
                 self.written += 1
-                if self.written % _LOOK_EVERY == 0:
-                    self._keep_bounds(connection)
+                if self.written % LOOK_EVERY == 0:
+                    self._bounds.keep(connection)
         except (sqlite3.Error, OSError) as exc:
             return self._missed(exc)
         except UnicodeEncodeError:
@@ -327,43 +267,7 @@ class Spool:
     def keep_bounds(self) -> None:
         """Drop what is too old or too much, and count it."""
         with self._for_sending.use() as connection:
-            self._keep_bounds(connection)
-
-    def _keep_bounds(self, connection: sqlite3.Connection) -> None:
-        oldest = time() - self._max_age
-        self._drop(connection, "spool_expired", "stored_at < ?", oldest)
-        connection.execute("DELETE FROM aside WHERE refused_at < ?", (oldest,))
-        while _bytes_used(connection) > self._max_bytes:
-            if not self._drop(connection, "spool_full", "?", True):
-                connection.execute("DELETE FROM aside")
-                return
-
-    def _drop(
-        self, connection: sqlite3.Connection, reason: str, which: str, term: object
-    ) -> int:
-        """Drop those of the oldest messages that a condition holds for."""
-        # Only the oldest are looked at: to look at all would read the whole file. They
-        # are more than come between two looks, so that this keeps up.
-        dropped = connection.execute(
-            "DELETE FROM messages WHERE id IN (SELECT id FROM"
-            " (SELECT * FROM messages ORDER BY id LIMIT ?)"
-            f" WHERE leased_until = 0 AND {which})",
-            (2 * _LOOK_EVERY, term),
-        ).rowcount
-        if dropped:
-            connection.execute(
-                "INSERT INTO losses VALUES (?, ?)"
-                " ON CONFLICT (reason) DO UPDATE SET count = count + excluded.count",
-                (reason, dropped),
-            )
-            _guard.warn(
-                f"spool.{reason}",
-                "The spool in %s drops its oldest events (%s). Check that Libretto can "
-                "be reached, or that a relay runs.",
-                self.directory,
-                "they are too old" if reason == "spool_expired" else "it is full",
-            )
-        return dropped
+            self._bounds.keep(connection)
 
     def stats(self) -> SpoolStats:
         """Count what is in the spool."""
@@ -380,7 +284,7 @@ class Spool:
                 aside=scalar(connection, "SELECT count(*) FROM aside"),
                 lost=dict(connection.execute("SELECT reason, count FROM losses")),
                 oldest_at=oldest,
-                size=_bytes_used(connection),
+                size=bytes_used(connection),
             )
 
     def refused(self) -> list[Refused]:
@@ -443,12 +347,6 @@ class Spool:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
-
-
-def _bytes_used(connection: sqlite3.Connection) -> int:
-    pages = scalar(connection, "PRAGMA page_count")
-    free = scalar(connection, "PRAGMA freelist_count")
-    return (pages - free) * scalar(connection, "PRAGMA page_size")
 
 
 def _storable(message: Message) -> Message:

@@ -5,6 +5,7 @@ Apart from the room's front door because it loads SQLite.
 
 from ._durable import DurableDelivery
 from ._relay import relay
-from ._spool import Refused, Spool, SpoolStats
+from ._spool import Spool
+from ._spool_values import Refused, SpoolStats
 
 __all__ = ["DurableDelivery", "Refused", "Spool", "SpoolStats", "relay"]

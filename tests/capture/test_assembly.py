@@ -211,3 +211,18 @@ def test_whole_answers_of_several_choices(
     assert "toolCalls" not in chat
     assert chat["rawResponse"]["choices"][1]["message"]["tool_calls"] == tools
     assert text["response"] == "x"
+
+
+def test_parts_and_text_in_turn(streamed: Any) -> None:
+    """Content that comes as parts, then as text, loses neither."""
+    thought = {"type": "thinking", "thinking": "Hm."}
+    event = streamed(
+        chunk(role="assistant", content=""),
+        chunk([thought]),
+        chunk([{"type": "text", "text": "ten"}]),
+        chunk("nis"),
+        chunk(finish="stop"),
+    )
+    assert event["response"] == "tennis"
+    (whole,) = event["rawResponse"]["choices"]
+    assert whole["message"]["content"][0] == thought

@@ -328,6 +328,20 @@ def test_exit_with_the_backend_down(run, backend, tmp_path):
     assert waiting_in(tmp_path) == 40
 
 
+def test_put_at_exit(run, backend, tmp_path):
+    """What other exit handlers put is kept, before and after ours."""
+    done = run("""
+        import atexit
+        delivery = start()
+        atexit.register(lambda: delivery.put_message(message("2")))
+        delivery.put_message(message("0"))
+        atexit.register(lambda: delivery.put(Parcel("1")))
+        atexit.register(lambda: delivery.drain_at_exit())
+    """)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert arrived(backend).total() + waiting_in(tmp_path) == 3
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 def test_fork(run, backend):
     """Parent and children each write and deliver, exactly once (failure-modes 41)."""

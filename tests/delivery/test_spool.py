@@ -17,6 +17,7 @@ from support.waiting import eventually
 
 from libretto_instrument.delivery import Message
 from libretto_instrument.delivery import _spool as spool_module
+from libretto_instrument.delivery import _spool_bounds as bounds_module
 from libretto_instrument.delivery._spool import Spool
 from libretto_instrument.delivery._spool_file import FILE
 
@@ -29,6 +30,12 @@ def message(name: str = "a", key: str | None = None, size: int = 100) -> Message
 
 def names(claimed) -> list[str]:
     return [stored.message.id for stored in claimed]
+
+
+def set_clock(monkeypatch, clock: list[float]) -> None:
+    """Make the spool read the time off a list."""
+    for module in (spool_module, bounds_module):
+        monkeypatch.setattr(module, "time", lambda: clock[0])
 
 
 @pytest.fixture
@@ -287,7 +294,7 @@ def test_full_of_refused_ones(make):
 def test_bound_by_age(make, monkeypatch):
     """What is too old is dropped and counted."""
     clock = [1000.0]
-    monkeypatch.setattr(spool_module, "time", lambda: clock[0])
+    set_clock(monkeypatch, clock)
     spool = make(max_age=60)
     spool.add(message("old"))
     spool.add(message("refused"))
@@ -306,7 +313,7 @@ def test_bound_by_age(make, monkeypatch):
 def test_clock_stepping_backwards(make, monkeypatch):
     """A clock that steps back loses nothing and holds nothing up."""
     clock = [1e9]
-    monkeypatch.setattr(spool_module, "time", lambda: clock[0])
+    set_clock(monkeypatch, clock)
     spool = make(max_age=60)
     spool.add(message("before"))
     clock[0] -= 3600

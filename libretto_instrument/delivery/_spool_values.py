@@ -1,0 +1,64 @@
+"""What comes out of a spool."""
+
+from attrs import field, frozen
+
+from ._message import Message
+
+
+@frozen
+class Stored:
+    """A message that was claimed from the spool.
+
+    Attributes:
+        row: Its place in the spool.
+        message: The message.
+    """
+
+    row: int
+    message: Message
+
+    @property
+    def weight(self) -> int:
+        """Roughly how many bytes it holds."""
+        return self.message.weight
+
+
+@frozen
+class Refused:
+    """A message that Libretto refused and that was kept for inspection.
+
+    Attributes:
+        row: Its number, for ``retry`` and ``discard``.
+        reason: Why, such as ``"HTTP 413"``.
+        stored_at: When it was written, in seconds since the epoch.
+        refused_at: When it was refused, likewise.
+        message: The message.
+    """
+
+    row: int
+    reason: str
+    stored_at: float
+    refused_at: float
+    message: Message = field(repr=False)
+
+
+@frozen(kw_only=True)
+class SpoolStats:
+    """What is in a spool, over all the processes that share it.
+
+    Attributes:
+        waiting: Messages to be sent.
+        claimed: Those among them that some process is sending.
+        aside: Messages that were refused, kept for inspection.
+        lost: Messages pushed out by the bounds, by reason: ``"spool_full"``,
+            ``"spool_expired"``.
+        oldest_at: When the oldest one waiting was written, in seconds since the epoch.
+        size: The bytes in use.
+    """
+
+    waiting: int
+    claimed: int
+    aside: int
+    lost: dict[str, int]
+    oldest_at: float | None
+    size: int
