@@ -5,12 +5,10 @@ it will do. An extra: ``pip install 'libretto-instrument[collector]'``.
 """
 
 try:
-    from ._app import create_app
-    from ._server import Running, running, serve
+    from ._server import Running, create_app, running, serve
 except ModuleNotFoundError as exc:
     if str(exc.name).partition(".")[0] not in ("jinja2", "starlette", "uvicorn"):
         raise
-    message = "The collector is an extra: pip install 'libretto-instrument[collector]'"
-    raise ModuleNotFoundError(message, name=exc.name) from exc
+    raise ModuleNotFoundError("pip install 'libretto-instrument[collector]'") from exc
 
 __all__ = ["Running", "create_app", "running", "serve"]

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from . import _conversation
+from ._conversation import compare, readable, template_text, tool_call
 from ._sql import Row
 from ._wire import RefusedError
 
@@ -23,12 +23,7 @@ HERE = Path(__file__).parent
 
 def page(request: Request, template: str, values: Row, status: int = 200) -> Response:
     """Render a template."""
-    shared = {
-        "path": request.url.path,
-        "base": str(request.base_url).rstrip("/"),
-        "version": request.app.state.store.version,
-    }
-    html = _environment.get_template(template).render(shared | values)
+    html = _environment.get_template(template).render(values | {"request": request})
     return Response(html, status, media_type="text/html")
 
 
@@ -38,8 +33,7 @@ def problem(request: Request, exc: Exception) -> Response:
         exc = RefusedError(f"{exc.detail}.", status=exc.status_code)
     elif not isinstance(exc, RefusedError):
         # Not the body's fault: whatever is wrong with a body is refused.
-        message = f"The database failed ({exc}); nothing was stored. Send it again."
-        exc = RefusedError(message, status=503)
+        exc = RefusedError(f"The database failed ({exc}). Try again.", status=503)
     if not request.url.path.startswith("/api/"):
         return page(request, "error.html", {"error": exc}, exc.status)
     error = {"message": exc.message} | ({"key": exc.key} if exc.key else {})
@@ -50,10 +44,10 @@ def problem(request: Request, exc: Exception) -> Response:
 
 def download(name: str, kind: str, rows: Iterable[Row]) -> Response:
     """Stream rows as ``jsonl`` or ``csv``."""
-    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     headers = {"content-disposition": f'attachment; filename="{name}.{kind}"'}
     if kind == "csv":
         return StreamingResponse(_csv(rows), 200, headers, "text/csv")
+    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     return StreamingResponse(lines, 200, headers, "application/x-ndjson")
 
 
@@ -79,9 +73,9 @@ def _csv(rows: Iterable[Row]) -> Iterator[str]:
 
 
 def _cell(value: Any) -> Any:
-    # A spreadsheet would run what looks like a formula.
-    formula = isinstance(value, str) and value[:1] in tuple("=+-@\t\r")
-    return f"'{value}" if formula else value
+    # A spreadsheet would run what looks like a formula, and stumble over a NUL.
+    text = value.replace("\0", "\ufffd") if isinstance(value, str) else ""
+    return f"'{text}" if text.startswith(tuple("=+-@\t\r")) else text or value
 
 
 def _when(milliseconds: float) -> str:
@@ -96,15 +90,6 @@ _environment = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters |= {
-    "decode": json.loads,
-    "readable": _conversation.readable,
-    "stamp": stamp,
-    "tool_call": _conversation.tool_call,
-    "when": _when,
-}
-_environment.globals |= {
-    "compare": _conversation.compare,
-    "link": link,
-    "template_text": _conversation.template_text,
-}
+_environment.filters.update(readable=readable, tool_call=tool_call)
+_environment.filters.update(decode=json.loads, stamp=stamp, when=_when)
+_environment.globals.update(compare=compare, link=link, template_text=template_text)

@@ -1,9 +1,8 @@
 """What programs speak to: the three endpoints of the contract, and reading back."""
 
-import asyncio
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
+from functools import partial
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -14,7 +13,7 @@ from . import _queries, _wire
 from ._answers import download, link, stamp
 from ._filters import parse
 from ._sql import Row
-from ._wire import Record, RefusedError
+from ._wire import RefusedError
 
 #: The most bytes of a body.
 MAX_BODY = 10 * 2**20
@@ -22,9 +21,9 @@ MAX_BODY = 10 * 2**20
 SMALL_BODY = 100_000
 #: Where programs post to; the key in the body is their ticket.
 INGESTION = {
-    "/api/event": _wire.read_event,
-    "/api/feedback": _wire.read_feedback,
-    "/api/v1/updateChain": _wire.read_chain,
+    "/api/event": ("event", _wire.read_event),
+    "/api/feedback": ("feedback", _wire.read_feedback),
+    "/api/v1/updateChain": ("chain", _wire.read_chain),
 }
 LISTINGS = ("events", "prompts", "chats", "chains", "feedback")
 
@@ -41,55 +40,44 @@ async def read_body(request: Request) -> bytes:
                 break
         else:
             return bytes(body)
-    message = f"The body is larger than {MAX_BODY:,} bytes; send less."
-    raise RefusedError(message, status=413)
+    raise RefusedError(f"The body is larger than {MAX_BODY:,} bytes.", status=413)
 
 
 def find_event(request: Request) -> Row:
     """Return the event that the path names. Raises: RefusedError, if there is none."""
-    seq = min(request.path_params["seq"], 2**62)
     with request.app.state.store.reading() as db:
-        row = _queries.event(db, seq)
+        row = _queries.event(db, min(request.path_params["seq"], 2**62))
     if row is None:
-        message = "There is no such event; it may have been deleted."
-        raise RefusedError(message, status=404)
+        raise RefusedError("There is no such event (any longer).", status=404)
     return row
 
 
-def _post(read: Callable[[Row], Record]) -> Any:
-    async def endpoint(request: Request) -> Response:
-        body, api_key = await read_body(request), request.app.state.api_key
+async def _post(kind: str, read: Callable[[Row], Row], request: Request) -> Response:
+    body, state = await read_body(request), request.app.state
 
-        def decode() -> Record:
-            return read(_wire.decode(body, api_key))
+    def decode() -> Row:
+        return read(_wire.decode(body, state.api_key))
 
-        small = len(body) <= SMALL_BODY
-        record = decode() if small else await run_in_threadpool(decode)
-        return JSONResponse(
-            await asyncio.wrap_future(request.app.state.store.put(record))
-        )
-
-    return endpoint
+    values = decode() if len(body) <= SMALL_BODY else await run_in_threadpool(decode)
+    return JSONResponse(await state.store.put(kind, values))
 
 
 def _get_event(request: Request) -> Response:
     return JSONResponse(_show(find_event(request)))
 
 
-def _get_listing(request: Request) -> Response:
-    name, filters = _name(request), parse(request.query_params)
+def _get_listing(name: str, request: Request) -> Response:
+    filters = parse(request.query_params)
     with request.app.state.store.reading() as db:
         page = _queries.listing(db, name, filters, bodies=True)
         rows = [_show(row) for row in page.rows]
-    following = dict(request.query_params) | {"before": page.older, "after": None}
+    following = dict(request.query_params) | {"before": page.older}
     more = link(f"/api/{name}", following) if page.older else None
     return JSONResponse({name: rows, "next": more})
 
 
-def _get_download(request: Request) -> Response:
-    name, kind = _name(request), request.path_params["kind"]
+def _get_download(name: str, kind: str, request: Request) -> Response:
     filters = parse(request.query_params)
-    filters.pop("after", None)
 
     def rows() -> Iterator[Row]:
         with request.app.state.store.reading() as db:
@@ -97,14 +85,6 @@ def _get_download(request: Request) -> Response:
                 yield _show(row)
 
     return download(name, kind, rows())
-
-
-def _name(request: Request) -> str:
-    name = str(request.path_params["name"])
-    kind = request.path_params.get("kind", "csv")
-    if name not in LISTINGS or kind not in ("csv", "jsonl"):
-        raise RefusedError("There is no such listing.", status=404)
-    return name
 
 
 def _show(row: Row) -> Row:
@@ -121,8 +101,15 @@ def _show(row: Row) -> Row:
 
 
 routes = [
-    *(Route(path, _post(read), methods=["POST"]) for path, read in INGESTION.items()),
+    *(
+        Route(path, partial(_post, *way), methods=["POST"])
+        for path, way in INGESTION.items()
+    ),
     Route("/api/events/{seq:int}", _get_event),
-    Route("/api/{name}", _get_listing),
-    Route("/{name}.{kind}", _get_download),
+    *(Route(f"/api/{name}", partial(_get_listing, name)) for name in LISTINGS),
+    *(
+        Route(f"/{name}.{kind}", partial(_get_download, name, kind))
+        for name in LISTINGS
+        for kind in ("jsonl", "csv")
+    ),
 ]

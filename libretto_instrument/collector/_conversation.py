@@ -3,55 +3,22 @@
 import difflib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-
-from attrs import define, frozen
 
 Row = Mapping[str, Any]
 #: A stretch of text, and the name of the parameter that it was filled in from.
 Piece = tuple[str, str | None]
+#: A message, its content, and whether it was spliced in from a ``chat_history``.
+Turn = tuple[Row, list[Piece], bool]
 
 #: Above this many words or lines a comparison could take seconds.
 MAX_COMPARED = 3_000
 
+_ASKING = ("user", "prompt", "tool")
 _PLACEHOLDER = re.compile(r"\\\{([\w.\[\]]+)\\\}|\{([\w.\[\]]+)\}")
 _STEP = re.compile(r"[^.\[\]]+")
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
-
-
-@frozen
-class Turn:
-    """One message.
-
-    Attributes:
-        role: Who speaks, as the message says.
-        pieces: The content.
-        calls: The tools it calls: names and readable arguments.
-        note: A name, or the id of the tool call that it answers.
-        history: It was spliced in from a ``chat_history`` placeholder.
-    """
-
-    role: str
-    pieces: list[Piece]
-    calls: list[tuple[str, str]]
-    note: str = ""
-    history: bool = False
-
-
-@define
-class _Room:
-    """How many characters may still be shown.
-
-    A short template can name a large parameter a million times over.
-    """
-
-    left: int
-
-    def take(self, text: str) -> str:
-        part = text[: self.left]
-        self.left -= len(part)
-        return part if len(part) == len(text) else f"{part} …"
 
 
 def conversation(event: Row, room: int = 500_000) -> list[Turn]:
@@ -61,17 +28,22 @@ def conversation(event: Row, room: int = 500_000) -> list[Turn]:
         event: An event body.
         room: The most characters to return; what is beyond is cut.
     """
-    left = _Room(room)
-    return [_turn(*message, left) for message in _messages(event) if left.left]
+    turns = []
+    for message, params, history in _messages(event):
+        pieces = list(_cut(_pieces(message, params), room))
+        room -= sum(len(text) for text, _ in pieces)
+        turns.append((message, pieces, history))
+    return turns
 
 
 def last_words(event: Row) -> str:
     """Return the start of what the user said last, or of the prompt."""
-    turns = conversation(event, 20_000)
-    asked = [turn for turn in turns if turn.role in ("user", "prompt", "tool")]
-    for turn in reversed(asked or turns):
-        if text := "".join(piece for piece, _ in turn.pieces).strip():
-            return text[:1000]
+    messages = list(_messages(event))
+    asked = [each for each in messages if each[0].get("role") in _ASKING]
+    for message, params, _ in reversed(asked or messages):
+        pieces = _cut(_pieces(message, params), 1000)
+        if text := "".join(piece for piece, _ in pieces).strip():
+            return text
     return ""
 
 
@@ -119,10 +91,10 @@ def template_text(template: Any) -> str:
     """Return a template, text or messages, as one text to compare."""
     if isinstance(template, str):
         return template
-    return "\n".join(
-        f"[{message.get('role', '')}]\n{readable(message.get('content'))}\n"
-        for message in template
-    )
+    said = [
+        f"[{one.get('role')}]\n{readable(one.get('content'))}\n" for one in template
+    ]
+    return "\n".join(said)
 
 
 def _messages(event: Row) -> Iterator[tuple[Row, Row, bool]]:
@@ -140,36 +112,38 @@ def _messages(event: Row) -> Iterator[tuple[Row, Row, bool]]:
                 yield past if isinstance(past, Mapping) else {}, {}, True
 
 
-def _turn(message: Row, params: Row, history: bool, room: _Room) -> Turn:
+def _cut(pieces: Iterable[Piece], room: int) -> Iterator[Piece]:
+    """Yield pieces as long as there is room.
+
+    A short template can name a large parameter a million times over.
+    """
+    for text, param in pieces:
+        yield (text if len(text) <= room else f"{text[: max(room, 0)]} …"), param
+        room -= len(text)
+        if room <= 0:
+            return
+
+
+def _pieces(message: Row, params: Row) -> Iterator[Piece]:
     content = message.get("content")
-    pieces: list[Piece] = []
     for part in content if isinstance(content, list) else [content]:
         text = part.get("text") if isinstance(part, Mapping) else part
         if isinstance(text, str):
-            pieces += _fill(text, params, room)
+            yield from _fill(text, params)
         elif part is not None:
-            pieces.append((room.take(readable(part)), None))
-    calls = message.get("tool_calls")
-    called = [tool_call(call) for call in calls] if isinstance(calls, list) else []
-    shown = [(room.take(name), room.take(text)) for name, text in called]
-    role = str(message.get("role") or message.get("type") or "message")
-    note = message.get("name") or message.get("tool_call_id") or ""
-    return Turn(role, pieces, shown, str(note), history)
+            yield readable(part), None
 
 
-def _fill(template: str, params: Row, room: _Room) -> Iterator[Piece]:
+def _fill(template: str, params: Row) -> Iterator[Piece]:
     end = 0
     for match in _PLACEHOLDER.finditer(template):
         escaped, name = match.groups()
         value = f"{{{escaped}}}" if escaped else _look_up(name, params)
-        if not room.left:
-            break
-        if value is _look_up:
-            continue
-        yield room.take(template[end : match.start()]), None
-        yield room.take(value if isinstance(value, str) else _json(value)), name
-        end = match.end()
-    yield room.take(template[end:]), None
+        if value is not _look_up:
+            yield template[end : match.start()], None
+            yield value if isinstance(value, str) else _json(value), name
+            end = match.end()
+    yield template[end:], None
 
 
 def _look_up(name: str, params: Row) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from ._retention import age
 from ._wire import RefusedError
 
-#: What was asked for, by name: only the filters that were given, and ``limit``.
+#: Values for the placeholders of the conditions that were asked for; and ``limit``.
 Filters = dict[str, Any]
 
 #: Characters of a context entry that it is found by.
@@ -17,12 +17,7 @@ MAX_CONTEXT = 500
 #: The rows of one answer, unless said otherwise, and at most.
 LIMIT, MAX_LIMIT = 50, 500
 
-_RATINGS = {
-    "rated": "rating IS NOT NULL",
-    "unrated": "rating IS NULL",
-    "low": "rating <= 0.5",
-    "high": "rating > 0.5",
-}
+_RATINGS = ("rated", "unrated", "low", "high")
 _AT_LEAST = "SELECT min(received_at) FROM events WHERE received_at >= :since"
 _AT_MOST = "SELECT max(received_at) FROM events WHERE received_at <= :until"
 # Times never step back along seq, so that a time is a place in the order of seq.
@@ -33,15 +28,18 @@ _CONDITIONS = {
     "chat": "chat_id = :chat",
     "chain": "chain_id = :chain",
     "key": "seq IN (SELECT seq FROM context WHERE key = :key)",
-    "context": "seq IN (SELECT seq FROM context WHERE key = :key AND value = :value)",
+    "value": "seq IN (SELECT seq FROM context WHERE key = :in AND value = :value)",
     "error": "failed",
+    "rated": "rating IS NOT NULL",
+    "unrated": "rating IS NULL",
+    "low": "rating <= 0.5",
+    "high": "rating > 0.5",
     "since": f"seq >= (SELECT min(seq) FROM events WHERE received_at = ({_AT_LEAST}))",
     "until": f"seq <= (SELECT max(seq) FROM events WHERE received_at = ({_AT_MOST}))",
     "id": "id = :id",
     "before": "seq < :before",
-    "after": "seq > :after",
 }
-_NUMBERS = ("before", "after", "limit")
+_NAMES = "q prompt revision chat chain context error rating since until id before limit"
 
 
 def parse(query: Mapping[str, str]) -> Filters:
@@ -49,46 +47,43 @@ def parse(query: Mapping[str, str]) -> Filters:
 
     ``q`` are words that must all be there, ``context`` is ``key`` or ``key=value``,
     ``rating`` is rated, unrated, low (to 0.5) or high, ``since`` and ``until`` are an
-    age such as ``24h`` or a time in ISO 8601, ``before`` and ``after`` a ``seq``.
+    age such as ``24h`` or a time in ISO 8601, ``before`` is a ``seq``.
 
     Raises:
         RefusedError: A filter is none, or its value is none; the error names it.
     """
-    filters: Filters = {}
+    filters = {"limit": LIMIT}
     for key, text in query.items():
-        if key not in (*_CONDITIONS, *_NUMBERS, "rating") or key == "key":
+        if key not in _NAMES.split():
             raise RefusedError("There is no such filter.", key[:50])
-        if not text.strip():
-            continue
-        filters[key] = text.strip()
-        if key in _NUMBERS:
-            if not re.fullmatch("[0-9]{1,15}", filters[key]):
-                raise RefusedError(f"{key} must be a whole number.", key)
-            filters[key] = int(text)
-        elif key == "rating" and filters[key] not in _RATINGS:
-            raise RefusedError(f"rating must be one of {', '.join(_RATINGS)}.", key)
-        elif key in ("since", "until"):
-            _moment(key, filters[key])
-    return filters | {"limit": max(1, min(filters.get("limit", LIMIT), MAX_LIMIT))}
+        filters |= _read(key, text) if text else {}
+    return filters
 
 
-def where(filters: Filters) -> tuple[str, dict[str, Any]]:
-    """Return a condition on ``events``, and the values of its placeholders."""
-    values = dict(filters)
-    key, exact, value = values.get("context", "").partition("=")
-    values |= {"value": value.strip()[:MAX_CONTEXT]}
-    if key:
-        values["key"] = key.strip()[:MAX_CONTEXT]
-    if not exact:
-        values.pop("context", None)
-    terms = [_CONDITIONS[name] for name in values if name in _CONDITIONS]
-    terms += [_RATINGS[values["rating"]]] if "rating" in values else []
-    if "q" in values:
-        words = values["q"].replace("\0", " ").replace('"', '""').split()
-        values["q"] = " ".join(f'"{word}"*' for word in words)
-    for name in {"since", "until"} & values.keys():
-        values[name] = _moment(name, values[name])
-    return " AND ".join(terms) or "1", values
+def where(filters: Filters) -> str:
+    """Return a condition on ``events``, with a placeholder for each filter's value."""
+    terms = [_CONDITIONS[name] for name in filters if name in _CONDITIONS]
+    return " AND ".join(terms) or "1"
+
+
+def _read(key: str, text: str) -> Filters:
+    if key == "q":
+        words = text.replace("\0", " ").replace('"', '""').split()
+        return {"q": " ".join(f'"{word}"*' for word in words)} if words else {}
+    if key == "context":
+        name, exact, value = (
+            part.strip()[:MAX_CONTEXT] for part in text.partition("=")
+        )
+        return {"in": name, "value": value} if exact else {"key": name}
+    if key in ("since", "until"):
+        return {key: _moment(key, text.strip())}
+    if key in ("before", "limit"):
+        if not re.fullmatch("[0-9]{1,15}", text):
+            raise RefusedError(f"{key} must be a whole number.", key)
+        return {key: int(text) if key == "before" else min(int(text) or 1, MAX_LIMIT)}
+    if key == "rating" and text not in _RATINGS:
+        raise RefusedError(f"rating must be one of {', '.join(_RATINGS)}.", key)
+    return {text if key == "rating" else key: text}
 
 
 def _moment(key: str, text: str) -> int:
@@ -101,5 +96,4 @@ def _moment(key: str, text: str) -> int:
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
         return int(moment.timestamp() * 1000)
     except (ValueError, OverflowError, OSError):
-        message = f"{key} must be an age (24h) or a time (2030-01-31T12:00)."
-        raise RefusedError(message, key) from None
+        raise RefusedError(f"{key} must be like 24h or 2030-01-31.", key) from None

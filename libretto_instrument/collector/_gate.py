@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Collection
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,16 +17,19 @@ from ._wire import RefusedError
 
 _COOKIE, _MONTH = "libretto_token", 30 * 86400
 _PORT = re.compile(r":\d+$")
-_HEADERS = {
-    "content-security-policy": "default-src 'none'; script-src 'self'; "
-    "style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
-    "cache-control": "no-store",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "referrer-policy": "same-origin",
-    "x-content-type-options": "nosniff",
-}
+_POLICY = (
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    b"connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    b"frame-ancestors 'none'; require-trusted-types-for 'script'"
+)
+_HEADERS = [
+    (b"content-security-policy", _POLICY),
+    (b"cache-control", b"no-store"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"same-origin"),
+    (b"x-content-type-options", b"nosniff"),
+]
 
 
 class Gate:
@@ -43,7 +46,7 @@ class Gate:
         self, app: ASGIApp, hosts: Collection[str], token: str | None, public: bool
     ) -> None:
         self.app, self.public = app, public
-        self.hosts = {"localhost", *(host.lower() for host in hosts)}
+        self.hosts = {"localhost", "127.0.0.1", *(host.lower() for host in hosts)}
         self.digest = _digest(token) if token else ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,9 +54,7 @@ class Gate:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
+                message["headers"] = [*message["headers"], *_HEADERS]
             await send(message)
 
         answer: ASGIApp | None = None
@@ -73,17 +74,17 @@ class Gate:
             raise RefusedError(message, status=403)
         origin = headers.get("origin", f"://{host}").partition("://")[2]
         site = headers.get("sec-fetch-site", "none")
-        if method not in ("GET", "HEAD") and (
-            origin != host or site not in ("same-origin", "none")
-        ):
-            message = "A page of another site may not write to this collector."
-            raise RefusedError(message, status=403)
+        foreign = origin != host or site not in ("same-origin", "none")
+        if foreign and method not in ("GET", "HEAD"):
+            raise RefusedError("Pages of other sites may not write here.", status=403)
 
     def _is_ours(self, name: str) -> bool:
+        if name in self.hosts:
+            return True
         try:
             address = ipaddress.ip_address(name.strip("[]"))
         except ValueError:
-            return name in self.hosts
+            return False
         # DNS rebinding takes a name; an address cannot be rebound.
         return self.public or address.is_loopback
 
@@ -96,8 +97,7 @@ class Gate:
         if self._fits(_digest(bearer)) or self._fits(request.cookies.get(_COOKIE, "")):
             return None
         if not self._fits(_digest(given)):
-            message = "Reading takes the token that this collector was started with."
-            raise RefusedError(message, status=401)
+            raise RefusedError("Reading takes this collector's token.", status=401)
         # Out of the address, so that it can be shared.
         rest = request.url.remove_query_params("token")
         to = f"/{rest.path.lstrip('/')}?{rest.query}".rstrip("?")

@@ -20,9 +20,6 @@ from ._wire import RefusedError, read_feedback
 LIVE = 0.3
 #: The largest body, in characters, that an event's page shows as raw JSON.
 MAX_RAW = 200_000
-#: Revisions of a template that are listed.
-MAX_REVISIONS = 50
-
 #: The ratings that can be given on an event's page.
 RATINGS = ("0", "0.25", "0.5", "0.75", "1")
 #: What prompts can be sorted by: the greatest first, but for names.
@@ -41,16 +38,12 @@ def get_prompts(request: Request) -> Response:
 
 def get_events(request: Request) -> Response:
     """Answer ``/events``: the events that pass the filters."""
-    filters = parse(request.query_params)
-    found: Row = {
-        "filters": filters,
-        "query": dict(request.query_params),
-        "figures": [],
-    }
+    query, filters = dict(request.query_params), parse(request.query_params)
     with request.app.state.store.reading() as db:
-        found["listing"] = _queries.listing(db, "events", filters)
-        if "prompt" in filters:
-            found["figures"] = _queries.prompts(db, filters["prompt"])
+        listing = _queries.listing(db, "events", filters)
+        one = "prompt" in filters
+        figures = _queries.prompts(db, filters["prompt"]) if one else []
+    found = {"query": query, "listing": listing, "figures": figures}
     return page(request, "events.html", found)
 
 
@@ -60,8 +53,6 @@ def get_event(request: Request) -> Response:
     event, threads = json.loads(row["body"]), ("chat_id", "chain_id")
     found = {"row": row, "event": event, "raw": len(row["body"]) <= MAX_RAW}
     found["turns"] = _conversation.conversation(event)
-    choices = (event.get("rawResponse") or {}).get("choices")
-    found["choices"] = choices[1:] if isinstance(choices, list) else []
     with request.app.state.store.reading() as db:
         found["around"] = {
             name: _queries.neighbours(db, name, row) for name in threads if row[name]
@@ -89,16 +80,15 @@ def get_threads(request: Request) -> Response:
 def get_revisions(request: Request) -> Response:
     """Answer ``/revisions``: a template's revisions, and two of them compared."""
     query = request.query_params
-    prompt = query.get("prompt", "")
     with request.app.state.store.reading() as db:
-        rows = _queries.revisions(db, prompt, MAX_REVISIONS)
+        rows = _queries.revisions(db, query.get("prompt", ""))
     if not rows:
         raise RefusedError("There is no such prompt.", status=404)
     by_id = {str(row["id"]): row for row in rows}
     new = by_id.get(query.get("to", ""), rows[0])
     older = next((row for row in rows if row["id"] < new["id"]), new)
-    found = {"prompt": prompt, "revisions": rows, "new": new}
-    found["old"] = by_id.get(query.get("from", ""), older)
+    old = by_id.get(query.get("from", ""), older)
+    found = {"prompt": query["prompt"], "revisions": rows, "new": new, "old": old}
     return page(request, "revisions.html", found)
 
 
@@ -132,7 +122,7 @@ async def post_feedback(request: Request) -> Response:
         given["better_response"] = better
     if form.get("rating") in RATINGS:
         given["rating"] = float(form["rating"])
-    await asyncio.wrap_future(request.app.state.store.put(read_feedback(given)))
+    await request.app.state.store.put("feedback", read_feedback(given))
     return RedirectResponse(f"/events/{row['seq']}#feedback", 303)
 
 

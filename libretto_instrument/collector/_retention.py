@@ -1,19 +1,17 @@
 """What is kept, and for how long."""
 
-import asyncio
 import re
-import sqlite3
 import time
-
-from attrs import frozen
+from functools import partial
+from sqlite3 import Connection
 
 from ._sql import run
 from ._store import Store
 
 #: Events that one transaction deletes; between two, others may write.
-BATCH = 500
-#: Pages that one transaction gives back to the file system.
-MAX_FREED = 10_000
+BATCH = 100
+#: Pages that one sweep gives back to the file system.
+MAX_FREED = 5_000
 
 _AGE = re.compile(r"(\d{1,6})([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -38,39 +36,30 @@ def size(text: str) -> int:
     raise ValueError(f"{text[:50]!r} is no size; write it like 500MB or 2GB.")
 
 
-@frozen
-class Retention:
-    """Bounds of the store.
+async def sweep(store: Store, seconds: int | None, room: int | None) -> None:
+    """Bring the store within its bounds, and its file down to what it needs.
 
-    Attributes:
+    Args:
         seconds: How long an event is kept; ``None`` for good.
-        bytes: How large the file may grow; the oldest events make room.
+        room: How many bytes the file may have; the oldest events make room.
     """
-
-    seconds: int | None = None
-    bytes: int | None = None
-
-    def delete(self, db: sqlite3.Connection) -> bool:
-        """Delete a batch of what is beyond the bounds; say if there was any."""
-        horizon = 0 if self.seconds is None else int(time.time() - self.seconds) * 1000
-        excess = 0 if self.bytes is None else run(db, "used")[0]["bytes"] - self.bytes
-        bounds = {"horizon": horizon, "excess": excess, "batch": BATCH}
-        doomed = run(db, "doomed", bounds)
-        if doomed:
-            run(db, "delete", doomed[-1])
-        return bool(doomed)
-
-
-async def sweep(store: Store, retention: Retention) -> None:
-    """Bring the store within its bounds, and the file down to what it needs."""
     deleted = False
-    while await asyncio.wrap_future(store.submit(retention.delete)):
+    while await store.submit(partial(_delete, seconds, room)):
         deleted = True
     if deleted:
-        await asyncio.wrap_future(store.submit(_tidy))
+        await store.submit(_tidy)
 
 
-def _tidy(db: sqlite3.Connection) -> None:
+def _delete(seconds: int | None, room: int | None, db: Connection) -> bool:
+    horizon = 0 if seconds is None else int(time.time() - seconds) * 1000
+    excess = 0 if room is None else run(db, "used")[0]["bytes"] - room
+    doomed = run(db, "doomed", {"horizon": horizon, "excess": excess, "batch": BATCH})
+    if doomed:
+        run(db, "delete", doomed[-1])
+    return bool(doomed)
+
+
+def _tidy(db: Connection) -> None:
     run(db, "tidy")
     for _ in range(MAX_FREED):
         # Python's module takes one step of it, which frees one page.

@@ -1,17 +1,36 @@
-"""The collector as a server: in the foreground, or in a thread beside a program."""
+"""The collector as an application, as a server and as a thread beside a program."""
 
+import asyncio
 import ipaddress
 import socket
+import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 from attrs import frozen
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
 
-from ._app import create_app
+from . import _api, _pages
+from ._answers import HERE, problem
+from ._gate import Gate
+from ._retention import age, size, sweep
+from ._store import Store
+from ._wire import RefusedError
+
+#: Seconds between two looks for events that are too old or too many.
+SWEEP = 60
+
+#: What a request may end with and be told about; anything else is a fault of ours.
+_TOLD = (RefusedError, HTTPException, ClientDisconnect, sqlite3.Error)
 
 
 @frozen
@@ -23,6 +42,57 @@ class Running:
     """
 
     url: str
+
+
+def create_app(
+    db: str | Path,
+    *,
+    api_key: str | None = None,
+    token: str | None = None,
+    hosts: Collection[str] = (),
+    keep: str | None = None,
+    max_size: str | None = None,
+    public: bool = False,
+) -> Starlette:
+    """Return the collector as an ASGI application.
+
+    Args:
+        db: The SQLite file; made if it is not there.
+        api_key: The only key that events are taken with; ``None`` takes any.
+        token: What reading takes (``Authorization: Bearer``, or ``?token=`` once in
+            a browser); ``None`` lets everybody read.
+        hosts: Names that it is called by, beside ``localhost``. A request for
+            another name is refused, as DNS rebinding would make one.
+        keep: How long an event is kept, such as ``30d``; ``None`` for good.
+        max_size: How large the file may grow, such as ``2GB``; beyond that the
+            oldest events make room.
+        public: It is reached from other machines, by whatever address.
+
+    Raises:
+        ValueError: The file or an argument cannot be used; the message says why.
+    """
+    bounds = age(keep) if keep else None, size(max_size) if max_size else None
+    store = Store(Path(db))
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        sweeping = asyncio.create_task(_keep_within(store, *bounds))
+        yield
+        sweeping.cancel()
+        store.close()
+
+    app = Starlette(
+        routes=[
+            *_api.routes,
+            *_pages.routes,
+            Mount("/static", StaticFiles(directory=HERE / "static")),
+        ],
+        middleware=[Middleware(Gate, hosts=hosts, token=token, public=public)],
+        exception_handlers=dict.fromkeys(_TOLD, problem),
+        lifespan=lifespan,
+    )
+    app.state.store, app.state.api_key, app.state.stopping = store, api_key, False
+    return app
 
 
 def serve(
@@ -83,9 +153,7 @@ def _prepare(
         address = ipaddress.ip_address(sock.getsockname()[0])
         public = not address.is_loopback
         if public and not (options.get("api_key") and options.get("token")):
-            message = f"{host} is reached from other machines. Give an --api-key (for "
-            message += "sending) and a --token (for reading), or stay on 127.0.0.1."
-            raise ValueError(message)
+            raise ValueError(f"Listening on {host} takes an --api-key and a --token.")
         hosts = [*options.pop("hosts", ()), host]
         app = create_app(db, hosts=hosts, public=public, **options)
     except BaseException:
@@ -109,3 +177,11 @@ def _listen(host: str, port: int) -> socket.socket:
     # Taken over by every connection; asyncio does so only for sockets of its own.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
+
+
+async def _keep_within(store: Store, seconds: int | None, room: int | None) -> None:
+    while seconds is not None or room is not None:
+        # A disk that is full now may not be so the next time.
+        with suppress(sqlite3.Error):
+            await sweep(store, seconds, room)
+        await asyncio.sleep(SWEEP)

@@ -2,10 +2,10 @@
 
 import os
 import sqlite3
-from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import cache
 from pathlib import Path
+from sqlite3 import Connection
 from typing import Any
 
 #: Marks a file as ours ("LbCo"), so that no other program's database is written to.
@@ -13,13 +13,10 @@ APPLICATION_ID = 0x4C62436F
 
 Row = dict[str, Any]
 
+_NONE: Row = {}
 
-def run(
-    db: sqlite3.Connection,
-    name: str,
-    values: Mapping[str, Any] | None = None,
-    **parts: str,
-) -> list[Row]:
+
+def run(db: Connection, name: str, values: Row = _NONE, **parts: str) -> list[Row]:
     """Run the statements of ``sql/{name}.sql``; return the rows of the last.
 
     Args:
@@ -28,18 +25,15 @@ def run(
     """
     rows: list[Any] = []
     for statement in _statements(name):
-        rows = db.execute(statement.format(**parts), values or {}).fetchall()
+        text = statement.format(**parts) if parts else statement
+        rows = db.execute(text, values).fetchall()
     return [dict(row) for row in rows]
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> Connection:
     """Open a connection to a database that is up to date."""
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     db.row_factory = sqlite3.Row
-    # NORMAL: what is committed survives the death of the process, if not that of
-    # the machine. That is what a 2xx promises, at a tenth of the cost.
-    for setting in ("synchronous=NORMAL", "busy_timeout=5000", "cache_size=-32768"):
-        db.execute(f"PRAGMA {setting}")
     return db
 
 
@@ -57,48 +51,46 @@ def prepare(path: Path) -> None:
     except OSError as exc:
         raise ValueError(f"Cannot open the database {path}: {exc.strerror}.") from exc
     except sqlite3.DatabaseError as exc:
-        message = f"{path} cannot be used as a database ({exc}); choose another file."
-        raise ValueError(message) from exc
+        raise ValueError(f"{path} cannot be used ({exc}); choose another.") from exc
 
 
-def create_events(db: sqlite3.Connection) -> None:
+def create_events(db: Connection) -> None:
     """Prompts, the revisions of their templates, events."""
     run(db, "create_events")
 
 
-def create_feedback_and_chains(db: sqlite3.Connection) -> None:
+def create_feedback_and_chains(db: Connection) -> None:
     """Feedback by its key, results by their chain."""
     run(db, "create_feedback_and_chains")
 
 
-def create_search(db: sqlite3.Connection) -> None:
+def create_search(db: Connection) -> None:
     """The full-text index."""
     run(db, "create_search")
 
 
 #: In order; a database remembers how many of them it has seen.
-MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
-    create_events,
-    create_feedback_and_chains,
-    create_search,
-]
+MIGRATIONS = [create_events, create_feedback_and_chains, create_search]
 
 
-def _migrate(db: sqlite3.Connection) -> None:
+def _migrate(db: Connection) -> None:
     (owner,) = db.execute("PRAGMA application_id").fetchone()
-    (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version > len(MIGRATIONS) or (tables and owner != APPLICATION_ID):
-        message = "it is another program's, or a newer libretto-instrument's"
-        raise sqlite3.DatabaseError(message)
+    if owner != APPLICATION_ID and db.execute("SELECT 1 FROM sqlite_master").fetchone():
+        raise sqlite3.DatabaseError("it is another program's")
+    if _version(db) > len(MIGRATIONS):
+        raise sqlite3.DatabaseError("it was written by a newer libretto-instrument")
     db.execute("PRAGMA auto_vacuum=INCREMENTAL")
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("BEGIN IMMEDIATE")
-    for migrate in MIGRATIONS[version:]:
+    for migrate in MIGRATIONS[_version(db) :]:
         migrate(db)
     db.execute(f"PRAGMA application_id={APPLICATION_ID}")
     db.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
     db.execute("COMMIT")
+
+
+def _version(db: Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
 @cache

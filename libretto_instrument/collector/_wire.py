@@ -1,15 +1,20 @@
-"""What arrives on the wire: decoded, checked key by key, turned into records."""
+"""What arrives on the wire: decoded, checked key by key, made ready for the store.
+
+Each ``read_…`` returns what the ``sql/put_….sql`` of its kind has placeholders for.
+"""
 
 import hashlib
 import hmac
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from attrs import define, frozen
+from attrs import define
 
 from ._conversation import last_words, tool_call
+
+Row = dict[str, Any]
 
 #: Nesting beyond this is a fault or an attack, and would break whoever reads it.
 MAX_DEPTH = 100
@@ -18,19 +23,20 @@ MAX_NAME = 1_000
 #: Characters of one event that the search index covers.
 MAX_SEARCHED = 200_000
 
-_EVENT = {
+_KINDS = {
     str: "promptEventId feedbackKey apiName promptTemplateName promptTemplateText "
     "response chatId chainId",
     dict: "params modelParameters prompt rawResponse responseMetrics context",
     list: "promptTemplateChat tools toolCalls responseErrors",
     float: "responseTime",
 }
-_ALWAYS = "promptEventId feedbackKey params modelParameters responseTime"
-_FEEDBACK = {str: "feedback_key better_response", float: "rating", bool: "is_deleted"}
+_EVENT = {key: kind for kind, keys in _KINDS.items() for key in keys.split()}
+_FEEDBACK = {"feedback_key": str, "better_response": str, "rating": float}
+_ALWAYS = {"promptEventId", "feedbackKey", "params", "modelParameters", "responseTime"}
 _ITEMS = {"promptTemplateChat": dict, "toolCalls": dict, "responseErrors": str}
-_INDEXED = "promptEventId feedbackKey apiName promptTemplateName chatId chainId id"
+_TEXTS = {"promptTemplateText", "response", "better_response"}
 _SAID = {str: "a string", dict: "an object", list: "a list", float: "a number"}
-_HALF = re.compile("[\ud800-\udfff]")
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 @define(eq=False)
@@ -48,20 +54,7 @@ class RefusedError(Exception):
     status: int = 400
 
 
-@frozen
-class Record:
-    """What is to be stored.
-
-    Attributes:
-        kind: ``event``, ``feedback`` or ``chain``.
-        values: What ``sql/put_{kind}.sql`` has placeholders for.
-    """
-
-    kind: str
-    values: dict[str, Any]
-
-
-def decode(body: bytes, api_key: str | None) -> dict[str, Any]:
+def decode(body: bytes, api_key: str | None) -> Row:
     """Decode a body and check the key that it carries.
 
     Args:
@@ -72,31 +65,29 @@ def decode(body: bytes, api_key: str | None) -> dict[str, Any]:
         RefusedError: It is not a JSON object, or carries no key or a wrong one.
     """
     try:
-        document = json.loads(body.decode())
-        if any(depth > MAX_DEPTH for depth, _ in _walk(document)):
+        text = body.decode()
+        document = json.loads(text, parse_constant=_finite, parse_float=_finite)
+        if body.count(b"[") + body.count(b"{") > MAX_DEPTH < _depth(document):
             raise RecursionError
-        # Python reads two things that are none: NaN, and halves of surrogate pairs.
-        text = json.dumps(document, ensure_ascii=False, allow_nan=False)
-        if _HALF.search(text):
-            document = json.loads(_HALF.sub("\ufffd", text))
+        if _HALF.search(body):
+            text = json.dumps(document, ensure_ascii=False)
+            whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            document = json.loads(whole)
     except RecursionError:
-        message = f"The body is nested deeper than {MAX_DEPTH} levels."
-        raise RefusedError(message) from None
+        raise RefusedError(f"The body is deeper than {MAX_DEPTH} levels.") from None
     except ValueError as exc:
         raise RefusedError(f"The body is not JSON in UTF-8: {exc}.") from None
     if not isinstance(document, dict):
         raise RefusedError("The body must be a JSON object.")
     given = document.get("apiKey")
     if not any(isinstance(k, str) and k for k in (given, document.get("projectKey"))):
-        message = "apiKey (or projectKey) is missing. Set LIBRETTO_API_KEY."
-        raise RefusedError(message, "apiKey", 401)
+        raise RefusedError("apiKey is missing: set LIBRETTO_API_KEY.", "apiKey", 401)
     if api_key and not hmac.compare_digest(str(given).encode(), api_key.encode()):
-        message = "apiKey is not the one that this collector was started with."
-        raise RefusedError(message, "apiKey", 401)
+        raise RefusedError("This collector takes another apiKey.", "apiKey", 401)
     return document
 
 
-def read_event(document: dict[str, Any]) -> Record:
+def read_event(document: Row) -> Row:
     """Check an event and prepare all that the store keeps of it.
 
     Raises:
@@ -107,73 +98,66 @@ def read_event(document: dict[str, Any]) -> Record:
     template = event.get("promptTemplateChat")
     template = event.get("promptTemplateText") if template is None else template
     if template is None:
-        message = "promptTemplateChat is missing, and so is promptTemplateText."
+        message = "promptTemplateChat (or promptTemplateText) is missing."
         raise RefusedError(message, "promptTemplateChat")
     if not 0 <= event["responseTime"] < 1e12:
-        message = "responseTime must be milliseconds, zero or more."
-        raise RefusedError(message, "responseTime")
+        raise RefusedError("responseTime must be zero or more, in ms.", "responseTime")
     template = json.dumps(template, ensure_ascii=False, sort_keys=True)
     digest = hashlib.sha256(template.encode()).hexdigest()
     name = event.get("promptTemplateName") or event.get("apiName")
     told = ("params", "response", "toolCalls", "responseErrors", "context", "chatId")
-    leaves = [name, template, [event.get(key) for key in (*told, "promptEventId")]]
-    text = "\n".join(leaf for _, leaf in _walk(leaves) if isinstance(leaf, str))
-    values = (
-        {"chatId": None, "chainId": None}
-        | event
-        | {
-            "name": name or f"unnamed-{digest[:12]}",
-            "template": template,
-            "hash": digest,
-            "responseTime": float(event["responseTime"]),
-            "ask": last_words(event),
-            "answer": _answer(event),
-            "text": text[:MAX_SEARCHED].replace("\0", " "),
-            "body": json.dumps(event, ensure_ascii=False, separators=(",", ":")),
-        }
-    )
-    return Record("event", values)
+    said = [event.get(key) for key in (*told, "promptEventId")]
+    text = "\n".join(_leaves([name, template, said]))
+    return {
+        "chatId": None,
+        "chainId": None,
+        **event,
+        "name": name or f"unnamed-{digest[:12]}",
+        "template": template,
+        "hash": digest,
+        "responseTime": float(event["responseTime"]),
+        "ask": last_words(event),
+        "answer": _answer(event),
+        "text": text[:MAX_SEARCHED].replace("\0", " "),
+        "body": json.dumps(event, ensure_ascii=False, separators=(",", ":")),
+    }
 
 
-def read_feedback(document: dict[str, Any]) -> Record:
+def read_feedback(document: Row) -> Row:
     """Check a feedback. Raises: RefusedError, naming the key at fault."""
-    _check(document, _FEEDBACK, "feedback_key")
+    _check(document, _FEEDBACK | {"is_deleted": bool}, {"feedback_key"})
     key, deleted = document["feedback_key"], bool(document.get("is_deleted"))
     rating, better = document.get("rating"), document.get("better_response")
     if rating is not None and not 0 <= rating <= 1:
         raise RefusedError("rating must be between 0 and 1.", "rating")
     if rating is None and better is None and not deleted:
-        message = "Feedback needs a rating, a better_response, or both."
-        raise RefusedError(message, "rating")
-    values = {"key": key, "rating": rating, "better": better, "deleted": deleted}
-    return Record("feedback", values)
+        raise RefusedError("Give a rating, a better_response or both.", "rating")
+    return {"key": key, "rating": rating, "better": better, "deleted": deleted}
 
 
-def read_chain(document: dict[str, Any]) -> Record:
+def read_chain(document: Row) -> Row:
     """Check a chain's result. Raises: RefusedError, naming the key at fault."""
-    _check(document, {str: "id"}, "id")
+    _check(document, {"id": str}, {"id"})
     if "result" not in document:
-        message = "result is missing: send what the chain came to."
-        raise RefusedError(message, "result")
+        raise RefusedError("result is missing: what the chain came to.", "result")
     result = json.dumps(document["result"], ensure_ascii=False)
-    return Record("chain", {"id": document["id"], "result": result})
+    return {"id": document["id"], "result": result}
 
 
-def _check(document: dict[str, Any], kinds: dict[type, str], always: str) -> None:
-    for kind, keys in kinds.items():
-        for key in keys.split():
-            value, item = document.get(key), _ITEMS.get(key)
-            if key in always.split() and value in (None, ""):
-                raise RefusedError(f"{key} is missing.", key)
-            if value is None:
-                continue
-            if not _is(value, kind):
-                said = _SAID.get(kind, "true or false")
-                raise RefusedError(f"{key} must be {said}.", key)
-            if item and not all(_is(each, item) for each in value):
-                raise RefusedError(f"Each item of {key} must be {_SAID[item]}.", key)
-            if key in _INDEXED.split() and len(value) > MAX_NAME:
-                raise RefusedError(f"{key} is longer than {MAX_NAME} characters.", key)
+def _check(document: Row, kinds: Mapping[str, type], always: set[str]) -> None:
+    for key, kind in kinds.items():
+        value, item = document.get(key), _ITEMS.get(key)
+        if key in always and value in (None, ""):
+            raise RefusedError(f"{key} is missing.", key)
+        if value is None:
+            continue
+        if not _is(value, kind):
+            said = _SAID.get(kind, "true or false")
+            raise RefusedError(f"{key} must be {said}.", key)
+        if item and not all(_is(each, item) for each in value):
+            raise RefusedError(f"Each item of {key} must be {_SAID[item]}.", key)
+        if kind is str and key not in _TEXTS and len(value) > MAX_NAME:
+            raise RefusedError(f"{key} is longer than {MAX_NAME} characters.", key)
 
 
 def _is(value: Any, kind: type) -> bool:
@@ -181,20 +165,31 @@ def _is(value: Any, kind: type) -> bool:
     return number or isinstance(value, kind)
 
 
-def _walk(value: Any) -> Iterator[tuple[int, Any]]:
-    # By hand and not by recursion: the depth is the sender's choice.
-    stack = [(1, value)]
-    while stack:
-        depth, item = stack.pop()
-        yield depth, item
-        if isinstance(item, dict | list):
-            inner = item.values() if isinstance(item, dict) else item
-            stack.extend((depth + 1, each) for each in reversed(inner))
+def _depth(value: Any) -> int:
+    return 1 + max(map(_depth, _inner(value)), default=-1)
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    for each in _inner(value):
+        yield from _leaves(each)
+
+
+def _inner(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number - number != 0:
+        raise ValueError("it holds NaN or a number too large")
+    return number
 
 
 def _answer(event: dict[str, Any]) -> str:
-    for text in [*(event.get("responseErrors") or []), event.get("response")]:
-        if text:
-            return str(text)[:1000]
-    called = [tool_call(call)[0] for call in event.get("toolCalls") or []]
-    return ", ".join(f"{name}()" for name in called)[:1000]
+    said = [*(event.get("responseErrors") or ()), event.get("response") or ""]
+    called = [f"{tool_call(call)[0]}()" for call in event.get("toolCalls") or ()]
+    return next(filter(None, [*said, ", ".join(called)]), "")[:1000]

@@ -1,21 +1,21 @@
 """The database file: what is taken, what is refused, who may read it."""
 
+import asyncio
 import sqlite3
 import stat
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from libretto_instrument.collector import _sql, create_app
-from libretto_instrument.collector._store import Store
+from libretto_instrument.collector._store import Job, Store
 
 
-def test_the_file_is_its_owners(db: Path) -> None:
+async def test_the_file_is_its_owners(db: Path) -> None:
     """Prompts on disk can be read by nobody else."""
     store = Store(db)
-    store.submit(lambda connection: None).result(10)
+    await store.submit(lambda connection: None)
     for file in db.parent.iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
     store.close()
@@ -84,36 +84,37 @@ def test_no_directory_is_made(db: Path) -> None:
         create_app(db.parent / "missing" / "libretto.db")
 
 
-def test_one_failure_takes_nobody_with_it(db: Path) -> None:
-    """A write that fails is told to the one who asked, and the others are stored."""
+async def test_a_failure_is_told_and_the_next_goes_on(db: Path) -> None:
+    """A write that fails leaves nothing, is told to who asked, and ends nothing."""
     store = Store(db)
-
-    def slow(connection: sqlite3.Connection) -> None:
-        gate.result(10)
 
     def fail(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO prompts (name) VALUES ('half')")
         connection.execute("nonsense")
 
-    def insert(connection: sqlite3.Connection) -> None:
-        connection.execute("INSERT INTO prompts (name) VALUES ('kept')")
-
-    gate: Future[None] = Future()
-    store.submit(slow)
-    failing, following = store.submit(fail), store.submit(insert)
-    gate.set_result(None)
     with pytest.raises(sqlite3.OperationalError, match="nonsense"):
-        failing.result(10)
-    following.result(10)
+        await store.submit(fail)
+    insert = "INSERT INTO prompts (name) VALUES ('whole')"
+    await store.submit(lambda connection: connection.execute(insert))
     with store.reading() as connection:
-        assert (
-            connection.execute("SELECT name FROM prompts").fetchone()["name"] == "kept"
-        )
+        names = connection.execute("SELECT name FROM prompts").fetchall()
+    assert [row["name"] for row in names] == ["whole"]
     store.close()
 
 
-def test_what_waits_is_written_before_the_end(db: Path) -> None:
-    """Closing a store writes what it was given before."""
+async def test_who_hangs_up_leaves_the_event(db: Path) -> None:
+    """A write whose client has hung up is done, with those of the others."""
     store = Store(db)
-    futures = [store.submit(lambda connection: 1) for _ in range(500)]
+    insert = "INSERT INTO prompts (name) VALUES (?)"
+
+    def put(name: str) -> Job:
+        return lambda connection: connection.execute(insert, (name,)).rowcount
+
+    gone, others = store.submit(put("gone")), [store.submit(put("a"))]
+    gone.cancel()
+    others.append(store.submit(put("b")))
+    assert await asyncio.gather(*others) == [1, 1]
+    with store.reading() as connection:
+        names = connection.execute("SELECT name FROM prompts ORDER BY name").fetchall()
+    assert [row["name"] for row in names] == ["a", "b", "gone"]
     store.close()
-    assert [future.result(0) for future in futures] == [1] * 500

@@ -132,6 +132,7 @@ def test_a_browser_shows_the_token_once(guarded: httpx.Client) -> None:
     assert "samesite=lax" in cookie
     assert "s3cret" not in cookie
     assert guarded.get("/events").status_code == 200
+    guarded.cookies.clear()
     guarded.cookies.set("libretto_token", "forged")
     assert guarded.get("/events").status_code == 401
 

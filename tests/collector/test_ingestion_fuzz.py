@@ -13,7 +13,10 @@ from hypothesis import strategies as st  # noqa: E402
 
 from .wire import event  # noqa: E402
 
-FILTERS = ["q", "prompt", "chat", "context", "rating", "since", "before", "after", "limit", "id", "x"]
+FILTERS = (
+    *("q", "prompt", "chat", "context", "rating", "since"),
+    *("before", "after", "limit", "id", "x"),
+)
 PATHS = ("/api/event", "/api/feedback", "/api/v1/updateChain")
 
 texts = st.text(st.characters(exclude_categories=())) | st.sampled_from(

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from libretto_instrument.collector import _retention, _wire
-from libretto_instrument.collector._retention import Retention, age, size, sweep
+from libretto_instrument.collector._retention import age, size, sweep
 from libretto_instrument.collector._store import Store
 
 from .wire import event
@@ -22,10 +22,13 @@ def store(db: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     return Store(db)
 
 
-def _put(store: Store, days: float, **changes: object) -> None:
-    record = _wire.read_event(event(**changes))
-    record.values["now"] = int((time.time() - days * DAY) * 1000)
-    store.put(record).result(10)
+async def _put(store: Store, days: float, **changes: object) -> None:
+    await _store(store, days, "event", **_wire.read_event(event(**changes)))
+
+
+async def _store(store: Store, days: float, kind: str, **values: object) -> None:
+    now = {"now": int((time.time() - days * DAY) * 1000)}
+    await store.put(kind, values | now)
 
 
 def _count(store: Store, table: str) -> int:
@@ -37,37 +40,31 @@ async def test_what_is_too_old_goes(store: Store) -> None:
     """Events beyond the age go, batch by batch, with all that belonged to them."""
     old = {"promptTemplateName": "old", "context": {"k": "v"}, "chainId": "c"}
     for _ in range(12):
-        _put(store, 40, **old, feedbackKey="f")
+        await _put(store, 40, **old, feedbackKey="f")
     for _ in range(3):
-        _put(store, 1)
-    for kind, values in (
-        ("feedback", {"key": "f", "rating": 1, "better": None, "deleted": False}),
-        ("feedback", {"key": "early", "rating": 1, "better": None, "deleted": False}),
-        ("chain", {"id": "c", "result": "1"}),
-    ):
-        now = (
-            int((time.time() - 35 * DAY) * 1000) if values.get("key") != "early" else 0
-        )
-        record = _wire.Record(kind, values | ({"now": now} if now else {}))
-        store.put(record).result(10)
-    await sweep(store, Retention(seconds=30 * DAY))
+        await _put(store, 1)
+    good = {"rating": 1, "better": None, "deleted": False}
+    await _store(store, 35, "feedback", key="f", **good)
+    await _store(store, 0, "feedback", key="of an event to come", **good)
+    await _store(store, 35, "chain", id="c", result="1")
+    await sweep(store, 30 * DAY, None)
     for table, left in (
         *(("events", 3), ("bodies", 3), ("context", 0), ("prompts", 1)),
         *(("revisions", 1), ("feedback", 1), ("chains", 0)),
     ):
         assert _count(store, table) == left, table
-    store.submit(
+    await store.submit(
         lambda db: db.execute("INSERT INTO search(search) VALUES('integrity-check')")
-    ).result(10)
+    )
     store.close()
 
 
 async def test_what_is_too_much_goes(store: Store, db: Path) -> None:
     """Beyond the size the oldest events go, and the file gives the space back."""
     for number in range(60):
-        _put(store, 0, response="x" * 50_000, chatId=str(number))
+        await _put(store, 0, response="x" * 50_000, chatId=str(number))
     before = _count(store, "events"), db.stat().st_size
-    await sweep(store, Retention(bytes=2**20))
+    await sweep(store, None, 2**20)
     with store.reading() as reader:
         kept = reader.execute("SELECT chat_id FROM events ORDER BY seq").fetchall()
     assert 0 < len(kept) < before[0]
@@ -78,29 +75,29 @@ async def test_what_is_too_much_goes(store: Store, db: Path) -> None:
 
 async def test_nothing_goes_without_bounds(store: Store) -> None:
     """What is within the bounds stays."""
-    _put(store, 400)
-    for bounds in (Retention(), Retention(bytes=2**30), Retention(seconds=500 * DAY)):
-        await sweep(store, bounds)
+    await _put(store, 400)
+    for bounds in ((None, None), (None, 2**30), (500 * DAY, None)):
+        await sweep(store, *bounds)
     assert _count(store, "events") == 1
     store.close()
 
 
 async def test_numbers_of_events_are_not_given_again(store: Store) -> None:
     """A link to an event that has gone never leads to another one."""
-    _put(store, 40)
-    await sweep(store, Retention(seconds=DAY))
-    _put(store, 0)
+    await _put(store, 40)
+    await sweep(store, DAY, None)
+    await _put(store, 0)
     with store.reading() as db:
         assert db.execute("SELECT seq FROM events").fetchone()["seq"] == 2
     store.close()
 
 
-def test_a_collector_sweeps_by_itself(db: Path) -> None:
+async def test_a_collector_sweeps_by_itself(db: Path) -> None:
     """A collector that is told how long to keep events deletes older ones."""
     from libretto_instrument.collector import running
 
     store = Store(db)
-    _put(store, 40)
+    await _put(store, 40)
     store.close()
     with running(db, keep="30d", max_size="1GB") as collector:
         deadline = time.monotonic() + 10

@@ -27,7 +27,11 @@ SERVE = "from libretto_instrument.collector import serve; serve(port=0, db={!r})
 def process(db: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run a collector in a process of its own; yield it and its address."""
     command = [sys.executable, "-c", SERVE.format(str(db))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+    # Measured, a process has two CancelledErrors: coverage imports asyncio as it
+    # starts and then forgets it, but for the part that is written in C.
+    env = {k: v for k, v in os.environ.items() if not k.startswith("COV")}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, text=True, env=env) as child:
         assert child.stdout
         try:
             yield child, child.stdout.readline().split()[2]
@@ -67,7 +71,8 @@ def test_nothing_is_lost_on_sigkill(db: Path) -> None:
 def test_it_stops_when_told(db: Path, sent: signal.Signals) -> None:
     """SIGINT and SIGTERM end it, even while a page is open."""
     with process(db) as (child, url), httpx.stream("GET", f"{url}/live") as page:
-        next(page.iter_lines())
+        lines = page.iter_lines()
+        assert next(lines)
         child.send_signal(sent)
         assert child.wait(10) in (0, -sent)
     for suffix in ("-wal", "-shm"):
@@ -165,5 +170,5 @@ def test_a_store_that_fails_is_a_503(db: Path) -> None:
         other.execute("DROP TABLE bodies")
         answer = httpx.post(f"{collector.url}/api/event", json=event())
         assert answer.status_code == 503
-        assert "nothing was stored" in answer.json()["error"]["message"]
+        assert "database failed" in answer.json()["error"]["message"]
         assert other.execute("SELECT count(*) FROM prompts").fetchone() == (0,)

@@ -2,11 +2,11 @@
 SELECT e.*, p.name AS prompt, b.ask, b.answer,
     iif(page.above < :room, b.body, NULL) AS body
 FROM (
-    SELECT seq, sum(size) OVER (ORDER BY seq {order}) - size AS above FROM (
-        SELECT seq, size FROM events WHERE {condition} ORDER BY seq {order} LIMIT :limit + 1
+    SELECT seq, sum(size) OVER (ORDER BY seq DESC) - size AS above FROM (
+        SELECT seq, size FROM events WHERE {condition} ORDER BY seq DESC LIMIT :limit + 1
     )
 ) AS page
 CROSS JOIN events AS e ON e.seq = page.seq
 JOIN prompts AS p ON p.id = e.prompt_id
 JOIN bodies AS b ON b.seq = e.seq
-ORDER BY e.seq {order};
+ORDER BY e.seq DESC;

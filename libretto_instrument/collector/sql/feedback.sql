@@ -1,2 +1,2 @@
 SELECT rowid AS seq, * FROM feedback
-WHERE rowid < :before AND {condition} ORDER BY rowid DESC LIMIT :limit + 1;
+WHERE rowid < :before AND (:id IS NULL OR feedback_key = :id) ORDER BY rowid DESC LIMIT :limit + 1;

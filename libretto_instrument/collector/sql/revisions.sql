@@ -2,7 +2,7 @@ SELECT r.id, r.hash, r.template, count(e.seq) AS calls,
     min(e.received_at) AS first, max(e.received_at) AS last
 FROM (
     SELECT * FROM revisions WHERE prompt_id = (SELECT id FROM prompts WHERE name = :prompt)
-    ORDER BY id DESC LIMIT :limit
+    ORDER BY id DESC LIMIT 50
 ) AS r
 JOIN events AS e ON e.revision_id = r.id
 GROUP BY r.id ORDER BY r.id DESC;

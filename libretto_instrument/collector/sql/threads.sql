@@ -3,7 +3,7 @@ SELECT t.*, c.result, a.ask, z.answer, e.received_at,
     (SELECT sum(failed) FROM events WHERE {column} = t.id) AS errors
 FROM (
     SELECT {column} AS id, count(*) AS calls, min(seq) AS first, max(seq) AS seq
-    FROM events WHERE {column} IS NOT NULL AND {condition} GROUP BY {column}
+    FROM events WHERE {column} IS NOT NULL AND (:id IS NULL OR {column} = :id) GROUP BY {column}
     HAVING max(seq) < :before ORDER BY max(seq) DESC LIMIT :limit + 1
 ) AS t
 JOIN events AS e ON e.seq = t.seq
