@@ -7,6 +7,7 @@ from uuid import UUID
 from . import _guard
 from ._config import Settings, config_of_client, id_text
 from ._ids import fresh_id
+from ._json import decode, encode
 from ._outgoing import Statement
 from ._runtime import runtime
 from ._scope import Scope
@@ -72,6 +73,7 @@ def send_feedback(
             is_deleted=is_deleted,
         ),
         settings,
+        len(better_response or ""),
     )
 
 
@@ -80,7 +82,7 @@ def update_chain(chain_id: str | UUID, result: Any, *, client: Any = None) -> No
 
     Args:
         chain_id: The chain's UUID, as the calls were given it.
-        result: Any JSON value.
+        result: Any JSON value, kept as it is now: it may be changed afterwards.
         client: The client whose configuration says to which project; without one, the
             scope, `install()` and the environment do.
 
@@ -96,8 +98,16 @@ def update_chain(chain_id: str | UUID, result: Any, *, client: Any = None) -> No
         return
     from ._events import ChainResult
 
+    try:
+        encoded = encode(result)
+        kept = decode(encoded)
+    except Exception as exc:
+        _guard.swallow(exc, "api.update_chain")
+        return
     _submit(
-        ChainResult(chain_id=chain, api_key=settings.api_key, result=result), settings
+        ChainResult(chain_id=chain, api_key=settings.api_key, result=kept),
+        settings,
+        len(encoded),
     )
 
 
@@ -152,11 +162,11 @@ def chain(chain_id: str | UUID | None = None, *, client: Any = None) -> Chain:
     return Chain(given, client)
 
 
-def _submit(report: "Report", settings: Settings) -> None:
+def _submit(report: "Report", settings: Settings, size: int) -> None:
     if not settings.enabled:
         return
     try:
-        runtime.submit(Statement(report, settings))
+        runtime.submit(Statement(report, settings, size))
     except Exception as exc:
         _guard.swallow(exc, "api.submit")
 

@@ -6,9 +6,11 @@ not given. `merge` lays these over each other, and `Settings` is what holds for 
 """
 
 import difflib
+import math
 import os
 from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import attrs
@@ -61,8 +63,10 @@ def _check(instance: Any, attribute: Any, value: Any) -> None:
             raise ValueError(f"{name} must be at least 1, not {value}.")
     elif name in _SECONDS:
         _require((int, float), name, value, "a number of seconds")
-        if value < 0:
-            raise ValueError(f"{name} must not be negative: {value}.")
+        if not 0 <= value < math.inf:
+            raise ValueError(f"{name} must be finite and not negative, not {value}.")
+        if name == "spool_max_age" and not value:
+            raise ValueError("spool_max_age must be above 0, or nothing is kept.")
     elif name == "spool_dir":
         _require((str, os.PathLike), name, value, "a path")
     else:
@@ -137,7 +141,8 @@ class LibrettoConfig:
 
     Raises:
         TypeError: A field has the wrong type.
-        ValueError: ``sample_rate`` is outside [0, 1], or a bound allows nothing.
+        ValueError: ``sample_rate`` is outside [0, 1], a bound allows nothing, or a
+            number of seconds is not finite.
     """
 
     api_key: str | None = field(default=None, repr=False, validator=_check)
@@ -286,12 +291,16 @@ class Route:
     exit_timeout: float = 5.0
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Settings:
-    """What holds for one call, all places merged."""
+    """What holds for one call, all places merged.
 
-    api_key: str | None = field(default=None, repr=False)
-    project_key: str | None = field(default=None, repr=False)
+    Without a repr, as everything that meets keys or prompts: tools that show the local
+    variables of a traceback would tell them.
+    """
+
+    api_key: str | None = None
+    project_key: str | None = None
     prompt_template_name: str | None = None
     api_name: str | None = None
     chat_id: str | None = None
@@ -379,6 +388,8 @@ def config_of(
         raise TypeError(
             f"The configuration must be a LibrettoConfig, not {type(config).__name__}."
         )
+    if config is not None and not fields:
+        return config
     refuse_unknown(fields, _CONFIG_NAMES, "LibrettoConfig")
     return attrs.evolve(config or LibrettoConfig(), **fields)
 
@@ -461,9 +472,20 @@ def endpoints() -> dict[str, str]:
     for kind, (variable, path) in paths.items():
         whole = os.environ.get(variable)
         addresses[kind] = whole or prefix + path
-        if not addresses[kind].startswith(("http://", "https://")):
+        if not _is_whole(addresses[kind]):
             at_fault = variable if whole else "LIBRETTO_API_PREFIX"
             raise ValueError(
                 f"{at_fault} must be a whole address, such as {_DEFAULT_PREFIX}."
             )
     return addresses
+
+
+def _is_whole(address: str) -> bool:
+    """Say whether an address is http or https, with a host and a port that can be."""
+    try:
+        parts = urlsplit(address)
+        # To read the port is what checks it.
+        port_is_real = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and port_is_real

@@ -28,7 +28,7 @@ class Report(Protocol):
         """Return the JSON body."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class Event:
     """One call of a model.
 
@@ -77,7 +77,8 @@ class Event:
 
     @property
     def order_key(self) -> str | None:
-        return self.chat_id or self.chain_id
+        """The chain, whose result must not overtake its calls; else the chat."""
+        return self.chain_id or self.chat_id
 
     def to_wire(self) -> dict[str, Any]:
         """Return the body of ``POST /event``; keys with nothing to say are left out."""
@@ -109,7 +110,7 @@ class Event:
         }
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class Feedback:
     """What somebody thought of a response.
 
@@ -151,7 +152,7 @@ class Feedback:
         return body
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class ChainResult:
     """What a chain of calls came to.
 

@@ -1,10 +1,16 @@
 """Switching the instrumentor on and off, and waiting for its delivery."""
 
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from . import capture
-from ._config import ConfigFields, LibrettoConfig, attach_config, config_of
+from ._config import (
+    ConfigFields,
+    LibrettoConfig,
+    attach_config,
+    config_of,
+)
 from ._runtime import runtime
 
 if TYPE_CHECKING:
@@ -13,6 +19,8 @@ if TYPE_CHECKING:
     from .delivery import Stats
 
 _lock = threading.RLock()
+_attached: "weakref.WeakSet[Any]" = weakref.WeakSet()
+_attached_last: LibrettoConfig | None = None
 
 
 def install(
@@ -50,6 +58,7 @@ def uninstall() -> None:
     with _lock:
         capture.unpatch()
         runtime.forget()
+        _attached.clear()
 
 
 def installed() -> bool:
@@ -67,13 +76,18 @@ def attach(client: Any, config: LibrettoConfig | None = None) -> None:
     Raises:
         TypeError: ``config`` is no `LibrettoConfig`.
     """
+    global _attached_last
     whole = config_of(config, {})
     runtime.check(whole)
-    attach_config(client, whole)
     with _lock:
-        runtime.configure()
-        runtime.resume(whole)
-        enable()
+        attach_config(client, whole)
+        _attached.add(client)
+        # Copies by with_options(), one a request in some programs, change nothing.
+        if whole is not _attached_last or not capture.is_patched():
+            _attached_last = whole
+            runtime.configure()
+            runtime.resume(whole)
+            enable()
 
 
 def flush(timeout: float = 5.0) -> bool:
@@ -108,6 +122,11 @@ def shutdown(timeout: float = 5.0) -> bool:
 def stats() -> "Stats":
     """Return what became of everything recorded in this process."""
     return runtime.deliveries.stats()
+
+
+def in_use() -> bool:
+    """Say whether anybody is to be recorded: everybody, or some clients."""
+    return runtime.everyone or bool(_attached)
 
 
 def enable() -> None:

@@ -2,15 +2,27 @@
 
 `pydantic_core` encodes several times faster than the standard library and knows
 pydantic's models. What it refuses (half of a surrogate pair, say) goes through the
-standard library, which escapes it.
+standard library, which escapes it; all else keeps the form that `pydantic_core` gives.
 """
 
 import json
-from typing import Any
+import math
+from collections.abc import Mapping, Set
+from typing import TYPE_CHECKING, Any
 
-from pydantic_core import from_json, to_json
+if TYPE_CHECKING:
+    from pydantic_core import from_json, to_json
+else:
+    try:
+        from pydantic_core import from_json, to_json
+    except ImportError:  # openai also runs on pydantic 1, which has no such thing.
+        from ._json_of_pydantic_1 import from_json, to_json
 
 __all__ = ["decode", "encode", "photograph", "photograph_given"]
+
+#: How deep the values go that `pydantic_core` refuses; a mark stands for the rest.
+_DEPTH = 300
+_TOO_DEEP = "<nested too deeply>"
 
 
 def encode(value: Any) -> bytes:
@@ -18,9 +30,41 @@ def encode(value: Any) -> bytes:
     try:
         return to_json(value, inf_nan_mode="null", fallback=repr)
     except (ValueError, UnicodeError):
-        compact = (",", ":")
-        text = json.dumps(value, default=repr, skipkeys=True, separators=compact)
+        text = json.dumps(_plain(value), allow_nan=False, separators=(",", ":"))
         return text.encode()
+
+
+def _plain(value: Any, depth: int = _DEPTH) -> Any:
+    """Return ``value`` as the standard library can encode it."""
+    if depth == 0:
+        return _TOO_DEEP
+    depth -= 1
+    if isinstance(value, str | int | None):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {_key(key): _plain(item, depth) for key, item in value.items()}
+    if isinstance(value, list | tuple | Set):
+        return [_plain(item, depth) for item in value]
+    if isinstance(value, bytes | bytearray):
+        return value.decode(errors="replace")
+    if hasattr(type(value), "model_dump"):
+        return _plain(value.model_dump(warnings=False), depth)
+    try:
+        return json.loads(to_json(value, inf_nan_mode="null", fallback=repr))
+    except (ValueError, UnicodeError):
+        return repr(value)
+
+
+def _key(key: Any) -> str:
+    if isinstance(key, str):
+        return key
+    try:
+        (name,) = json.loads(to_json({key: None}, fallback=repr))
+    except (ValueError, UnicodeError):
+        return repr(key)
+    return str(name)
 
 
 def decode(data: bytes | str) -> Any:
@@ -50,6 +94,8 @@ def photograph_given(model: Any) -> bytes:
         # What model_dump_json() calls, at half of its cost.
         serializer = type(model).__pydantic_serializer__
         given: bytes = serializer.to_json(model, exclude_unset=True, warnings=False)
+    except AttributeError:
+        return encode(model.dict(exclude_unset=True))  # pydantic 1
     except (ValueError, UnicodeError):
         return encode(model.model_dump(exclude_unset=True, warnings=False))
     return given

@@ -4,6 +4,7 @@ Runs on the worker. What fails here is not sent: with redaction on, nothing leav
 clear because something went wrong.
 """
 
+import os
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -12,31 +13,59 @@ from attrs import frozen
 from ._blobs import capped, may_need_capping
 from ._config import Settings
 from ._json import encode
+from ._scope import Scope
 
 if TYPE_CHECKING:
     from ._events import Report
     from .delivery import Message
     from .redaction import BodyRedactor
 
-#: What a statement is taken to weigh, in bytes.
-_STATEMENT = 1_000
+#: What a statement weighs beyond the words of the caller: the objects that carry it.
+_STATEMENT_OVERHEAD = 1_000
+#: So many redactors are kept with what they redacted before, the oldest let go first.
+_MOST_REDACTORS = 4
+#: The calls that a hook or a redactor makes of a model are not the program's.
+_UNRECORDED = Scope({"enabled": False})
 
 
 @frozen(eq=False)
 class Statement:
-    """A report in the caller's own words: feedback, or what a chain came to."""
+    """A report in the caller's own words: feedback, or what a chain came to.
+
+    Attributes:
+        said: The report.
+        settings: What holds for it.
+        size: How long the caller's words are, in bytes.
+    """
 
     said: "Report"
     settings: Settings
-    weight: int = _STATEMENT
+    size: int
+
+    @property
+    def weight(self) -> int:
+        """Roughly how many bytes it holds."""
+        return self.size + _STATEMENT_OVERHEAD
 
     def report(self) -> "Report":
         """Return what is to be sent."""
         return self.said
 
 
+# By the id of the user's redactor, which its entry keeps alive.
 _body_redactors: "dict[int, BodyRedactor]" = {}
 _redacting = threading.Lock()
+
+
+def _start_afresh() -> None:
+    """Forget a lock that another thread held, and what it left half done, at a fork."""
+    global _redacting
+    _redacting = threading.Lock()
+    _body_redactors.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_afresh)
 
 
 def body_redactor(redactor: Any) -> "BodyRedactor":
@@ -49,7 +78,11 @@ def body_redactor(redactor: Any) -> "BodyRedactor":
 
     known = _body_redactors.get(id(redactor))
     if known is None:
-        known = BodyRedactor(redactor or default_redactor())
+        known = BodyRedactor(default_redactor() if redactor is None else redactor)
+        while len(_body_redactors) >= _MOST_REDACTORS:
+            # In one step, as install() may come here on another thread.
+            oldest, *_ = _body_redactors
+            _body_redactors.pop(oldest, None)
         _body_redactors[id(redactor)] = known
     return known
 
@@ -57,11 +90,14 @@ def body_redactor(redactor: Any) -> "BodyRedactor":
 def body_of(report: "Report", settings: Settings) -> dict[str, Any] | None:
     """Return a report's body as it may be sent; None if ``before_send`` withheld it."""
     body: dict[str, Any] | None = capped(report.to_wire(), settings.max_field_bytes)
-    if settings.redact_pii and body is not None:
-        with _redacting:
-            body = body_redactor(settings.redactor).redact(body)
-    if settings.before_send is not None and body is not None and report.kind == "event":
-        body = settings.before_send(body)
+    if body is None or is_untouched(settings):
+        return body
+    with _UNRECORDED:
+        if settings.redact_pii:
+            with _redacting:
+                body = body_redactor(settings.redactor).redact(body)
+        if settings.before_send is not None and report.kind == "event":
+            return settings.before_send(body)
     return body
 
 

@@ -34,6 +34,10 @@ class Deliveries:
     _by_route: "dict[Route, AnyDelivery]" = field(factory=dict)
     # To addresses that held before.
     _retired: "list[AnyDelivery]" = field(factory=list)
+    # Stopped, but not known to have nothing in hand any more.
+    _stopped: "list[AnyDelivery]" = field(factory=list)
+    # The figures, added up, of those that have come to an end: one or none.
+    _past: "list[Stats]" = field(factory=list)
     # Reentrant, as streams report from finalizers, which run anywhere.
     _lock: threading.RLock = field(factory=threading.RLock)
 
@@ -80,8 +84,23 @@ class Deliveries:
         with self._lock:
             stopped = self._all()
             self._by_route, self._retired = {}, []
+            self._stopped.extend(stopped)
         delivered = [each.shutdown(deadline - monotonic()) for each in stopped]
+        self._add_up()
         return all(delivered)
+
+    def _add_up(self) -> None:
+        """Keep of stopped deliveries that have nothing in hand the figures alone."""
+        from .delivery import Stats
+
+        # Not with the lock held: the figures wait for a delivery's own lock, whose
+        # holder may be in a finalizer that wants this one.
+        figures = [(each, each.stats()) for each in self._stopped.copy()]
+        with self._lock:
+            for each, stats in figures:
+                if each in self._stopped and not stats.queued + stats.in_flight:
+                    self._stopped.remove(each)
+                    self._past = [Stats.total([*self._past, stats])]
 
     def drain_at_exit(self) -> None:
         """Deliver what there is as the process ends, starting no thread."""
@@ -89,10 +108,12 @@ class Deliveries:
             delivery.drain_at_exit()
 
     def stats(self) -> "Stats":
-        """Return the figures of all deliveries together."""
+        """Return the figures of all deliveries together, stopped ones included."""
         from .delivery import Stats
 
-        return Stats.total(delivery.stats() for delivery in self._all())
+        with self._lock:
+            past, deliveries = self._past, [*self._stopped, *self._all()]
+        return Stats.total([*past, *(each.stats() for each in deliveries)])
 
     def _all(self) -> "list[AnyDelivery]":
         return [*self._retired, *self._by_route.values()]
@@ -106,8 +127,12 @@ class Deliveries:
             return self._by_route[route]
 
     def renew_lock(self) -> None:
-        """Forget a lock that another thread held when the process was forked."""
+        """Forget, in a forked child, a lock that another thread held at the fork.
+
+        So too what the parent had delivered and stopped: a child counts its own.
+        """
         self._lock = threading.RLock()
+        self._stopped, self._past = [], []
 
 
 def _delivery_on(route: Route, urls: dict[str, str]) -> "AnyDelivery":

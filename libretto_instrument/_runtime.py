@@ -33,7 +33,7 @@ def _settle_nothing(*, everything: bool = False) -> None:
     """Stand in for ending streams until capture is there."""
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Runtime:
     """What this process records, and where it goes.
 
@@ -50,6 +50,7 @@ class Runtime:
     sink: Callable[[Any], None] | None = None
     deliveries: Deliveries = field(init=False)
     _configured: bool = False
+    _registered: bool = False
     _installed: Given = field(factory=dict)
     # What is laid under and over everything else inside a borrowed block.
     _floor: Given = field(factory=dict)
@@ -67,9 +68,11 @@ class Runtime:
         if config is not None:
             self._installed = config.given()
             self.everyone = True
+        if not self._registered:
+            self._registered = True
+            atexit.register(self.drain_at_exit)
         self._configured = True
         self._lay_base()
-        self._mind_exit()
 
     def resume(self, config: LibrettoConfig | None) -> None:
         """Deliver what earlier processes left in the spool, if there is one."""
@@ -171,14 +174,16 @@ class Runtime:
         return self.deliveries.shutdown(timeout)
 
     def _mind_exit(self) -> None:
-        """See to it that streams are ended, at exit, before any delivery drains.
+        """See to it that streams are ended at the process's end, as deliveries drain.
 
-        What is registered last runs first; a delivery registers with its first item.
+        The delivery room knows every way in which processes end. It is not loaded
+        before something is delivered; until then the ordinary way has to do.
         """
-        atexit.unregister(self.at_exit)
-        atexit.register(self.at_exit)
+        from .delivery import drain_at_exit
 
-    def at_exit(self) -> None:
+        drain_at_exit(self)
+
+    def drain_at_exit(self) -> None:
         """End all streams and deliver what there is, as the process ends."""
         self.settle(everything=True)
         self.deliveries.drain_at_exit()

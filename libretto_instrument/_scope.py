@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Resolved:
     """Settings worked out once, for calls that set nothing themselves.
 
@@ -45,7 +45,7 @@ class Resolved:
     settings: Settings
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Frame:
     """One entry into a scope.
 

@@ -5,6 +5,7 @@ A placeholder is ``{name}``, the name made of letters, digits, ``_``, ``.``, ``[
 ``\\{name\\}`` is an escaped placeholder and renders as ``{name}``.
 """
 
+import operator
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -80,7 +81,9 @@ class TemplateChat(list[Any]):
     ``assistant``. A message of the role ``chat_history`` holds nothing but placeholders
     in its ``content``; each names a list of messages that takes its place.
 
-    Messages appended later are sent, and recorded behind the template's.
+    Messages appended later are sent, and recorded behind the template's. Where the list
+    is changed otherwise, the rendered messages still in it are recorded as the template
+    has them, all others as they stand.
 
     Attributes:
         template: The messages with their placeholders unfilled.
@@ -89,6 +92,7 @@ class TemplateChat(list[Any]):
 
     template: list[Any]
     params: dict[str, Any]
+    _runs: "list[_Run]"
 
     def __init__(
         self, template: Iterable[Any], params: Mapping[str, Any] | None = None
@@ -105,23 +109,73 @@ class TemplateChat(list[Any]):
         """
         self.template = list(template)
         self.params = dict(params or {})
-        super().__init__(_render_messages(self.template, self.params))
-        self._rendered = len(self)
+        self._runs = [
+            ([message], _render_message(message, self.params))
+            for message in self.template
+        ]
+        super().__init__(message for _, run in self._runs for message in run)
 
     @property
     def appended(self) -> list[Any]:
         """The messages added since the template was rendered."""
-        return self[self._rendered :]
+        return self[sum(len(run) for _, run in self._runs) :]
+
+    @property
+    def recorded(self) -> list[Any]:
+        """The template of the messages as they are now.
+
+        A rendered message is known by its identity. An entry of the template stands for
+        the messages rendered from it where they all stand together, in order.
+        """
+        rendered = [message for _, run in self._runs for message in run]
+        if _stands(rendered, self, 0):
+            return [*self.template, *self[len(rendered) :]]
+        recorded: list[Any] = []
+        runs, at = _without_empty(self._runs), 0
+        while at < len(self):
+            entries, run = next(
+                (found for found in runs if _stands(found[1], self, at)),
+                ([self[at]], [self[at]]),
+            )
+            recorded.extend(entries)
+            at += len(run)
+        return recorded
 
 
-def _render_messages(template: list[Any], params: dict[str, Any]) -> list[Any]:
-    messages: list[Any] = []
-    for message in template:
-        if isinstance(message, Mapping) and message.get("role") == "chat_history":
-            messages.extend(_history(message, params))
+#: Entries of a template, and the messages that were rendered from them.
+_Run = tuple[list[Any], list[Any]]
+
+
+def _stands(run: list[Any], messages: list[Any], at: int) -> bool:
+    """Say whether the very messages of a run stand at an index."""
+    there = messages[at : at + len(run)]
+    return len(there) == len(run) and all(map(operator.is_, there, run))
+
+
+def _without_empty(runs: list[_Run]) -> list[_Run]:
+    """Return the runs that have messages.
+
+    An entry that rendered to none, a history yet empty, goes with the entry before it;
+    at the beginning, with the one behind.
+    """
+    filled: list[_Run] = []
+    leading: list[Any] = []
+    for entries, run in runs:
+        if run:
+            filled.append(([*leading, *entries], run))
+            leading = []
+        elif filled:
+            filled[-1][0].extend(entries)
         else:
-            messages.append(_spoken_to_openai(_render(message, params)))
-    return messages
+            leading.extend(entries)
+    return filled
+
+
+def _render_message(message: Any, params: dict[str, Any]) -> list[Any]:
+    """Return the messages that an entry of a template stands for."""
+    if isinstance(message, Mapping) and message.get("role") == "chat_history":
+        return _history(message, params)
+    return [_spoken_to_openai(_render(message, params))]
 
 
 def _history(message: Mapping[str, Any], params: dict[str, Any]) -> list[Any]:

@@ -8,13 +8,15 @@ def test_greeting():
     assert events[0]["promptTemplateName"] == "greeting"
 """
 
+import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, overload
 
-from . import capture
+from . import _guard, capture
 from ._config import ConfigFields, LibrettoConfig, config_of
-from ._install import enable
+from ._install import enable, in_use
 from ._outgoing import body_of
 from ._runtime import runtime
 
@@ -27,31 +29,56 @@ __all__ = ["CapturedEvents", "capture_events"]
 class CapturedEvents(Sequence[dict[str, Any]]):
     """The bodies of the events recorded so far, oldest first, as Libretto gets them.
 
-    Attributes:
-        feedback: The bodies of the feedback sent.
-        chain_results: The bodies of the chain results sent.
+    Redactors and hooks run when one looks, and at the end of the block.
     """
 
     def __init__(self) -> None:
-        self._events: list[dict[str, Any]] = []
-        self.feedback: list[dict[str, Any]] = []
-        self.chain_results: list[dict[str, Any]] = []
+        # Taken anywhere, in finalizers too, so nothing is done to them on the spot.
+        self._taken: deque[Any] = deque()
+        self._bodies: dict[str, list[dict[str, Any]]] = {
+            "event": [],
+            "feedback": [],
+            "chain": [],
+        }
+        self._making = threading.RLock()
+
+    @property
+    def feedback(self) -> list[dict[str, Any]]:
+        """The bodies of the feedback sent."""
+        return self._look("feedback")
+
+    @property
+    def chain_results(self) -> list[dict[str, Any]]:
+        """The bodies of the chain results sent."""
+        return self._look("chain")
 
     def take(self, item: Any) -> None:
         """Keep what would have been sent."""
-        report = item.report()
-        body = body_of(report, item.settings)
-        if body is not None:
-            kept = {
-                "event": self._events,
-                "feedback": self.feedback,
-                "chain": self.chain_results,
-            }
-            kept[report.kind].append(body)
+        self._taken.append(item)
+
+    def catch_up(self) -> None:
+        """End the streams that were left, and make the bodies of all that was taken."""
+        capture.settle()
+        with self._making:
+            while self._taken:
+                self._make(self._taken.popleft())
+
+    def _look(self, kind: str) -> list[dict[str, Any]]:
+        self.catch_up()
+        return self._bodies[kind]
+
+    def _make(self, item: Any) -> None:
+        try:
+            report = item.report()
+            body = body_of(report, item.settings)
+        except Exception as exc:
+            _guard.swallow(exc, "testing.make")
+        else:
+            if body is not None:
+                self._bodies[report.kind].append(body)
 
     def __len__(self) -> int:
-        capture.settle()
-        return len(self._events)
+        return len(self._look("event"))
 
     @overload
     def __getitem__(self, index: int) -> dict[str, Any]: ...
@@ -60,8 +87,7 @@ class CapturedEvents(Sequence[dict[str, Any]]):
     def __getitem__(self, index: slice) -> list[dict[str, Any]]: ...
 
     def __getitem__(self, index: Any) -> Any:
-        capture.settle()
-        return self._events[index]
+        return self._look("event")[index]
 
     def __repr__(self) -> str:
         return f"CapturedEvents({list(self)!r})"
@@ -86,11 +112,13 @@ def capture_events(
     whole = config_of(config, fields)
     captured = CapturedEvents()
     was_patched = capture.is_patched()
-    with runtime.borrowed(whole, captured.take):
-        enable()
-        try:
-            yield captured
-        finally:
-            capture.settle()
-            if not was_patched:
-                capture.unpatch()
+    try:
+        with runtime.borrowed(whole, captured.take):
+            enable()
+            try:
+                yield captured
+            finally:
+                captured.catch_up()
+    finally:
+        if not (was_patched or in_use()):
+            capture.unpatch()

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import openai
 import pytest
+from support.backend import Backend, status
 
 import libretto_instrument as libretto
 from libretto_instrument.testing import CapturedEvents
@@ -123,3 +124,41 @@ def test_a_decorated_function_in_one_chain(
     step()
     assert {event["chainId"] for event in events} == {str(KEY)}
     assert events.chain_results == []
+
+
+def test_a_result_is_kept_as_it_was(events: CapturedEvents) -> None:
+    """What a program does to a result after giving it changes no report."""
+    result: dict[str, Any] = {"answer": 42, "sources": ["one"]}
+    libretto.update_chain("chain", result)
+    result["sources"].clear()
+    del result["answer"]
+    (report,) = events.chain_results
+    assert report["result"] == {"answer": 42, "sources": ["one"]}
+
+
+@pytest.mark.usefixtures("lenient")
+def test_a_result_that_cannot_be_told(
+    events: CapturedEvents, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A result that cannot even be shown costs a warning, and not the program."""
+
+    class Shy:
+        def __repr__(self) -> str:
+            raise LookupError
+
+    libretto.update_chain("chain", Shy())
+    assert events.chain_results == []
+    assert "api.update_chain" in caplog.text
+
+
+def test_a_result_overtakes_no_call(client: openai.OpenAI, backend: Backend) -> None:
+    """A chain's result arrives after its calls, also inside a chat and when a call has
+    to be sent twice."""
+    backend.answer(status(500), times=1)
+    libretto.install(api_key="key", prompt_template_name="name", chat_id="chat")
+    with libretto.chain() as chain:
+        plain(client)
+        chain.result = "done"
+    assert libretto.flush(20)
+    paths = [request.path for request in backend.received if request.stored]
+    assert paths == ["/event", "/v1/updateChain"]

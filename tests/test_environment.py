@@ -57,7 +57,18 @@ def test_another_libretto(
     assert [event["apiName"] for event in backend.events] == ["before"]
 
 
-@pytest.mark.parametrize("address", ["localhost:4620", "app.getlibretto.com/api", "/x"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "localhost:4620",
+        "app.getlibretto.com/api",
+        "/x",
+        "https://",
+        "http://host:notaport/api",
+        "http://host:99999/api",
+        "http://[::1",
+    ],
+)
 @pytest.mark.parametrize(
     "variable",
     [

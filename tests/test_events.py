@@ -110,11 +110,11 @@ def test_chain_result(result: Any) -> None:
 
 
 def test_order() -> None:
-    """Events of one chat, or else of one chain, and what is said of one response or
+    """Events of one chain, or else of one chat, and what is said of one response or
     chain arrive in the order in which they were made."""
     assert Event(**LEAST).order_key is None
     assert Event(**LEAST, chain_id="chain").order_key == "chain"
-    assert Event(**LEAST, chain_id="chain", chat_id="chat").order_key == "chat"
+    assert Event(**LEAST, chain_id="chain", chat_id="chat").order_key == "chain"
     assert Feedback(feedback_key="f", api_key="k", rating=1).order_key == "f"
     assert ChainResult(chain_id="c", api_key="k", result=1).order_key == "c"
 

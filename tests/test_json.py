@@ -2,7 +2,7 @@
 
 import json
 import math
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import RFC_4122, UUID
 
@@ -67,6 +67,38 @@ def test_halves_of_surrogate_pairs(text: Any) -> None:
     """Half of a surrogate pair, which UTF-8 has no form for, is escaped and kept."""
     encoded = encode([text, Opaque()])
     assert decode(encoded) == json.loads(encoded) == [text, "<opaque>"]
+
+
+@pytest.mark.parametrize("refused", ["\ud800", b"\xff"], ids=ascii)
+@pytest.mark.parametrize(
+    "value",
+    [
+        math.nan,
+        [-math.inf, {"deep": math.nan}],
+        datetime(2024, 1, 2, tzinfo=timezone.utc),
+        timedelta(seconds=3),
+        UUID(int=1),
+        {(1, 2): "tuple", None: "none", 2.5: "float", True: "bool", UUID(int=1): "id"},
+        {1},
+        b"ok",
+        completion(created=math.nan),
+        Opaque(),
+    ],
+    ids=repr,
+)
+def test_one_form_for_each_value(refused: Any, value: Any) -> None:
+    """A value has the form it always has, beside one that has no form in UTF-8."""
+    encoded = encode([refused, value])
+    assert b"NaN" not in encoded
+    assert b"Infinity" not in encoded
+    assert json.loads(encoded)[1] == json.loads(encode(value))
+
+
+def test_nesting_without_end_is_cut() -> None:
+    """What refers to itself is JSON all the same, with a mark where it was cut."""
+    endless: list[Any] = ["\ud800"]
+    endless.append(endless)
+    assert b"nested too deeply" in encode(endless)
 
 
 def test_not_json() -> None:

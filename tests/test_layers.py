@@ -15,7 +15,16 @@ PACKAGES = ("libretto_instrument", "libretto_openai")
 
 ANYTHING = "anything"
 
-BOTTOM = ("_version", "_blobs", "_ids", "_guard", "_json", "_templates", "_events")
+BOTTOM = (
+    "_version",
+    "_blobs",
+    "_ids",
+    "_guard",
+    "_json",
+    "_json_of_pydantic_1",
+    "_templates",
+    "_events",
+)
 SETTINGS = (*BOTTOM, "_config", "_scope")
 CORE = (*SETTINGS, "delivery", "redaction", "_outgoing", "_routes", "_runtime")
 
@@ -27,7 +36,8 @@ ROOMS: dict[str, tuple[tuple[str, ...], str]] = {
     "_ids":            ((), ""),
     "_blobs":          ((), ""),
     "_guard":          ((), ""),
-    "_json":           ((), "pydantic_core"),
+    "_json_of_pydantic_1": ((), ""),
+    "_json":           (("_json_of_pydantic_1",), "pydantic_core"),
     "_templates":      ((), ""),
     "_events":         ((), "attrs"),
     "_config":         (BOTTOM, "attrs"),
@@ -37,7 +47,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], str]] = {
     "capture":         (SETTINGS, "attrs openai wrapt"),
     "_outgoing":       ((*SETTINGS, "delivery", "redaction"), "attrs"),
     "_routes":         ((*SETTINGS, "delivery", "_outgoing"), "attrs"),
-    "_runtime":        ((*SETTINGS, "_outgoing", "_routes"), "attrs"),
+    "_runtime":        ((*SETTINGS, "delivery", "_outgoing", "_routes"), "attrs"),
     "_api":            (CORE, ""),
     "_install":        ((*CORE, "capture"), ""),
     "testing":         ((*CORE, "capture", "_install"), ""),

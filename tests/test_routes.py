@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import attrs
 import openai
@@ -13,8 +14,9 @@ import pytest
 from support.backend import Backend
 
 import libretto_instrument as libretto
-from libretto_instrument import LibrettoConfig, cli
-from libretto_instrument._config import Route
+from libretto_instrument import LibrettoConfig, _outgoing, cli
+from libretto_instrument._config import Route, Settings
+from libretto_instrument._events import Feedback
 from libretto_instrument._runtime import runtime
 from libretto_instrument.delivery.durable import Spool
 
@@ -44,6 +46,27 @@ def waiting(directory: Path) -> int:
         spool.close()
 
 
+def counted_since(before: libretto.Stats) -> dict[str, int]:
+    now = libretto.stats()
+    return {
+        name: getattr(now, name) - getattr(before, name)
+        for name in ("recorded", "sent", "spooled")
+    }
+
+
+class Unchanging:
+    """A redactor that finds nothing, and counts as false."""
+
+    def redact(self, text: str) -> str:
+        return text
+
+    def analyze(self, text: str) -> list[Any]:
+        return []
+
+    def __len__(self) -> int:
+        return 0
+
+
 def test_every_field_reaches_the_route() -> None:
     """What a configuration says of the delivery arrives there, field by field."""
     assert {field.name for field in attrs.fields(Route)} == set(NOT_THE_DEFAULT)
@@ -69,21 +92,29 @@ def test_spool_dir_from_the_environment(
         ("spool_dir", 1, TypeError),
         ("spool_max_bytes", 0, ValueError),
         ("spool_max_age", "a week", TypeError),
+        ("spool_max_age", 0, ValueError),
+        ("spool_max_age", float("nan"), ValueError),
         ("spool_busy_timeout", -1, ValueError),
+        ("spool_busy_timeout", float("inf"), ValueError),
         ("queue_max_events", 0, ValueError),
         ("exit_timeout", -0.1, ValueError),
+        ("exit_timeout", float("inf"), ValueError),
     ],
 )
 def test_bounds_that_cannot_be_kept(field: str, value: object, error: type) -> None:
     """A wrong bound is refused where it is set, by name."""
     with pytest.raises(error, match=field):
         LibrettoConfig(**{field: value})
+    with pytest.raises(error, match=field):
+        libretto.install(**{field: value})
+    assert not runtime.everyone
 
 
 def test_on_disk_before_the_call_returns(
     client: openai.OpenAI, backend: Backend, tmp_path: Path
 ) -> None:
     """With a spool and a relay declared, nothing is sent and all of it is on disk."""
+    before = libretto.stats()
     libretto.install(
         LibrettoConfig("key", "name", spool_dir=tmp_path / "spool", spool_only=True)
     )
@@ -91,7 +122,7 @@ def test_on_disk_before_the_call_returns(
     assert waiting(tmp_path / "spool") == 1
     assert libretto.flush()
     assert backend.connections == 0
-    assert libretto.stats().spooled == 1
+    assert counted_since(before) == {"recorded": 1, "sent": 0, "spooled": 1}
     assert (tmp_path / "spool").stat().st_mode & 0o777 == 0o700
 
 
@@ -138,6 +169,7 @@ def test_a_configuration_each(
     client: openai.OpenAI, backend: Backend, tmp_path: Path
 ) -> None:
     """Scopes that travel by another route are delivered by it, and counted together."""
+    before = libretto.stats()
     libretto.install(LibrettoConfig("key", "by memory"))
     ask(client)
     with libretto.scope(
@@ -147,8 +179,7 @@ def test_a_configuration_each(
     assert libretto.flush(timeout=20)
     assert [event["apiName"] for event in backend.events] == ["by memory"]
     assert waiting(tmp_path) == 1
-    stats = libretto.stats()
-    assert (stats.recorded, stats.sent, stats.spooled) == (2, 1, 1)
+    assert counted_since(before) == {"recorded": 2, "sent": 1, "spooled": 1}
 
 
 def test_another_address_holds_for_what_comes_after(
@@ -266,3 +297,76 @@ os.kill(os.getpid(), signal.SIGKILL)
     libretto.install(LibrettoConfig("key", "next", spool_dir=tmp_path))
     backend.wait_for(1, timeout=40)
     assert json.dumps(backend.events).count("killed") >= 1
+
+
+def test_figures_outlive_a_shutdown(client: openai.OpenAI, backend: Backend) -> None:
+    """stats() counts what was recorded before shutdown(), and what comes after it."""
+    before = libretto.stats()
+    libretto.install(LibrettoConfig("key", "name"))
+    for count in (1, 2):
+        ask(client)
+        assert libretto.shutdown(timeout=20)
+        assert counted_since(before) == {"recorded": count, "sent": count, "spooled": 0}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_figures_of_a_forked_child(client: openai.OpenAI, backend: Backend) -> None:
+    """A forked child counts what it records itself, and nothing of its parent's."""
+    libretto.install(LibrettoConfig("key", "name"))
+    ask(client)
+    assert libretto.shutdown(timeout=20)
+    child = os.fork()
+    if not child:
+        os._exit(0 if libretto.stats() == libretto.Stats() else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+LONG = "x" * 1_000_000
+
+
+@pytest.mark.parametrize("given", ["context", "template_params"])
+def test_a_call_weighs_what_it_was_given(
+    client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    """What a call is given beside its arguments counts towards the queue's bound."""
+    taken: list[Any] = []
+    monkeypatch.setattr(runtime, "sink", taken.append)
+    libretto.install(LibrettoConfig("key", "name"))
+    fields: Any = {given: {"long": [LONG]}}
+    with libretto.scope(**fields):
+        ask(client)
+    assert taken[0].weight > len(LONG)
+
+
+def test_a_statement_weighs_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So do a better response and the result of a chain."""
+    taken: list[Any] = []
+    monkeypatch.setattr(runtime, "sink", taken.append)
+    libretto.install(LibrettoConfig("key", "name"))
+    libretto.send_feedback("key", better_response=LONG)
+    libretto.update_chain("chain", {"long": LONG})
+    assert [item.weight > len(LONG) for item in taken] == [True, True]
+
+
+def test_redactors_are_not_kept_for_ever() -> None:
+    """A redactor counts though it is false, and only the last few are held on to."""
+    given = [Unchanging() for _ in range(50)]
+    for redactor in given:
+        assert _outgoing.body_redactor(redactor).redactor is redactor
+    assert len(_outgoing._body_redactors) < 10
+    known = _outgoing.body_redactor(given[-1])
+    assert _outgoing.body_redactor(given[-1]) is known
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_a_fork_during_redaction() -> None:
+    """A child forked while a worker redacts can redact itself (failure-modes 41)."""
+    report = Feedback(feedback_key="f", api_key="k", better_response="all well")
+    settings = Settings(redact_pii=True, redactor=Unchanging())
+    with _outgoing._redacting:
+        child = os.fork()
+        if not child:
+            signal.alarm(30)
+            body = _outgoing.body_of(report, settings)
+            os._exit(0 if body == report.to_wire() else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -409,6 +409,71 @@ def test_appended_messages_are_told_apart() -> None:
     assert len(messages.template) == 1
 
 
+def test_an_edited_chat_is_recorded_as_it_stands() -> None:
+    """Rendered messages keep their entry wherever they stand; others are plain."""
+    template = [
+        {"role": "system", "content": "You know {x}."},
+        {"role": "chat_history", "content": "{history}"},
+        {"role": "user", "content": "Why {x}?"},
+    ]
+    system, history, question = template
+    params = {"x": "cats", "history": HISTORY}
+    new = {"role": "user", "content": "new"}
+
+    inserted = TemplateChat(template, params)
+    assert inserted.recorded == template
+    inserted.insert(0, new)
+    inserted.append(new)
+    assert inserted.recorded == [new, *template, new]
+
+    replaced = TemplateChat(template, params)
+    replaced[0] = new
+    assert replaced.recorded == [new, history, question]
+
+    removed = TemplateChat(template, params)
+    del removed[3]
+    assert removed.recorded == [system, history]
+
+    turned = TemplateChat(template, params)
+    turned.reverse()
+    assert turned.recorded == [question, turned[1], turned[2], system]
+
+    split = TemplateChat(template, params)
+    split.insert(2, new)
+    assert split.recorded == [system, split[1], new, split[3], question]
+
+
+def test_an_equal_message_is_not_the_rendered_one() -> None:
+    """A message that only looks like a rendered one is recorded as it stands."""
+    messages = chat("Hi {x}", x="Ada")
+    messages[0] = {"role": "user", "content": "Hi Ada"}
+    assert messages.recorded == [{"role": "user", "content": "Hi Ada"}]
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_an_empty_history_stays_at_its_neighbour(at: int) -> None:
+    """A history that is yet empty is recorded beside the entry it stands next to."""
+    template = [{"role": "user", "content": "Hi"}]
+    template.insert(at, {"role": "chat_history", "content": "{history}"})
+    messages = TemplateChat(template, {"history": []})
+    new = {"role": "system", "content": "new"}
+    messages.insert(0, new)
+    assert messages.recorded == [new, *template]
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [copy.copy, copy.deepcopy, lambda chat: pickle.loads(pickle.dumps(chat))],
+    ids=["copy", "deepcopy", "pickle"],
+)
+def test_a_copied_chat_knows_its_messages(copied: Any) -> None:
+    """A copy of a chat tells rendered messages from others as the chat does."""
+    messages = copied(chat("Hi {x}", x="Ada"))
+    new = {"role": "system", "content": "new"}
+    messages.insert(0, new)
+    assert messages.recorded == [new, {"role": "user", "content": "Hi {x}"}]
+
+
 # In a call
 
 

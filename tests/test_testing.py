@@ -1,5 +1,6 @@
 """capture_events(): what users' own tests see, and that nothing else changes."""
 
+import gc
 import threading
 from typing import Any
 
@@ -37,7 +38,7 @@ def test_events_as_libretto_gets_them(client: openai.OpenAI, backend: Backend) -
 
 def test_nothing_is_sent(client: openai.OpenAI, backend: Backend) -> None:
     """Inside the block nothing is sent and no thread is started (failure-modes 30)."""
-    threads = threading.active_count()
+    threads, before = threading.active_count(), libretto.stats()
     with capture_events() as events:
         greet(client)
         libretto.send_feedback("key", rating=1)
@@ -45,7 +46,7 @@ def test_nothing_is_sent(client: openai.OpenAI, backend: Backend) -> None:
         assert threading.active_count() == threads
         assert libretto.flush(10)
     assert len(events) == 1
-    assert libretto.stats() == libretto.Stats()
+    assert libretto.stats() == before
     assert backend.connections == 0
 
 
@@ -200,3 +201,43 @@ def test_a_fault_is_the_tests(
     with libretto.scope(before_send=hook):
         greet(client)
     assert len(events) == 0
+
+
+def test_a_stream_that_ends_during_redaction(client: openai.OpenAI) -> None:
+    """A stream that is collected while another event is redacted is captured, too."""
+    kept: list[Any] = []
+
+    class Redactor:
+        def redact(self, text: str) -> str:
+            if kept:
+                kept.clear()
+                gc.collect()
+            return text
+
+        def analyze(self, text: str) -> list[Any]:
+            return []
+
+    with capture_events(redact_pii=True, redactor=Redactor()) as events:
+        stream = greet(client, stream=True)
+        chunks = iter(stream)
+        next(chunks)
+        response = stream.response
+        kept.extend((stream, chunks))
+        del stream, chunks
+        greet(client)
+    response.close()
+    assert kept == []
+    statuses = [event["responseMetrics"].get("stream_status") for event in events]
+    assert statuses == [None, "closed_early"]
+
+
+def test_a_hook_that_asks_a_model(client: openai.OpenAI) -> None:
+    """What a hook asks a model itself is not recorded: that would never end."""
+
+    def hook(body: dict[str, Any]) -> dict[str, Any]:
+        greet(client)
+        return body
+
+    with capture_events(before_send=hook) as events:
+        greet(client)
+    assert len(events) == 1

@@ -44,7 +44,7 @@ class Recorder(Protocol):
 _under_way: ContextVar["Call | None"] = ContextVar("libretto_call", default=None)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Call(Record):
     """One recorded call: its record, and how it is written.
 
@@ -73,21 +73,26 @@ class Call(Record):
         self.started = perf_counter()
 
     def _keep_argument(self, name: str, value: Any) -> None:
-        if isinstance(value, TemplateChat):
-            if name == self.shape.input:
-                self.template = snapshot([*value.template, *value.appended])
-                self.params = snapshot(value.params)
-        elif isinstance(value, TemplateText) and name == self.shape.input:
-            self.template = value.template
-            self.params = snapshot(value.params)
+        if name == self.shape.input and isinstance(value, TemplateChat | TemplateText):
+            self._keep_template(value)
         else:
             self.request[name] = snapshot(value)
+
+    def _keep_template(self, given: Any) -> None:
+        if isinstance(given, TemplateChat):
+            self.template = snapshot(given.recorded)
+            self.params = snapshot(given.params)
+        elif isinstance(given, TemplateText):
+            self.template = given.template
+            self.params = snapshot(given.params)
+        else:
+            self.template = snapshot(given)
 
     def _keep_settings(self) -> None:
         """Keep what was given beside the arguments; a template among them wins."""
         settings = self.settings
         if self.template is None:
-            self.template = snapshot(self.shape.inline(settings))
+            self._keep_template(self.shape.inline(settings))
         if settings.template_params:
             self.params = {**snapshot(settings.template_params), **self.params}
         if settings.context:

@@ -7,11 +7,9 @@ taken for granted: any field may be absent, null or of another type.
 from typing import Any
 
 from ._answer import Answer, as_text, dicts, errors_of, first_dict, metrics_of
+from ._growing import WHOLE, grow, settle
 
 __all__ = ["assemble", "has_content", "read"]
-
-#: Fields of a delta that name something; all other text comes in pieces.
-_WHOLE = frozenset(("role", "id", "type", "object", "model", "status", "format"))
 
 
 def read(raw: dict[str, Any]) -> Answer:
@@ -83,6 +81,7 @@ class _Choice:
     def __init__(self, index: int) -> None:
         self._fields: dict[str, Any] = {"index": index, "finish_reason": None}
         self._message: dict[str, Any] = {"role": "assistant", "content": None}
+        self._logprobs: Any = None
         self._calls = _ToolCalls()
 
     def add(self, choice: dict[str, Any]) -> None:
@@ -92,8 +91,7 @@ class _Choice:
             if name == "delta":
                 self._say(value)
             elif name == "logprobs":
-                grown = _grow(self._fields.get(name), value)
-                self._fields[name] = grown
+                self._logprobs = grow(self._logprobs, value)
             else:
                 self._fields[name] = value
 
@@ -106,16 +104,19 @@ class _Choice:
             if name == "tool_calls":
                 for call in dicts(value):
                     self._calls.add(call)
-            elif name in _WHOLE:
+            elif name in WHOLE:
                 self._message[name] = value
             else:
-                self._message[name] = _grow(self._message.get(name), value)
+                self._message[name] = grow(self._message.get(name), value)
 
     def whole(self) -> dict[str, Any]:
-        message = dict(self._message)
+        message = settle(self._message)
         if self._calls.made:
-            message["tool_calls"] = self._calls.made
-        return {**self._fields, "message": message}
+            message["tool_calls"] = [settle(call) for call in self._calls.made]
+        fields = {**self._fields, "message": message}
+        if self._logprobs is not None:
+            fields["logprobs"] = settle(self._logprobs)
+        return fields
 
 
 class _ToolCalls:
@@ -134,10 +135,10 @@ class _ToolCalls:
         for name, value in piece.items():
             if name == "index" or value is None:
                 continue
-            if name in _WHOLE:
+            if name in WHOLE:
                 call[name] = value
             else:
-                call[name] = _grow(call.get(name), value)
+                call[name] = grow(call.get(name), value)
 
     def _find(self, piece: dict[str, Any]) -> dict[str, Any]:
         index, identity = piece.get("index"), piece.get("id")
@@ -156,19 +157,3 @@ class _ToolCalls:
         if index is not None:
             self._at[index] = call
         return call
-
-
-def _grow(grown: Any, piece: Any) -> Any:
-    """Return ``grown`` with a further piece of the same field."""
-    if isinstance(piece, str):
-        return grown + piece if isinstance(grown, str) else piece
-    if isinstance(piece, list):
-        return [*grown, *piece] if isinstance(grown, list) else list(piece)
-    if isinstance(piece, dict):
-        merged = dict(grown) if isinstance(grown, dict) else {}
-        for name, value in piece.items():
-            if value is not None:
-                kept = name in _WHOLE or (name == "name" and merged.get(name) == value)
-                merged[name] = value if kept else _grow(merged.get(name), value)
-        return merged
-    return piece if piece is not None else grown

@@ -7,6 +7,7 @@ from typing import Any
 
 from . import _chat
 from ._answer import Answer, as_text, dicts, errors_of, first_dict, metrics_of
+from ._growing import Text, grow, settle
 
 __all__ = ["assemble", "has_content", "read"]
 
@@ -34,7 +35,7 @@ def assemble(chunks: list[Any]) -> dict[str, Any]:
     if any("delta" in first_dict(chunk.get("choices")) for chunk in dicts(chunks)):
         return _chat.assemble(chunks)
     whole: dict[str, Any] = {}
-    choices: dict[int, dict[str, Any]] = {}
+    choices: dict[int, _Choice] = {}
     for chunk in dicts(chunks):
         for name, value in chunk.items():
             if name != "choices" and value is not None:
@@ -42,29 +43,33 @@ def assemble(chunks: list[Any]) -> dict[str, Any]:
         for piece in dicts(chunk.get("choices")):
             index = piece.get("index")
             at = index if isinstance(index, int) else 0
-            _grow(choices.setdefault(at, {"index": at, "text": ""}), piece)
-    whole["choices"] = [choices[index] for index in sorted(choices)]
+            choices.setdefault(at, _Choice(at)).add(piece)
+    whole["choices"] = [choices[index].whole() for index in sorted(choices)]
     return whole
 
 
-def _grow(choice: dict[str, Any], piece: dict[str, Any]) -> None:
-    for name, value in piece.items():
-        if name == "index" or value is None:
-            continue
-        if name == "text":
-            choice["text"] += as_text(value) or ""
-        elif name == "logprobs" and isinstance(value, dict):
-            choice[name] = _longer(choice.get(name), value)
-        else:
-            choice[name] = value
+class _Choice:
+    """One choice, growing."""
 
+    def __init__(self, index: int) -> None:
+        self._fields: dict[str, Any] = {"index": index, "text": ""}
+        self._text = Text()
+        self._logprobs: Any = None
 
-def _longer(lists: Any, further: dict[str, Any]) -> dict[str, Any]:
-    """Return log probabilities, parallel lists by name, with more at their ends."""
-    merged = dict(lists) if isinstance(lists, dict) else {}
-    for name, value in further.items():
-        if isinstance(value, list) and isinstance(merged.get(name), list):
-            merged[name] = merged[name] + value
-        elif value is not None:
-            merged[name] = value
-    return merged
+    def add(self, piece: dict[str, Any]) -> None:
+        for name, value in piece.items():
+            if name == "index" or value is None:
+                continue
+            if name == "text":
+                self._text.add(as_text(value) or "")
+            elif name == "logprobs":
+                # Parallel lists by name, each growing at its end.
+                self._logprobs = grow(self._logprobs, value)
+            else:
+                self._fields[name] = value
+
+    def whole(self) -> dict[str, Any]:
+        fields = {**self._fields, "text": str(self._text)}
+        if self._logprobs is not None:
+            fields["logprobs"] = settle(self._logprobs)
+        return fields

@@ -3,9 +3,9 @@
 The two drivers are one life cycle; they differ by waiting.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import wrapt
 
@@ -20,13 +20,20 @@ from ._streams import RecordedAsyncStream, RecordedStream
 Driver = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]
 
 
-def sync_driver(shape: Shape, recorder: Recorder) -> Driver:
+class Switch(Protocol):
+    """Says whether a wrapper records; asleep, it only takes ``libretto=`` away."""
+
+    awake: bool
+
+
+def sync_driver(shape: Shape, recorder: Recorder, switch: Switch) -> Driver:
     """Return the wrapper for a method that answers at once."""
 
     def drive(
         wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        call = begin(shape, recorder, resource, _taken(kwargs))
+        given = _taken(kwargs)
+        call = begin(shape, recorder, resource, given) if switch.awake else None
         if call is None:
             return wrapped(*args, **kwargs)
         call.start(kwargs)
@@ -42,7 +49,7 @@ def sync_driver(shape: Shape, recorder: Recorder) -> Driver:
     return drive
 
 
-def async_driver(shape: Shape, recorder: Recorder) -> Driver:
+def async_driver(shape: Shape, recorder: Recorder, switch: Switch) -> Driver:
     """Return the wrapper for a method whose answer is awaited.
 
     The settings are those of the moment of the call; the snapshot and the clock are
@@ -52,14 +59,18 @@ def async_driver(shape: Shape, recorder: Recorder) -> Driver:
     def drive(
         wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        call = begin(shape, recorder, resource, _taken(kwargs))
+        given = _taken(kwargs)
+        call = begin(shape, recorder, resource, given) if switch.awake else None
+        # Called here and awaited below: wrong arguments are refused at once.
         awaitable = wrapped(*args, **kwargs)
-        return awaitable if call is None else answer(call, awaitable, kwargs)
+        if call is None:
+            return awaitable
+        return answer(call, Unstarted(awaitable), kwargs)
 
-    async def answer(call: Call, awaitable: Any, kwargs: dict[str, Any]) -> Any:
+    async def answer(call: Call, unstarted: Unstarted, kwargs: dict[str, Any]) -> Any:
         call.start(kwargs)
         try:
-            result = await awaitable
+            result = await unstarted.awaitable
         except BaseException as exc:
             call.failed(exc)
             raise
@@ -70,7 +81,7 @@ def async_driver(shape: Shape, recorder: Recorder) -> Driver:
     return drive
 
 
-def helper_driver(shape: Shape, recorder: Recorder) -> Driver:
+def helper_driver(shape: Shape, recorder: Recorder, switch: Switch) -> Driver:
     """Return the wrapper for a method that makes its request through another.
 
     It is not recorded itself; it only carries ``libretto=`` to the one that is.
@@ -80,13 +91,30 @@ def helper_driver(shape: Shape, recorder: Recorder) -> Driver:
         wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         given = _taken(kwargs)
-        if given is None:
+        if given is None or not switch.awake:
             return wrapped(*args, **kwargs)
         with Scope(given):
             # The async helper makes its call here, the sync one when it is entered.
             return Carrier(wrapped(*args, **kwargs), given)
 
     return drive
+
+
+class Unstarted:
+    """Holds what is awaited later, and closes it if that never comes to pass.
+
+    A task cancelled before its first step drops the coroutine unawaited; openai's own,
+    inside, would warn of that, which it does not on its own.
+    """
+
+    __slots__ = ("awaitable",)
+
+    def __init__(self, awaitable: Any) -> None:
+        self.awaitable = awaitable
+
+    def __del__(self) -> None:
+        if isinstance(self.awaitable, Coroutine):
+            self.awaitable.close()
 
 
 class Carrier(wrapt.ObjectProxy):  # type: ignore[type-arg]

@@ -5,6 +5,7 @@ was left may be read on, so it stays open until it is closed, dropped, flushed, 
 program ends.
 """
 
+import os
 import weakref
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from time import perf_counter
@@ -132,6 +133,17 @@ async def follow_async(
         recording.failed(exc)
         raise
     recording.end()
+
+
+def _forget_all() -> None:
+    """Leave the answers under way to the parent, in a forked child."""
+    for recording in list(_open.values()):
+        recording.call.submitted = True
+    _open.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
 
 
 def settle(*, everything: bool = False) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from .._config import Settings
 from ._answer import Answer, as_text, dicts, errors_of
+from ._growing import Text
 
 __all__ = ["assemble", "has_content", "inline", "plain", "read"]
 
@@ -20,6 +21,9 @@ _OVER = frozenset(
         "response.cancelled",
     )
 )
+
+#: What is known of a message when the first that comes of it is a piece of its text.
+_MESSAGE = {"type": "message", "role": "assistant"}
 
 
 def plain(request: dict[str, Any]) -> list[Any]:
@@ -108,7 +112,7 @@ def assemble(events: list[Any]) -> dict[str, Any]:
     came: the items that were done, and the pieces of those that were not.
     """
     response: dict[str, Any] = {}
-    items: dict[int, dict[str, Any]] = {}
+    items: dict[int, _Item] = {}
     for event in dicts(events):
         kind, held = event.get("type"), event.get("response")
         if isinstance(held, dict):
@@ -119,32 +123,62 @@ def assemble(events: list[Any]) -> dict[str, Any]:
             response = {**response, "error": event}
         _grow(items, event)
     if items:
-        response = {**response, "output": [items[at] for at in sorted(items)]}
+        response = {**response, "output": [items[at].whole() for at in sorted(items)]}
     return response
 
 
-def _grow(items: dict[int, dict[str, Any]], event: dict[str, Any]) -> None:
+def _grow(items: dict[int, "_Item"], event: dict[str, Any]) -> None:
     at, kind, delta = event.get("output_index"), event.get("type"), event.get("delta")
     if not isinstance(at, int):
         return
     given = event.get("item")
     if isinstance(given, dict):
-        items[at] = dict(given)
+        items[at] = _Item(given)
     elif kind == "response.function_call_arguments.delta" and isinstance(delta, str):
-        item = items.setdefault(at, {"type": "function_call"})
-        item["arguments"] = (as_text(item.get("arguments")) or "") + delta
+        items.setdefault(at, _Item({"type": "function_call"})).argue(delta)
     elif kind == "response.output_text.delta" and isinstance(delta, str):
-        _say(items, at, "output_text", "text", delta)
+        items.setdefault(at, _Item(_MESSAGE)).say("output_text", "text", delta)
     elif kind == "response.refusal.delta" and isinstance(delta, str):
-        _say(items, at, "refusal", "refusal", delta)
+        items.setdefault(at, _Item(_MESSAGE)).say("refusal", "refusal", delta)
 
 
-def _say(
-    items: dict[int, dict[str, Any]], at: int, kind: str, name: str, delta: str
-) -> None:
-    item = items.setdefault(at, {"type": "message", "role": "assistant"})
-    content = dicts(item.get("content"))
-    if not content or content[-1].get("type") != kind:
-        content.append({"type": kind, name: ""})
-    content[-1][name] = (as_text(content[-1].get(name)) or "") + delta
-    item["content"] = content
+class _Item:
+    """One item of the output, growing: what was given of it, and what came since."""
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        self._given = given
+        self._arguments: Text | None = None
+        self._content: list[dict[str, Any]] | None = None
+
+    def argue(self, piece: str) -> None:
+        """Add a piece of a call's arguments."""
+        if self._arguments is None:
+            self._arguments = Text(as_text(self._given.get("arguments")) or "")
+        self._arguments.add(piece)
+
+    def say(self, kind: str, name: str, piece: str) -> None:
+        """Add a piece to the last part of the content, or to one of its own kind."""
+        if self._content is None:
+            parts = dicts(self._given.get("content"))
+            self._content = [dict(part) for part in parts]
+        if not self._content or self._content[-1].get("type") != kind:
+            self._content.append({"type": kind})
+        part = self._content[-1]
+        if not isinstance(part.get(name), Text):
+            part[name] = Text(as_text(part.get(name)) or "")
+        part[name].add(piece)
+
+    def whole(self) -> dict[str, Any]:
+        item = dict(self._given)
+        if self._arguments is not None:
+            item["arguments"] = str(self._arguments)
+        if self._content is not None:
+            item["content"] = [_settled(part) for part in self._content]
+        return item
+
+
+def _settled(part: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: str(value) if isinstance(value, Text) else value
+        for name, value in part.items()
+    }

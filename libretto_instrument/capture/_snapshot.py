@@ -21,6 +21,11 @@ from .._templates import TemplateText
 _DEPTH = 100
 _TOO_DEEP = "<nested too deeply>"
 
+#: More containers than this in one argument come from a cycle, or from parts that are
+#: shared over and over: neither could be sent, and copying them would not end.
+_CONTAINERS = 50_000
+_TOO_MANY = "<too many parts>"
+
 #: How much of an unknown object's repr is kept, in characters.
 _REPR = 500
 
@@ -35,38 +40,57 @@ def is_omitted(value: object) -> bool:
     return type(value).__name__ in _SENTINELS
 
 
-def snapshot(value: Any, depth: int = _DEPTH) -> Any:
+def snapshot(value: Any) -> Any:
     """Return a copy of ``value`` made of dicts, lists and immutable leaves."""
-    kind = type(value)
-    if kind in _LEAVES:
+    if type(value) in _LEAVES:
         return value
+    return _copy(value, _DEPTH, [_CONTAINERS])
+
+
+def _copy(value: Any, depth: int, left: list[int]) -> Any:
+    """Copy a value that is not a leaf, or mark what is too deep or too much.
+
+    Args:
+        value: The value.
+        depth: How many levels may follow.
+        left: How many containers may follow, over all levels.
+    """
+    kind = type(value)
     if depth == 0:
         return _TOO_DEEP
+    if left[0] == 0:
+        return _TOO_MANY
+    left[0] -= 1
     depth -= 1
     if kind is dict:
         return {
             key if type(key) is str else str(key): (
-                item if type(item) in _LEAVES else snapshot(item, depth)
+                item if type(item) in _LEAVES else _copy(item, depth, left)
             )
             for key, item in value.items()
             if type(item) in _LEAVES or not is_omitted(item)
         }
     if kind is list or kind is tuple:
         return [
-            item if type(item) in _LEAVES else snapshot(item, depth) for item in value
+            item if type(item) in _LEAVES else _copy(item, depth, left)
+            for item in value
         ]
-    return _snapshot_other(value, depth)
+    return _copy_other(value, depth, left)
 
 
-def _snapshot_other(value: Any, depth: int) -> Any:
+def _item(value: Any, depth: int, left: list[int]) -> Any:
+    return value if type(value) in _LEAVES else _copy(value, depth, left)
+
+
+def _copy_other(value: Any, depth: int, left: list[int]) -> Any:
     if isinstance(value, TemplateText):
         # Its template and parameters are read when the event is made.
         kept = str.__new__(TemplateText, value)
         kept.template = value.template
-        kept.params = snapshot(value.params, depth)
+        kept.params = _copy(value.params, depth, left)
         return kept
     if isinstance(value, Enum):
-        return snapshot(value.value, depth)
+        return _item(value.value, depth, left)
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int | float):
@@ -81,11 +105,11 @@ def _snapshot_other(value: Any, depth: int) -> Any:
         # openai sends a model's set fields, and so does the event.
         return decode(photograph_given(value))
     if isinstance(value, Mapping):
-        return snapshot(dict(value), depth)
+        return _copy(dict(value), depth, left)
     if isinstance(value, Set):
-        return [snapshot(item, depth) for item in value]
+        return [_item(item, depth, left) for item in value]
     if isinstance(value, Sequence):
-        return [snapshot(item, depth) for item in value]
+        return [_item(item, depth, left) for item in value]
     if hasattr(value, "__next__") or hasattr(value, "__anext__"):
         return f"<{type(value).__name__}: an iterator, left unread>"
     return _short_repr(value)

@@ -13,6 +13,9 @@ from .._json import decode
 
 _BLANK_LINE = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 
+#: The most of a blank line that can stand at the end of a piece, in bytes.
+_TAIL = 3
+
 
 @frozen
 class Events:
@@ -50,10 +53,18 @@ def read(body: list[bytes]) -> Events:
 def _blocks(body: list[bytes]) -> list[tuple[bytes, int]]:
     """Return the blocks between blank lines, each with the piece it ended in."""
     blocks: list[tuple[bytes, int]] = []
-    rest = b""
+    held: list[bytes] = []
+    tail = b""
     for at, piece in enumerate(body):
-        *whole, rest = _BLANK_LINE.split(rest + piece)
-        blocks.extend((block, at) for block in whole)
+        # What is held was searched; only its tail may be part of a blank line.
+        *whole, rest = _BLANK_LINE.split(tail + piece)
+        for end in whole:
+            blocks.append((b"".join((*held, end)), at))
+            held.clear()
+        cut = max(0, len(rest) - _TAIL)
+        held.append(rest[:cut])
+        tail = rest[cut:]
+    rest = b"".join((*held, tail))
     if rest.strip():
         blocks.append((rest, len(body) - 1))
     return blocks

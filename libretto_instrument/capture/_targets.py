@@ -5,6 +5,7 @@ does not have is skipped. A module that is not imported yet is patched when it i
 only then is the rest of this room imported.
 """
 
+import importlib
 import sys
 import threading
 from types import ModuleType
@@ -84,7 +85,8 @@ class _Patch:
         original: What was found in the class's own namespace.
         wrapper: What was put there.
         views: What keeps the raw views of the class up to date.
-        awake: Whether the wrapper records; asleep, it only passes on.
+        awake: Whether the wrapper records; asleep, it only passes calls on, without
+            their ``libretto=``.
     """
 
     owner: type
@@ -116,14 +118,31 @@ _recorder: "Recorder | None" = None
 def patch(recorder: "Recorder") -> None:
     """Record the calls of every target from now on; again is harmless."""
     global _recorder
+    modules = tuple(dict.fromkeys(target.module for target in TARGETS))
+    for module in modules:
+        _await_import(module)
     with _lock:
         _recorder = recorder
-        for module in dict.fromkeys(target.module for target in TARGETS):
+        for module in modules:
             if module in _hooked:
                 _patch_module(module)
             else:
                 _hooked.add(module)
                 wrapt.register_post_import_hook(_imported, module)
+
+
+def _await_import(name: str) -> None:
+    """Wait for another thread that is in the middle of importing a module.
+
+    What is there only in part has nothing to patch yet, and its import would not be
+    told of again.
+    """
+    spec = getattr(sys.modules.get(name), "__spec__", None)
+    if getattr(spec, "_initializing", False):
+        try:
+            importlib.import_module(name)
+        except ImportError as exc:
+            _guard.swallow(exc, "capture.await_import")
 
 
 def unpatch() -> None:
@@ -184,8 +203,8 @@ def _patch_one(target: Target, module: ModuleType, recorder: "Recorder") -> None
             standing.sleep()
     found = _Patch(owner, target.method, original)
     shape = getattr(_shapes, target.shape)
-    driver = getattr(_drivers, target.driver)(shape, recorder)
-    found.wrapper = wrapt.FunctionWrapper(original, driver, enabled=lambda: found.awake)
+    driver = getattr(_drivers, target.driver)(shape, recorder, found)
+    found.wrapper = wrapt.FunctionWrapper(original, driver)
     setattr(owner, target.method, found.wrapper)
     _patches.append(found)
     found.views = Renewal(owner, target.method, driver)

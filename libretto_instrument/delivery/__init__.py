@@ -7,6 +7,7 @@ decides what goes next and a crew of threads does it. What writes to disk first 
 
 from ._delivery import Delivery
 from ._http import HttpSender
+from ._life import drain_at_exit
 from ._message import Item, Message, Stats
 from ._sender import MemorySender, Outcome, Sender
 
@@ -19,4 +20,5 @@ __all__ = [
     "Outcome",
     "Sender",
     "Stats",
+    "drain_at_exit",
 ]

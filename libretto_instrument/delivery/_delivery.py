@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from threading import TIMEOUT_MAX
 from time import monotonic
 from typing import Any
 
@@ -106,6 +107,8 @@ class Delivery:
             True if Libretto has everything that was put since the last flush (less
             what the user withheld); False if something is still on its way, or lost.
         """
+        # No lock can be waited for longer than this: some centuries.
+        timeout = min(timeout, TIMEOUT_MAX)
         deadline = monotonic() + timeout
         if not self._gate.enter(max(0.0, timeout)):
             return False

@@ -105,6 +105,11 @@ def drain_at_exit(target: Drainable) -> None:
         if util is not None and name not in _hooked:
             _hooked.add(name)
             util.Finalize(None, _drain_all, exitpriority=0)
+    # The processes of Celery's pool run neither: they say goodbye, and are killed.
+    signals: Any = sys.modules.get("celery.signals")
+    if signals is not None and "celery" not in _hooked:
+        _hooked.add("celery")
+        signals.worker_process_shutdown.connect(_drain_pool_process, weak=False)
     _drainable.add(target)
 
 
@@ -136,6 +141,10 @@ def _after_fork_in_child() -> None:
     _hooked.difference_update({"multiprocessing.util", "billiard.util"})
     for target in list(_forkable):
         target.after_fork_in_child()
+
+
+def _drain_pool_process(**signal: object) -> None:
+    _drain_all()
 
 
 def _drain_all() -> None:

@@ -17,6 +17,11 @@ APPLICATION = 0x4C696272
 #: The file's name says which form of the tables it has, so that versions of this
 #: library that differ in it can share a directory.
 FILE = "spool-1.db"
+#: For how long a fork waits for whoever uses the connection, in seconds.
+_FORK_PATIENCE = 1.0
+#: Connections of a parent's threads that were in use at the fork. A child must neither
+#: use nor close them: SQLite's own locks were held, and nobody here releases them.
+_parents: list[sqlite3.Connection] = []
 
 _TABLES = """
 CREATE TABLE messages (
@@ -70,6 +75,7 @@ class SpoolFile:
         self._identity: tuple[int, int] | None = None
         self._lock = threading.Lock()
         self._user: int | None = None
+        self._locked_for_fork = False
         _life.reset_after_fork(self)
         _life.close_before_fork(self)
 
@@ -102,17 +108,24 @@ class SpoolFile:
             self._close()
 
     def before_fork(self) -> None:
-        """Close the connection, and keep it closed until after the fork."""
-        self._lock.acquire(timeout=1.0)
-        self._close()
+        """Close the connection, and keep it closed until after the fork.
+
+        If it is in use for too long, it stays with its user, open.
+        """
+        self._locked_for_fork = self._lock.acquire(timeout=_FORK_PATIENCE)
+        if self._locked_for_fork:
+            self._close()
 
     def after_fork_in_parent(self) -> None:
         """Let it be used again."""
-        with suppress(RuntimeError):
+        if self._locked_for_fork:
             self._lock.release()
 
     def after_fork_in_child(self) -> None:
         """Start afresh."""
+        if self._connection is not None:
+            _parents.append(self._connection)
+            self._connection = None
         self._lock = threading.Lock()
         self._user = None
 

@@ -1,5 +1,6 @@
 """What a stream's chunks amount to, in whatever state a gateway sends them."""
 
+import copy
 from typing import Any
 
 import openai
@@ -18,6 +19,9 @@ from support.answers import (
 )
 from support.kept import Kept
 from support.scripted import ScriptedModel
+
+from libretto_instrument.capture import _chat, _completion, _responses
+from libretto_instrument.capture._growing import grow
 
 
 def call(identity: str | None, name: str, arguments: str) -> dict[str, Any]:
@@ -226,3 +230,73 @@ def test_parts_and_text_in_turn(streamed: Any) -> None:
     assert event["response"] == "tennis"
     (whole,) = event["rawResponse"]["choices"]
     assert whole["message"]["content"][0] == thought
+
+
+# How much it takes
+
+
+def scored(text: str) -> dict[str, Any]:
+    """Return a chunk with its log probabilities."""
+    said = chunk(text)
+    said["choices"][0]["logprobs"] = {"content": [{"token": text}], "refusal": None}
+    return said
+
+
+def test_lists_grow_in_place() -> None:
+    """A further chunk costs what it brings, not what came before."""
+    copied = grow(None, {"content": [1]})
+    held = copied["content"]
+    for at in range(2, 5):
+        copied = grow(copied, {"content": [at]})
+    assert copied["content"] is held
+    assert held == [1, 2, 3, 4]
+
+
+def test_long_streams() -> None:
+    """Streams of 200,000 pieces are put together; minutes, were each piece copied."""
+    pieces, text = 200_000, "0123456789" * 5
+    said = [{"choices": [{"index": 0, "delta": {"content": text}}]}] * pieces
+    (whole,) = _chat.assemble(said)["choices"]
+    assert whole["message"]["content"] == text * pieces
+    part = {"function": {"arguments": text}}
+    said = [{"choices": [{"index": 0, "delta": {"tool_calls": [part]}}]}] * pieces
+    (whole,) = _chat.assemble(said)["choices"]
+    (made,) = whole["message"]["tool_calls"]
+    assert made["function"]["arguments"] == text * pieces
+    said = [{"choices": [{"text": text, "logprobs": {"tokens": [1]}}]}] * pieces
+    (whole,) = _completion.assemble(said)["choices"]
+    assert whole["text"] == text * pieces
+    assert whole["logprobs"] == {"tokens": [1] * pieces}
+    kind = "response.output_text.delta"
+    response = _responses.assemble(
+        [{"type": kind, "output_index": 0, "delta": text}] * pieces
+    )
+    assert response["output"][0]["content"][0]["text"] == text * pieces
+
+
+def test_chunks_are_left_as_they_are() -> None:
+    """Putting chunks together changes none of them, and does so again the same."""
+    said: list[Any] = [scored("a"), scored("b"), chunk([{"type": "x"}]), chunk([1])]
+    named = [call_piece(0, "{", "c", "look"), call_piece(0, "}", name="look")]
+    said += [chunk(tool_calls=[piece]) for piece in named]
+    before = copy.deepcopy(said)
+    first = _chat.assemble(said)
+    assert said == before
+    assert _chat.assemble(said) == first
+    (whole,) = first["choices"]
+    assert whole["message"]["tool_calls"] == [call("c", "look", "{}")]
+    texts: list[Any] = [
+        {"choices": [{"text": "a", "logprobs": {"tokens": ["a"]}}]} for _ in range(3)
+    ]
+    before = copy.deepcopy(texts)
+    _completion.assemble(texts)
+    assert texts == before
+    item = {"type": "message", "content": [{"type": "output_text", "text": "a"}]}
+    events: list[Any] = [
+        {"type": "response.output_item.added", "output_index": 0, "item": item},
+        {"type": "response.output_text.delta", "output_index": 0, "delta": "b"},
+    ]
+    before = copy.deepcopy(events)
+    (output,) = _responses.assemble(events)["output"]
+    assert output["content"] == [{"type": "output_text", "text": "ab"}]
+    assert events == before

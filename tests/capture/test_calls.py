@@ -247,3 +247,35 @@ def test_a_text_template_reaches_openai_rendered(
     assert kept.event["promptTemplateText"] == "Which {topic}?"
     assert kept.event["params"] == {"topic": "sport"}
     assert kept.event["promptTemplateName"] == "n"
+
+
+@pytest.mark.parametrize("place", ["libretto", "scope"])
+def test_a_template_chat_beside_the_call(
+    place: str, kept: Kept, server: ScriptedModel, scripted: openai.OpenAI
+) -> None:
+    """A template object given beside the messages is recorded unfilled, with params."""
+    server.answer(completion())
+    template = TemplateChat([{"role": "ai", "content": "about {x}"}], {"x": "cats"})
+    beside: Any = {
+        "template_chat": template,
+        "template_params": {"x": "not cats", "more": "kept"},
+    }
+    if place == "scope":
+        with libretto.scope(**beside):
+            ask(scripted)
+    else:
+        ask(scripted, libretto=beside)
+    assert kept.event["promptTemplateChat"] == [{"role": "ai", "content": "about {x}"}]
+    assert kept.event["params"] == {"x": "cats", "more": "kept"}
+
+
+def test_an_edited_template_chat(
+    kept: Kept, server: ScriptedModel, scripted: openai.OpenAI
+) -> None:
+    """A message put before a template's is recorded before it, and none is lost."""
+    server.answer(completion())
+    messages = TemplateChat([{"role": "user", "content": "about {x}"}], {"x": "cats"})
+    first = {"role": "system", "content": "Be brief."}
+    messages.insert(0, first)
+    scripted.chat.completions.create(model="gpt-test", messages=messages)
+    assert kept.event["promptTemplateChat"] == [first, *messages.template]

@@ -18,9 +18,9 @@ from .courses import ASYNC_COURSES, COURSES, SECRET, AsyncCourse, Course, plain
 
 #: The user's call itself runs in these; all that they do of their own is in a zone.
 ON_THE_USERS_PATH = {
-    "_targets.<lambda>",  # asks whether the wrapper is awake
     "_drivers._taken",  # refuses a wrong libretto=
     "_drivers.drive",
+    "_drivers.__init__",  # holds openai's coroutine
     "_drivers.answer",
     "_recording.follow",
     "_recording.follow_async",
@@ -69,7 +69,7 @@ ZONES = {
 }
 
 #: The interpreter calls these, and lets nothing out of them.
-FINALIZERS = {"_keys.forget", "_recording.__del__"}
+FINALIZERS = {"_keys.forget", "_recording.__del__", "_drivers.__del__"}
 
 
 class Log(list[Any]):

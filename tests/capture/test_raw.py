@@ -14,6 +14,7 @@ from support.kept import Kept
 from support.scripted import ScriptedModel, until
 
 from libretto_instrument import feedback_key
+from libretto_instrument.capture import _sse
 from libretto_instrument.testing import capture_events
 
 ASK: dict[str, Any] = {"model": "gpt-test", "messages": MESSAGES}
@@ -320,6 +321,36 @@ def test_parts_of_one_event_apart_on_the_wire(
     raw = scripted.chat.completions.with_raw_response.create(**ASK, stream=True)
     assert len(list(raw.parse())) == len(chunks("tén"))
     assert kept.event["response"] == "tén"
+
+
+@pytest.mark.parametrize("size", range(1, 9))
+@pytest.mark.parametrize("line", [b"\n", b"\r\n", b"\r"], ids=ascii)
+def test_events_cut_into_pieces_of_a_size(line: bytes, size: int) -> None:
+    """However a body was cut, its events are the same, each with its last piece."""
+    lines = [
+        b"data: 1",
+        b"",
+        b": ping",
+        b"data: [2,",
+        b"data: 3]",
+        b"",
+        b"",
+        b"data: 4",
+    ]
+    body = line.join(lines)
+    pieces = [body[at : at + size] for at in range(0, len(body), size)]
+    events = _sse.read(pieces)
+    assert events.data == [1, [2, 3], 4]
+    ends = [body.index(line * 2) + 2 * len(line), body.index(b"3]") + 2 + 2 * len(line)]
+    ends.append(len(body))
+    assert events.pieces == [(end - 1) // size for end in ends]
+
+
+def test_a_long_event_in_small_pieces() -> None:
+    """An event of 8 MB in 500,000 pieces is read; hours, were each searched again."""
+    body = b'data: "%b"\n\n' % (b"y" * 2**23)
+    events = _sse.read([body[at : at + 16] for at in range(0, len(body), 16)])
+    assert events.data == ["y" * 2**23]
 
 
 VIEWS: dict[str, Callable[[Any], Any]] = {

@@ -27,6 +27,7 @@ import libretto_instrument as libretto
 from libretto_instrument import TemplateChat, TemplateText
 from libretto_instrument._json import encode
 from libretto_instrument.capture._snapshot import snapshot
+from libretto_instrument.testing import CapturedEvents
 
 
 @pytest.fixture
@@ -356,3 +357,30 @@ def test_no_key_or_prompt_is_logged(
     assert warnings_of.records
     for secret in ("sk-libretto", "sk-test", "my prompt"):
         assert secret not in warnings_of.text
+
+
+@pytest.mark.parametrize("name", ["context", "template_params"])
+def test_a_cycle_does_not_hang_the_call(
+    name: str, client: openai.OpenAI, events: CapturedEvents
+) -> None:
+    """A tree whose nodes point back to their parent is cut off, and the call is made.
+
+    (failure-modes 51)
+    """
+    root: dict[str, Any] = {"children": []}
+    for _ in range(3):
+        root["children"].append({"parent": root, "root": root})
+    client.chat.completions.create(
+        model="m",
+        messages=[{"role": "user", "content": "hello"}],
+        libretto={name: {"tree": root}},
+    )
+    assert "nested too deeply" in str(events[0]) or "too many parts" in str(events[0])
+
+
+def test_parts_shared_over_and_over_end() -> None:
+    """Structure that is shared at every level is copied up to a bound, not for ever."""
+    shared: Any = "leaf"
+    for _ in range(60):
+        shared = [shared, shared]
+    assert "<too many parts>" in str(snapshot(shared))[-10_000_000:]

@@ -129,7 +129,7 @@ def test_a_target_that_cannot_be_patched_leaves_the_rest_recorded(
     (failure-modes 37)
     """
 
-    def broken(shape: Any, recorder: Any) -> Any:
+    def broken(shape: Any, recorder: Any, switch: Any) -> Any:
         raise RuntimeError("this driver cannot be made")
 
     monkeypatch.setattr(_drivers, "broken_driver", broken, raising=False)

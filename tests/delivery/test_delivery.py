@@ -52,6 +52,17 @@ def test_put_and_flush(deliver):
     assert stats.last_success_at is not None
 
 
+@pytest.mark.parametrize("timeout", [1e12, float("inf")])
+def test_flush_without_end(deliver, timeout):
+    """A flush may be given all the time there is."""
+    sender = MemorySender()
+    delivery = deliver(sender)
+    delivery.put(Parcel("a"))
+    assert delivery.flush(timeout)
+    assert delivery.shutdown(timeout)
+    assert [message.id for message in sender.messages] == ["a"]
+
+
 def test_nothing_starts_before_the_first_item(deliver):
     """A delivery that gets nothing starts no thread (failure-modes 30)."""
     eventually(lambda: not workers())

@@ -261,6 +261,8 @@ def test_killed_relay(backend, spool, start):
     backend.wait_until(lambda: len(backend.received) > 0, timeout=30)
     victim.kill()
     victim.wait()
+    # What the victim had sent and nobody had read yet goes with its connections.
+    backend.refuse()
     backend.recover()
     heir = start()
     backend.wait_for(20, timeout=30)

@@ -521,3 +521,21 @@ def test_fork(spool):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert sorted(names(spool.claim(10))) == ["child", "parent"]
     assert spool.written == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_fork_while_in_use(spool, monkeypatch):
+    """Who uses the file for longer than a fork waits keeps it, and a child opens its
+    own (failure-modes 41)."""
+    monkeypatch.setattr("libretto_instrument.delivery._spool_file._FORK_PATIENCE", 0.01)
+    spool.add(message("before"))
+    file = spool._for_writing
+    with file.use() as connection:
+        child = os.fork()
+        if not child:
+            os._exit(0 if spool.add(message("child")) else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert file._lock.locked()
+        assert connection.execute("SELECT count(*) FROM messages").fetchone() == (2,)
+    assert spool.add(message("parent"))
+    assert sorted(names(spool.claim(10))) == ["before", "child", "parent"]
