@@ -6,6 +6,8 @@
 #   make lint     style and types
 #   make format   put the style right
 #   make serve    a local Libretto on port 4620
+#   make compat   many versions of openai, wrapt and Python, each in a place of its own
+#   make bench    what recording costs, beside bare calls
 #   make clean    remove what the above made
 
 PYTHON ?= python3
@@ -18,7 +20,7 @@ CODE := $(PACKAGES) tests $(wildcard benchmarks scripts)
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := test
-.PHONY: demo test lint format serve clean
+.PHONY: demo test lint format serve compat bench clean
 
 demo: $(VENV)/.collector
 	@$(BIN)/libretto-instrument demo $(ARGS)
@@ -38,9 +40,15 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
+compat: $(VENV)/.dev
+	$(BIN)/nox $(ARGS)
+
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/overhead.py $(ARGS)
+
 clean:
 	rm -rf $(VENV) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	rm -rf build dist
+	rm -rf build dist .nox .bench
 
 $(BIN)/python:
 	@echo "Making $(VENV) …"

@@ -1,0 +1,44 @@
+"""What a library that is measured is to these benchmarks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+#: The API key, wherever one is needed.
+KEY = "bench"
+
+
+def _same(client: Any) -> Any:
+    return client
+
+
+def _nothing() -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Switched:
+    """A library that is switched on.
+
+    Attributes:
+        flush: Waits until what was recorded is delivered.
+        wrap: Makes the recorded client of a bare one, where that is the library's way.
+        finish: Waits until the sink has everything, for the last time.
+    """
+
+    flush: Callable[[], object] = _nothing
+    wrap: Callable[[Any], Any] = _same
+    finish: Callable[[], object] = _nothing
+
+
+@dataclass(frozen=True)
+class Library:
+    """A library that records calls of openai.
+
+    Attributes:
+        requires: What is installed for it, besides openai; nothing for openai alone.
+        switch_on: Switches it on, given the sink's address and a case's mode.
+    """
+
+    requires: tuple[str, ...]
+    switch_on: Callable[[str, str], Switched]

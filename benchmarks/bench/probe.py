@@ -1,0 +1,224 @@
+"""One measurement, in a fresh process: what a library adds to one kind of call.
+
+Bare and recorded calls take turns, block by block, in the same process. Printed is one
+line of JSON; see `main`.
+"""
+
+import argparse
+import asyncio
+import gc
+import json
+import statistics
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from time import perf_counter_ns, process_time_ns, thread_time_ns
+from typing import Any
+
+import openai
+
+from . import canned, sink
+from .cases import CASES, Case
+from .libraries import LIBRARIES, OURS
+from .switch import Switch
+
+#: What a block came to, by the names of `Block`'s fields, in nanoseconds.
+Summary = dict[str, float]
+
+_END = object()
+
+#: So many calls of either kind come first, and are not counted.
+_WARMING = 10
+
+#: The first chunks of a stream are not like the others, nor is what comes at its end.
+_ODD_CHUNKS = 5
+
+
+@dataclass
+class Block:
+    """What some calls in a row took, in nanoseconds.
+
+    Attributes:
+        caller: CPU of the caller's thread for a call, less what `chunk` has.
+        chunk: The same for one chunk of a stream.
+        first: Wall time from before a call to its first chunk.
+        process: CPU of all threads for a call, with its delivery.
+    """
+
+    caller: list[int] = field(default_factory=list)
+    chunk: list[int] = field(default_factory=list)
+    first: list[int] = field(default_factory=list)
+    process: list[int] = field(default_factory=list)
+
+    def summary(self) -> Summary:
+        """Return the 10th percentile of each, but for what was not measured.
+
+        That is what it takes when nothing else gets in the way.
+        """
+        return {name: _tenth(values) for name, values in vars(self).items() if values}
+
+
+def _tenth(values: Sequence[int]) -> float:
+    if len(values) < 2:
+        return values[0]
+    return statistics.quantiles(values, n=10, method="inclusive")[0]
+
+
+def call(case: Case, client: Any, block: Block, *, recording: bool) -> None:
+    """Make one call and take its times."""
+    request = case.request()
+    extra = case.extra() if recording else {}
+    around = case.around if recording else nullcontext
+    chunks: list[int] = []
+    began = perf_counter_ns()
+    started = thread_time_ns()
+    with around():
+        answer = client.chat.completions.create(**request, **extra)
+        if "stream" in request:
+            pieces = iter(answer)
+            next(pieces)
+            block.first.append(perf_counter_ns() - began)
+            before = thread_time_ns()
+            while next(pieces, _END) is not _END:
+                after = thread_time_ns()
+                chunks.append(after - before)
+                before = after
+    _keep(block, thread_time_ns() - started, chunks)
+
+
+async def call_async(case: Case, client: Any, block: Block, *, recording: bool) -> None:
+    """Make one call and take its times, as `call` does."""
+    request = case.request()
+    extra = case.extra() if recording else {}
+    around = case.around if recording else nullcontext
+    chunks: list[int] = []
+    began = perf_counter_ns()
+    started = thread_time_ns()
+    with around():
+        answer = await client.chat.completions.create(**request, **extra)
+        if "stream" in request:
+            pieces = aiter(answer)
+            await anext(pieces)
+            block.first.append(perf_counter_ns() - began)
+            before = thread_time_ns()
+            while await anext(pieces, _END) is not _END:
+                after = thread_time_ns()
+                chunks.append(after - before)
+                before = after
+    _keep(block, thread_time_ns() - started, chunks)
+
+
+def _keep(block: Block, whole: int, chunks: list[int]) -> None:
+    even = chunks[_ODD_CHUNKS:-_ODD_CHUNKS]
+    block.chunk.extend(even)
+    block.caller.append(whole - sum(even))
+
+
+def take_turns(
+    one: Callable[[Block, bool], object],
+    turn: Callable[[bool], None],
+    flush: Callable[[], object],
+    blocks: int,
+    size: int,
+) -> list[tuple[Summary, Summary]]:
+    """Let bare and recorded blocks of calls take turns.
+
+    Args:
+        one: Makes a call.
+        turn: Switches recording on or off.
+        flush: Waits for the delivery.
+        blocks: How many blocks of each.
+        size: How many calls in a block.
+
+    Returns:
+        Pairs of neighbours: a bare block and a recorded one.
+    """
+    pairs = []
+    for number in range(blocks):
+        pair = (Block(), Block())
+        for recording in (False, True) if number % 2 else (True, False):
+            turn(recording)
+            block = pair[recording]
+            gc.collect()
+            started = process_time_ns()
+            for _ in range(size):
+                one(block, recording)
+            flush()
+            block.process.append((process_time_ns() - started) // size)
+        pairs.append((pair[0].summary(), pair[1].summary()))
+    return pairs
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "work tree"
+
+
+def main() -> None:
+    """Measure what the command line says, and print it.
+
+    The JSON has ``pairs`` (of what neighbouring blocks came to), ``posts`` and
+    ``bytes`` (what the sink got for the recorded calls), and the versions.
+    """
+    parser = argparse.ArgumentParser()
+    parser.add_argument("library", choices=LIBRARIES)
+    parser.add_argument("case", choices=CASES)
+    parser.add_argument("sink")
+    parser.add_argument("--is-async", action="store_true")
+    parser.add_argument("--blocks", type=int, required=True)
+    wanted = parser.parse_args()
+
+    case = CASES[wanted.case]
+    library = LIBRARIES[wanted.library]
+    kind = openai.AsyncOpenAI if wanted.is_async else openai.OpenAI
+    bare = canned.client(case.answer, kind)
+    _ = bare.chat.completions  # openai loads its modules when they are asked for.
+    if case.alone:
+        canned.make_ahead(case.answer, case.request())
+    switch, switched = Switch.around(lambda: library.switch_on(wanted.sink, case.mode))
+    clients = (bare, switched.wrap(canned.client(case.answer, kind)))
+    loop = asyncio.new_event_loop()
+
+    def one(block: Block, recording: bool) -> None:
+        client = clients[recording]
+        if wanted.is_async:
+            loop.run_until_complete(
+                call_async(case, client, block, recording=recording)
+            )
+        else:
+            call(case, client, block, recording=recording)
+
+    def turn(recording: bool) -> None:
+        switch.turn(recording=recording)
+
+    before = sink.tally(wanted.sink)
+    # Connections, caches and first imports belong to no call.
+    take_turns(one, turn, switched.flush, _WARMING, 1)
+    pairs = take_turns(one, turn, switched.flush, wanted.blocks, case.size)
+    switched.finish()
+    after = sink.tally(wanted.sink)
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+
+    posts, size = (after.get(key, 0) - before.get(key, 0) for key in ("posts", "bytes"))
+    expected = (_WARMING + wanted.blocks * case.size) * case.events
+    if wanted.library == OURS and posts != expected:
+        raise SystemExit(f"{posts} events were delivered, not {expected}")
+    print(
+        json.dumps(
+            {
+                "pairs": pairs,
+                "posts": posts,
+                "bytes": size,
+                "openai": openai.__version__,
+                "version": _version(wanted.library),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,241 @@
+"""The figures as Markdown, each beside its budget."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from .cases import CASES
+from .runs import Cost, Failed, Presence
+
+#: A case, and whether its calls are async.
+Measured = Mapping[tuple[str, bool], Cost]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One thing that is measured of a call, and what it may come to.
+
+    Attributes:
+        what: What the table calls it.
+        of: Takes it from what was measured.
+        limit: The budget.
+        form: How it is printed.
+        bare: Takes what a call without the library comes to.
+    """
+
+    what: str
+    of: Callable[[Cost], float]
+    limit: float | None
+    form: str = "{:.1f} µs"
+    bare: Callable[[Cost], float] | None = None
+
+
+def _caller(what: str, limit: float) -> Figure:
+    return Figure(
+        f"caller's thread, {what}",
+        lambda cost: cost.added["caller"],
+        limit,
+        bare=lambda cost: cost.bare["caller"],
+    )
+
+
+def _caller_ratio(what: str, limit: float) -> Figure:
+    return Figure(
+        f"caller's thread, {what}",
+        lambda cost: (cost.ratio("caller") - 1) * 100,
+        limit,
+        "{:.1f} %",
+        bare=lambda cost: cost.bare["caller"],
+    )
+
+
+def _process(what: str, limit: float | None) -> Figure:
+    return Figure(
+        f"whole process with delivery, {what}",
+        lambda cost: cost.added["process"],
+        limit,
+        "{:.0f} µs",
+        bare=lambda cost: cost.bare["process"],
+    )
+
+
+_CHUNK = Figure(
+    "caller's thread, a streamed chunk",
+    lambda cost: cost.added["chunk"],
+    0.7,
+    "{:.2f} µs",
+    bare=lambda cost: cost.bare["chunk"],
+)
+_FIRST = Figure(
+    "time to the first chunk",
+    lambda cost: cost.ratio("first"),
+    1.02,
+    "{:.3f} times",
+    bare=lambda cost: cost.bare["first"],
+)
+
+_RECORDED = ("alone", "tools", "template", "scope", "argument")
+_LARGE = ("megabyte", "messages")
+_OFF = ("no key", "disabled")
+
+#: What is measured of each case.
+FIGURES: Mapping[str, tuple[Figure, ...]] = {
+    "chat": (_caller(CASES["chat"].title, 15), _process(CASES["chat"].title, 320)),
+    "stream": (_caller(CASES["stream"].title, 15), _CHUNK, _FIRST),
+    **{name: (_caller(CASES[name].title, 15),) for name in _RECORDED},
+    **{name: (_caller_ratio(CASES[name].title, 3),) for name in _LARGE},
+    "spool": (_caller(CASES["spool"].title, 40),),
+    "relay": (_caller(CASES["relay"].title, 40), _process(CASES["relay"].title, 60)),
+    **{name: (_caller(CASES[name].title, 3),) for name in _OFF},
+}
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of a table in Markdown, its first column to the left."""
+    yield _line(headings)
+    yield _line(["---", *("--:" for _ in headings[1:])])
+    yield from map(_line, rows)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def ours(
+    measured: Measured, present: Presence | None, size: int | None
+) -> Iterator[str]:
+    """Yield what recording adds, case by case, and whether the budgets are met.
+
+    Args:
+        measured: The costs.
+        present: What it takes to be there, if that was measured.
+        size: How many bytes it adds to an environment with openai, likewise.
+    """
+    rows = []
+    for case, figures in FIGURES.items():
+        costs = [measured.get((case, is_async)) for is_async in (False, True)]
+        rows += [_row(figure, costs) for figure in figures if any(costs)]
+    if present is not None:
+        rows.append(_single("start-up", present.start * 1e3, 20, "{:.1f} ms"))
+        rows.append(
+            _single("and the first client", present.first * 1e3, None, "{:.1f} ms")
+        )
+        rows.append(_single("memory", present.rss / 1e6, 8, "{:.1f} MB"))
+    if size is not None:
+        rows.append(_single("installed", size / 1e6, 10, "{:.1f} MB"))
+    return table(["", "bare", "added", "async", "budget", "met"], rows)
+
+
+def _row(figure: Figure, costs: list[Cost | None]) -> list[str]:
+    values = [None if cost is None else figure.of(cost) for cost in costs]
+    known = [cost for cost in costs if cost is not None]
+    bare = f"{figure.bare(known[0]):,.0f} µs" if figure.bare and known else ""
+    cells = ["" if value is None else figure.form.format(value) for value in values]
+    return [
+        figure.what,
+        bare,
+        *cells,
+        *_verdict(
+            figure.form, figure.limit, *(one for one in values if one is not None)
+        ),
+    ]
+
+
+def _single(what: str, value: float, limit: float | None, form: str) -> list[str]:
+    return [what, "", form.format(value), "", *_verdict(form, limit, value)]
+
+
+def _verdict(form: str, limit: float | None, *values: float) -> tuple[str, str]:
+    if limit is None:
+        return "", ""
+    whole = form.format(limit).replace(".0 ", " ")
+    return f"≤ {whole}", "yes" if max(values) <= limit else "**no**"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What one library came to, beside others.
+
+    Attributes:
+        name: The library.
+        chat: What it adds to a call.
+        stream: What it adds to a stream; or why that is not known, for either.
+        present: What it takes to be there.
+        size: Bytes of its environment, openai included, if it has one of its own.
+    """
+
+    name: str
+    chat: Cost | Failed
+    stream: Cost | Failed
+    present: Presence | Failed
+    size: int | None
+
+
+def peers(standings: Iterable[Standing | tuple[str, str]]) -> Iterator[str]:
+    """Yield the libraries side by side, each as soon as it is known.
+
+    Args:
+        standings: What each came to; or its name and why there is nothing to say.
+    """
+    headings = [
+        "added by",
+        "openai",
+        "caller's thread, a call",
+        "whole process, a call",
+        "a streamed chunk",
+        "time to first chunk",
+        "start-up",
+        "memory",
+        "installed, with openai",
+    ]
+    return table(headings, map(_standing, standings))
+
+
+def comparison(standings: Iterable[Standing]) -> str:
+    """Return how the first library's costs stand to the least of the others'."""
+    costs = [standing.chat for standing in standings if isinstance(standing.chat, Cost)]
+    if len(costs) < 2:
+        return "There is nothing to compare it with."
+    own, *others = costs
+    caller, process = (
+        own.added[name] / min(other.added[name] for other in others)
+        for name in ("caller", "process")
+    )
+    return (
+        f"Of the least that another library adds, it adds {caller:.0%} to the caller's "
+        f"thread and {process:.0%} to the whole process."
+    )
+
+
+def _standing(standing: Standing | tuple[str, str]) -> list[str]:
+    if isinstance(standing, tuple):
+        name, reason = standing
+        return [name, reason, *[""] * 7]
+    chat, stream, present = standing.chat, standing.stream, standing.present
+    version, openai = "", ""
+    cells = [str(chat), ""]
+    if isinstance(chat, Cost):
+        version, openai = chat.version, chat.openai
+        cells = [_us(chat.added["caller"]), _us(chat.added["process"])]
+        if not chat.posts:
+            cells[1] += " (nothing was sent)"
+    if isinstance(stream, Cost):
+        cells += [
+            f"{stream.added['chunk']:.1f} µs",
+            f"{stream.ratio('first'):.2f} times",
+        ]
+    else:
+        cells += [str(stream), ""]
+    if isinstance(present, Presence):
+        cells += [f"{present.start:.2f} s", f"{present.rss / 1e6:.0f} MB"]
+    else:
+        cells += [str(present), ""]
+    return [
+        f"{standing.name} {version}",
+        openai,
+        *cells,
+        "" if standing.size is None else f"{standing.size / 1e6:.0f} MB",
+    ]
+
+
+def _us(value: float) -> str:
+    return f"{value:,.0f} µs"

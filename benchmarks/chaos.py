@@ -1,0 +1,184 @@
+"""What happens to callers and to their events when Libretto or the process fails.
+
+    python benchmarks/chaos.py            everything: ten to twenty minutes
+    python benchmarks/chaos.py --quick    shortened: about five, much of it waiting
+    python benchmarks/chaos.py --only kill
+
+Printed are tables in Markdown. The backend is a server on loopback, the applications
+are processes that call the real openai package, whose transport is in memory. It exits
+with 1 if anything was lost, or arrived twice that should have come once.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable
+
+from bench import machine
+from bench.tables import table
+from chaos_rig.failing import FAULTS, FLUSH, Arrivals, Felt, Held, feel, hold
+from chaos_rig.killing import Killed, kill
+
+#: How much longer a call may take than with a healthy backend, and how much longer a
+#: flush than it was given, in seconds.
+_SLOWER, _LATE = 1.05, 0.5
+
+#: How much the memory may grow after the first fifth of the events, in bytes.
+_FLAT = 8_000_000
+
+#: The ways to be down in which memory could grow.
+_DOWN = ("refuse", "hang", "500")
+
+_PARTS = ("caller", "memory", "kill")
+
+
+def main() -> None:
+    """Break things, and print what came of it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer of everything")
+    parser.add_argument("--only", choices=_PARTS, help="one part of it")
+    wanted = parser.parse_args()
+    quick = wanted.quick
+    print(f"{machine.describe()}; {machine.load()}")
+    whole = True
+    for part in [wanted.only] if wanted.only else _PARTS:
+        if part == "caller":
+            whole &= _callers(10 if quick else 80)
+        elif part == "memory":
+            whole &= _memory(20_000 if quick else 100_000)
+        else:
+            whole &= _kills(20 if quick else 200)
+    if not whole:
+        sys.exit("Something was lost, or came twice; see above.")
+
+
+def _callers(blocks: int) -> bool:
+    found: dict[str, Felt] = {}
+    for fault, does in FAULTS.items():
+        _say(does)
+        found[does] = feel(fault, blocks)
+    headings = [
+        "Libretto",
+        "a call, median: healthy",
+        "failing",
+        "ratio",
+        "90th percentile",
+        f"flush({FLUSH:.0f})",
+        "arrived, once recovered",
+        "said to be dropped",
+        "missing",
+        "twice",
+        "met",
+    ]
+    _show(headings, (_felt(does, felt) for does, felt in found.items()))
+    return all(_is_whole(felt.arrivals) for felt in found.values())
+
+
+def _felt(does: str, felt: Felt) -> list[str]:
+    met = felt.ratio(5) <= _SLOWER and felt.flush <= FLUSH + _LATE
+    return [
+        does,
+        f"{felt.healthy[4] / 1e3:,.0f} µs",
+        f"{felt.failing[4] / 1e3:,.0f} µs",
+        f"{felt.ratio(5):.2f}",
+        f"{felt.ratio(9):.2f}",
+        f"{felt.flush:.2f} s",
+        *_arrivals(felt.arrivals),
+        _verdict(met and _is_whole(felt.arrivals)),
+    ]
+
+
+def _memory(offered: int) -> bool:
+    found: dict[str, Held] = {}
+    for fault in _DOWN:
+        _say(f"{FAULTS[fault]}: {offered:,} events")
+        found[FAULTS[fault]] = hold(fault, offered)
+    headings = [
+        "Libretto",
+        "events",
+        "memory: idle, at a fifth, at the end",
+        "arrived, once recovered",
+        "said to be dropped",
+        "missing",
+        "twice",
+        "met",
+    ]
+    _show(headings, (_held(does, held) for does, held in found.items()))
+    return all(_is_whole(held.arrivals) for held in found.values())
+
+
+def _held(does: str, held: Held) -> list[str]:
+    idle, fifth, end = held.memory[0], held.memory[2], held.memory[-1]
+    return [
+        does,
+        f"{held.offered:,}",
+        " → ".join(f"{one / 1e6:.0f}" for one in (idle, fifth, end)) + " MB",
+        *_arrivals(held.arrivals),
+        _verdict(end - fifth <= _FLAT and _is_whole(held.arrivals)),
+    ]
+
+
+def _kills(rounds: int) -> bool:
+    found: dict[str, Killed] = {}
+    for title, writers, relayed in (
+        ("an application that delivers by itself", 1, False),
+        ("two applications, and a relay", 2, True),
+    ):
+        _say(f"{title}: {rounds} rounds")
+        found[title] = kill(rounds, writers, relayed=relayed)
+    headings = [
+        "killed",
+        "rounds",
+        "kills",
+        "calls that had returned, events on disk",
+        "of these never arrived",
+        "arrived of others",
+        "arrived more than once",
+        "met",
+    ]
+    _show(headings, (_killed(title, killed) for title, killed in found.items()))
+    return not any(killed.lost for killed in found.values())
+
+
+def _killed(title: str, killed: Killed) -> list[str]:
+    return [
+        title,
+        f"{killed.rounds:,}",
+        f"{killed.kills:,}",
+        f"{killed.acknowledged:,}",
+        f"{killed.lost:,}",
+        f"{killed.unannounced:,}",
+        f"{killed.repeated:,} (at most {killed.most} times)",
+        _verdict(not killed.lost),
+    ]
+
+
+def _arrivals(arrivals: Arrivals) -> list[str]:
+    dropped = (f"{many:,} {reason}" for reason, many in arrivals.dropped.items())
+    return [
+        f"{arrivals.arrived:,} of {arrivals.recorded:,}",
+        ", ".join(dropped) or "0",
+        f"{arrivals.missing:,}",
+        f"{arrivals.repeated:,}",
+    ]
+
+
+def _is_whole(arrivals: Arrivals) -> bool:
+    return not arrivals.missing and not arrivals.repeated
+
+
+def _show(headings: list[str], rows: Iterable[list[str]]) -> None:
+    print(f"\n{table(headings, rows)}", flush=True)
+
+
+def _say(what: str) -> None:
+    print(f"{what} …", file=sys.stderr)
+
+
+def _verdict(met: bool) -> str:
+    return "yes" if met else "**no**"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What `chaos.py` breaks, and what it breaks it with."""

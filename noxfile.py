@@ -1,0 +1,180 @@
+"""What is tried against many versions and neighbours, each in a place of its own.
+
+nox -s compat          the suite on versions of openai, wrapt and Python; prints a table
+nox -s openai_suite    openai's own tests, bare and recorded
+nox -s frameworks      frameworks built on openai, bare and recorded
+nox -s patchers        other libraries that patch openai, in every order
+nox -s preforkers      gunicorn with --preload and Celery's prefork pool
+"""
+
+import json
+import os
+from collections import Counter
+from pathlib import Path
+from xml.etree import ElementTree
+
+import nox
+
+nox.options.sessions = ["compat"]
+nox.options.reuse_existing_virtualenvs = True
+nox.options.error_on_missing_interpreters = False
+
+RESULTS = Path(".nox", "compat")
+
+#: What the suite needs beside the library.
+TEST_TOOLS = ("pytest>=8.2", "pytest-asyncio>=0.24", "hypothesis>=6.100", "vcrpy>=8.1")
+
+#: Python, openai, wrapt: each Python and each major version, old and new together.
+PAIRS = [
+    ("3.10", "1.55.3", "1.16.0"),
+    ("3.11", "1.55.3", "2.*"),
+    ("3.12", "1.109.1", "1.16.0"),
+    ("3.13", "1.109.1", "2.*"),
+    ("3.10", "2.54.0", "1.17.3"),
+    ("3.12", "2.54.0", "2.*"),
+    ("3.10", "3.*", "2.*"),
+    ("3.11", "3.*", "1.16.0"),
+    ("3.12", "3.*", "2.*"),
+    ("3.13", "3.*", "2.*"),
+]
+
+#: Rooms that never meet openai nor wrapt are left to `make test`.
+ELSEWHERE = ("collector", "delivery", "demo", "redaction")
+
+FRAMEWORKS = {
+    "langchain": ("langchain-openai",),
+    "litellm": ("litellm", "mcp"),  # It imports mcp as soon as there are tools.
+    "pydantic_ai": ("pydantic-ai-slim[openai]",),
+    "instructor": ("instructor",),
+    "openai_agents": ("openai-agents",),
+    "llama_index": ("llama-index-llms-openai",),
+}
+PATCHERS = {
+    "openinference": "openinference-instrumentation-openai",
+    "opentelemetry": "opentelemetry-instrumentation-openai",
+    "langfuse": "langfuse",
+    "ddtrace": "ddtrace",
+}
+
+
+def _switch_on_pyenv() -> None:
+    """Let pyenv's shims run every interpreter that it has, not only the default one."""
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    there = sorted(path.name for path in root.glob("versions/3.1[0-9]*"))
+    if there and "PYENV_VERSION" not in os.environ:
+        os.environ["PYENV_VERSION"] = ":".join(there)
+
+
+_switch_on_pyenv()
+
+
+@nox.session
+@nox.parametrize(
+    ("python", "openai", "wrapt"), PAIRS, ids=["-".join(pair) for pair in PAIRS]
+)
+def compat(session: nox.Session, openai: str, wrapt: str) -> None:
+    """Run the suite on one set of versions, and print what has passed so far."""
+    # One call, so that no later one brings another version.
+    session.install(
+        ".[collector,pii]",
+        *TEST_TOOLS,
+        f"openai[aiohttp,realtime]=={openai}",
+        f"wrapt=={wrapt}",
+    )
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    report = RESULTS / f"{session.python}-{openai}-{wrapt}".replace("*", "x")
+    report.unlink(missing_ok=True)
+    session.run(
+        *("python", "-m", "pytest", "-q", f"--junitxml={report}.xml"),
+        *(f"--ignore=tests/{room}" for room in ELSEWHERE),
+        *(session.posargs or ["tests"]),
+        success_codes=[0, 1],
+    )
+    versions = session.run(
+        "python",
+        "-c",
+        "import json, platform, importlib.metadata as m;"
+        "print(json.dumps([platform.python_version(), m.version('openai'),"
+        " m.version('wrapt')]))",
+        silent=True,
+    )
+    report.write_text(json.dumps([json.loads(str(versions)), _counts(report)]))
+    print(_table())
+    if _counts(report)["failed"]:
+        session.error("tests failed")
+
+
+def _counts(report: Path) -> dict[str, int]:
+    """Return how many tests passed, failed and were skipped."""
+    found: Counter[str] = Counter(passed=0, failed=0, skipped=0)
+    for case in ElementTree.parse(f"{report}.xml").iter("testcase"):
+        ends = {child.tag for child in case} & {"failure", "error", "skipped"}
+        skipped = ends == {"skipped"}
+        found["skipped" if skipped else "failed" if ends else "passed"] += 1
+    return dict(found)
+
+
+def _table() -> str:
+    """Return the results of all runs so far, as Markdown."""
+    lines = ["| Python | openai | wrapt | passed | failed | skipped |"]
+    lines.append("|---|---|---|---:|---:|---:|")
+    for path in sorted(RESULTS.glob("*")):
+        if path.suffix != ".xml":
+            versions, counts = json.loads(path.read_text())
+            cells = [*versions, *(str(n) for n in counts.values())]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+@nox.session(python="3.11")
+@nox.parametrize("openai", ["3.54.0"])
+def openai_suite(session: nox.Session, openai: str) -> None:
+    """Run openai's own tests bare and recorded; none may tell the difference."""
+    session.install(
+        f"openai[aiohttp,realtime]=={openai}",
+        ".",
+        *("pytest>=9.0.3", "pytest-asyncio>=1.4", "pytest-xdist", "trio", "griffe"),
+        *("rich", "inline-snapshot>=0.28", "azure-identity", "botocore", "Pillow"),
+        *("numpy", "pandas", "respx"),
+    )
+    folder = Path(session.create_tmp()).resolve()
+    suite = folder / f"openai-{openai}"
+    if not suite.is_dir():
+        session.run(
+            *("python", "-m", "pip", "download", "--quiet", "--no-deps"),
+            *("--no-binary=openai", f"--dest={folder}", f"openai=={openai}"),
+        )
+        session.run(
+            "python", "-m", "tarfile", "-e", f"{suite}.tar.gz", str(folder), silent=True
+        )
+    session.run("python", "tests/compat/openai_suite.py", str(suite))
+
+
+@nox.session(python="3.11")
+@nox.parametrize("name", list(FRAMEWORKS))
+def frameworks(session: nox.Session, name: str) -> None:
+    """Hold that a framework does the same with us as without."""
+    session.install(*FRAMEWORKS[name], ".[collector]", *TEST_TOOLS)
+    _run_alone(session, f"tests/compat/with_{name}.py")
+
+
+@nox.session(python="3.11")
+@nox.parametrize("name", list(PATCHERS))
+def patchers(session: nox.Session, name: str) -> None:
+    """Hold that another library that patches openai and ours leave each other be."""
+    session.install(PATCHERS[name], "openai", ".[collector]", *TEST_TOOLS)
+    session.env["LIBRETTO_PATCHER"] = name
+    _run_alone(session, "tests/compat/with_patchers.py")
+
+
+def _run_alone(session: nox.Session, path: str) -> None:
+    """Run one file; a neighbour's warnings are its own business."""
+    session.run("python", "-m", "pytest", "-q", "-W", "default", path)
+
+
+@nox.session(python="3.11")
+@nox.parametrize("name", ["gunicorn", "celery"])
+def preforkers(session: nox.Session, name: str) -> None:
+    """Hold that servers that fork deliver each event exactly once."""
+    session.install(name, ".[collector]", *TEST_TOOLS)
+    _run_alone(session, f"tests/compat/with_{name}.py")
