@@ -38,12 +38,13 @@ def test_events_as_libretto_gets_them(client: openai.OpenAI, backend: Backend) -
 
 def test_nothing_is_sent(client: openai.OpenAI, backend: Backend) -> None:
     """Inside the block nothing is sent and no thread is started (failure-modes 30)."""
-    threads, before = threading.active_count(), libretto.stats()
+    threads, before = set(threading.enumerate()), libretto.stats()
     with capture_events() as events:
         greet(client)
         libretto.send_feedback("key", rating=1)
         libretto.update_chain("chain", "result")
-        assert threading.active_count() == threads
+        started = set(threading.enumerate()) - threads
+        assert not any(thread.name.startswith("libretto-delivery") for thread in started)
         assert libretto.flush(10)
     assert len(events) == 1
     assert libretto.stats() == before
