@@ -6,10 +6,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
-from .library import KEY, Library, Switched
+from .library import KEY, Library, Switched, nothing
 from .peers import PEERS
 
 #: How long a flush may take, in seconds. Whoever measures counts what arrived.
@@ -27,49 +26,49 @@ def _libretto(sink: str, mode: str) -> Switched:
     os.environ["LIBRETTO_API_PREFIX"] = sink
     import libretto_instrument as libretto
 
+    finish: Callable[[], object] = nothing
     match mode:
-        case "on" | "spool" | "relay":
+        case "on":
             libretto.install(api_key=KEY, prompt_template_name="bench")
+        case "spool":
+            libretto.install(
+                api_key=KEY, prompt_template_name="bench", spool_dir=_directory()
+            )
+        case "relay":
+            spool = _directory()
+            libretto.install(
+                api_key=KEY,
+                prompt_template_name="bench",
+                spool_dir=spool,
+                spool_only=True,
+            )
+            finish = _start_relay(spool)
         case "no key":
             libretto.install(prompt_template_name="bench")
         case "disabled":
             libretto.install(api_key=KEY, prompt_template_name="bench", enabled=False)
         case _:
             raise ValueError(f"there is no mode {mode!r}")
-    if mode in ("spool", "relay"):
-        return _durable(is_relayed=mode == "relay")
-
-    return Switched(lambda: libretto.flush(_PATIENCE))
+    return Switched(lambda: libretto.flush(_PATIENCE), finish=finish)
 
 
-def _durable(*, is_relayed: bool) -> Switched:
-    from libretto_instrument._config import endpoints
-    from libretto_instrument._outgoing import prepare
-    from libretto_instrument._runtime import runtime
-    from libretto_instrument.delivery import HttpSender
-    from libretto_instrument.delivery.durable import DurableDelivery, Spool
+def _directory() -> str:
+    path = tempfile.mkdtemp(prefix="bench-")
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
 
-    directory = tempfile.mkdtemp(prefix="bench-")
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
-    delivery = DurableDelivery(
-        prepare, HttpSender(endpoints()), Spool(directory), spool_only=is_relayed
-    )
 
-    def submit(item: Any) -> None:
-        message = prepare(item)
-        if message is not None:
-            delivery.put_message(message)
+def _start_relay(spool: str) -> Callable[[], object]:
+    """Start a relay in a process of its own, and return what lets it finish."""
+    command = ["-m", "libretto_instrument", "relay", "--drain", str(_PATIENCE)]
+    relay = subprocess.Popen([sys.executable, *command, "--spool", spool])
+    atexit.register(relay.kill)
 
-    def flush() -> bool:
-        return delivery.flush(_PATIENCE)
+    def finish() -> None:
+        relay.terminate()
+        relay.wait(_PATIENCE)
 
-    runtime.sink = submit
-    if not is_relayed:
-        return Switched(flush)
-    relay = subprocess.Popen(
-        [sys.executable, "-m", "bench.relay", directory], stdin=subprocess.PIPE
-    )
-    return Switched(flush, finish=relay.communicate)
+    return finish
 
 
 LIBRARIES: Mapping[str, Library] = {

@@ -12,7 +12,7 @@ def _same(client: Any) -> Any:
     return client
 
 
-def _nothing() -> None:
+def nothing() -> None:
     pass
 
 
@@ -26,9 +26,9 @@ class Switched:
         finish: Waits until the sink has everything, for the last time.
     """
 
-    flush: Callable[[], object] = _nothing
+    flush: Callable[[], object] = nothing
     wrap: Callable[[Any], Any] = _same
-    finish: Callable[[], object] = _nothing
+    finish: Callable[[], object] = nothing
 
 
 @dataclass(frozen=True)

@@ -77,8 +77,8 @@ def _openllmetry(sink: str, mode: str) -> Switched:
 
 def _langfuse(sink: str, mode: str) -> Switched:
     os.environ.update(
-        LANGFUSE_PUBLICKEY=KEY,
-        LANGFUSE_SECRETKEY=KEY,
+        LANGFUSE_PUBLIC_KEY=KEY,
+        LANGFUSE_SECRET_KEY=KEY,
         LANGFUSE_HOST=sink,
         LANGFUSE_BASE_URL=sink,
     )
@@ -90,7 +90,7 @@ def _langfuse(sink: str, mode: str) -> Switched:
 
 def _langsmith(sink: str, mode: str) -> Switched:
     os.environ.update(
-        LANGSMITH_TRACING="true", LANGSMITH_ENDPOINT=sink, LANGSMITH_APIKEY=KEY
+        LANGSMITH_TRACING="true", LANGSMITH_ENDPOINT=sink, LANGSMITH_API_KEY=KEY
     )
     from langsmith.run_trees import get_cached_client
     from langsmith.wrappers import wrap_openai

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .cases import WHOLE
+from .cases import CASES, WHOLE
 from .libraries import BARE
 
 _HERE = Path(__file__).parent.parent
@@ -151,6 +151,9 @@ def _cost(
     if is_async:
         arguments.append("--is-async")
     results = [subject.run("probe", *arguments) for _ in range(plan.processes)]
+    posts = sum(result["posts"] for result in results)
+    if not posts and subject.name != BARE and CASES[case].events:
+        raise Failed("it sent nothing")
     pairs = [pair for result in results for pair in result["pairs"]]
     names = pairs[0][0].keys()
     return Cost(
@@ -159,7 +162,7 @@ def _cost(
             name: _median(recorded[name] - bare[name] for bare, recorded in pairs)
             for name in names
         },
-        posts=sum(result["posts"] for result in results),
+        posts=posts,
         openai=results[0]["openai"],
         version=results[0]["version"],
     )

@@ -216,11 +216,11 @@ def _standing(standing: Standing | tuple[str, str]) -> list[str]:
     if isinstance(chat, Cost):
         version, openai = chat.version, chat.openai
         cells = [_us(chat.added["caller"]), _us(chat.added["process"])]
-        if not chat.posts:
-            cells[1] += " (nothing was sent)"
     if isinstance(stream, Cost):
+        # A chunk that takes next to nothing was read before the first was given.
+        buffered = stream.ratio("chunk") < 0.5
         cells += [
-            f"{stream.added['chunk']:.1f} µs",
+            "(buffered)" if buffered else f"{stream.added['chunk']:.1f} µs",
             f"{stream.ratio('first'):.2f} times",
         ]
     else:
