@@ -18,7 +18,7 @@ MAIL = "margaret.houlihan@example.com"
 PHONE = "+1 415-555-2671"
 SSN = "460-89-9847"
 NAME = "Margaret Houlihan"
-SECRETS = (CARD, MAIL, PHONE, SSN, NAME, "Houlihan", "4111", "2671")
+SECRETS = (CARD, MAIL, PHONE, SSN, NAME, "Houlihan", "555-2671", "4111111111")
 
 SAID = f"Dear {NAME}, {MAIL}, {PHONE}, card {CARD}, SSN {SSN}."
 
