@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from . import _guard
-from ._config import Settings, config_of_client, id_text
+from ._config import config_of_client, id_text
 from ._ids import fresh_id
 from ._json import decode, encode
 from ._outgoing import Statement
 from ._runtime import runtime
 from ._scope import Scope
+from ._settings import Settings
 
 if TYPE_CHECKING:
     from ._events import Report

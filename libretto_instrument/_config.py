@@ -1,8 +1,7 @@
-"""What can be set, where, and how the places are merged.
+"""What can be set, and where.
 
-Most specific first: the call's ``libretto=`` > scopes > client > install > environment.
 Every place is reduced to a plain dict of the fields it gives; a field that is None was
-not given. `merge` lays these over each other, and `Settings` is what holds for a call.
+not given. `_settings` lays these over each other.
 """
 
 import difflib
@@ -10,7 +9,6 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import attrs
@@ -22,8 +20,6 @@ BeforeSend = Callable[[dict[str, Any]], "dict[str, Any] | None"]
 Given = dict[str, Any]
 
 _CLIENT_ATTRIBUTE = "_libretto_config"
-
-_DEFAULT_PREFIX = "https://app.getlibretto.com/api"
 
 
 def _require(
@@ -40,7 +36,7 @@ def _check(instance: Any, attribute: Any, value: Any) -> None:
     name = attribute.name
     if name in _FLAGS:
         _require(bool, name, value, "True or False")
-    elif name in _MAPPINGS:
+    elif name in MAPPINGS:
         _require(Mapping, name, value, "a mapping")
     elif name == "template_chat":
         _require((list, tuple), name, value, "a list of messages")
@@ -87,7 +83,8 @@ _COUNTS = {
     "spool_max_bytes": "a number of bytes",
 }
 _SECONDS = {"spool_max_age", "spool_busy_timeout", "exit_timeout"}
-_MAPPINGS = {"context", "template_params"}
+#: Merged key by key.
+MAPPINGS = {"context", "template_params"}
 
 
 def id_text(value: str | UUID | None) -> str | None:
@@ -274,67 +271,8 @@ class ScopeFields(ConfigFields, total=False):
     parent_event_id: str | UUID | None
 
 
-@frozen(cache_hash=True)
-class Route:
-    """How reports travel: what of a configuration concerns their delivery alone.
-
-    Equal routes share one delivery. See `LibrettoConfig` for the fields.
-    """
-
-    spool_dir: "str | os.PathLike[str] | None" = None
-    spool_only: bool = False
-    spool_max_bytes: int = 512 * 2**20
-    spool_max_age: float = 7 * 24 * 3600.0
-    spool_busy_timeout: float = 0.05
-    queue_max_events: int = 10_000
-    queue_max_bytes: int = 64 * 2**20
-    exit_timeout: float = 5.0
-
-
-@frozen(eq=False, repr=False)
-class Settings:
-    """What holds for one call, all places merged.
-
-    Without a repr, as everything that meets keys or prompts: tools that show the local
-    variables of a traceback would tell them.
-    """
-
-    api_key: str | None = None
-    project_key: str | None = None
-    prompt_template_name: str | None = None
-    api_name: str | None = None
-    chat_id: str | None = None
-    chain_id: str | None = None
-    event_id: str | None = None
-    feedback_key: str | None = None
-    template_text: str | None = None
-    template_chat: list[Any] | None = None
-    template_params: dict[str, Any] | None = None
-    context: dict[str, Any] | None = None
-    allow_unnamed_prompts: bool = False
-    redact_pii: bool = False
-    enabled: bool = True
-    sample_rate: float = 1.0
-    before_send: BeforeSend | None = None
-    annotate_responses: bool = True
-    redactor: Any = None
-    max_field_bytes: int = 262_144
-    route: Route = Route()
-
-    @property
-    def name(self) -> str | None:
-        """The prompt template's name; the legacy one is the last resort."""
-        return self.prompt_template_name or self.api_name
-
-    @property
-    def has_key(self) -> bool:
-        """Whether Libretto would know whose events these are."""
-        return bool(self.api_key or self.project_key)
-
-
 _CONFIG_NAMES = tuple(attribute.name for attribute in attrs.fields(LibrettoConfig))
 _CALL_NAMES = tuple(attribute.name for attribute in attrs.fields(LibrettoCreateParams))
-_ROUTE_NAMES = frozenset(attribute.name for attribute in attrs.fields(Route))
 _SCOPE_NAMES = frozenset((*_CONFIG_NAMES, *_CALL_NAMES)) - {"event_id"}
 
 
@@ -414,78 +352,3 @@ def refuse_unknown(
             near = difflib.get_close_matches(str(name), known, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise TypeError(f"{where} has no field {name!r}.{hint}")
-
-
-def merge(*places: Mapping[str, Any]) -> Given:
-    """Lay places over each other, the least specific first.
-
-    ``context`` and ``template_params`` are merged key by key.
-    """
-    merged: Given = {}
-    for place in places:
-        if not place:
-            continue
-        for name in _MAPPINGS:
-            if name in place and name in merged:
-                place = {**place, name: {**merged[name], **place[name]}}
-        merged.update(place)
-    return merged
-
-
-def settled(given: Given) -> Given:
-    """Return merged fields with those that concern the delivery alone as one route."""
-    route = {name: given[name] for name in _ROUTE_NAMES if name in given}
-    rest = {name: value for name, value in given.items() if name not in _ROUTE_NAMES}
-    return {**rest, "route": Route(**route)}
-
-
-def environment() -> Given:
-    """Return what the environment sets; an empty variable sets nothing."""
-    variables = {
-        "api_key": "LIBRETTO_API_KEY",
-        "project_key": "LIBRETTO_PROJECT_KEY",
-        "prompt_template_name": "LIBRETTO_TEMPLATE_NAME",
-        "chat_id": "LIBRETTO_CHAT_ID",
-        "spool_dir": "LIBRETTO_SPOOL_DIR",
-    }
-    return {
-        name: value
-        for name, variable in variables.items()
-        if (value := os.environ.get(variable))
-    }
-
-
-def endpoints() -> dict[str, str]:
-    """Return the address of each kind of report, as the environment has it.
-
-    Raises:
-        ValueError: A variable holds something else than an http(s) address.
-    """
-    prefix = os.environ.get("LIBRETTO_API_PREFIX") or _DEFAULT_PREFIX
-    prefix = prefix.rstrip("/")
-    paths = {
-        "event": ("LIBRETTO_REPORTING_URL", "/event"),
-        "feedback": ("LIBRETTO_FEEDBACK_URL", "/feedback"),
-        "chain": ("LIBRETTO_UPDATE_CHAIN_URL", "/v1/updateChain"),
-    }
-    addresses = {}
-    for kind, (variable, path) in paths.items():
-        whole = os.environ.get(variable)
-        addresses[kind] = whole or prefix + path
-        if not _is_whole(addresses[kind]):
-            at_fault = variable if whole else "LIBRETTO_API_PREFIX"
-            raise ValueError(
-                f"{at_fault} must be a whole address, such as {_DEFAULT_PREFIX}."
-            )
-    return addresses
-
-
-def _is_whole(address: str) -> bool:
-    """Say whether an address is http or https, with a host and a port that can be."""
-    try:
-        parts = urlsplit(address)
-        # To read the port is what checks it.
-        port_is_real = parts.port is None or parts.port > 0
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and port_is_real

@@ -5,12 +5,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from . import capture
-from ._config import (
-    ConfigFields,
-    LibrettoConfig,
-    attach_config,
-    config_of,
-)
+from ._config import ConfigFields, LibrettoConfig, attach_config, config_of
 from ._runtime import runtime
 
 if TYPE_CHECKING:

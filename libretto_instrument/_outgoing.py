@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from ._blobs import capped, may_need_capping
-from ._config import Settings
 from ._json import encode
 from ._scope import Scope
+from ._settings import Settings
 
 if TYPE_CHECKING:
     from ._events import Report

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import define, field
 
-from ._config import Route
 from ._outgoing import is_untouched, prepare
+from ._settings import Route
 
 if TYPE_CHECKING:
     from .delivery import Delivery, Stats

@@ -15,18 +15,11 @@ from typing import Any
 from attrs import define, field
 
 from . import _guard
-from ._config import (
-    Given,
-    LibrettoConfig,
-    Settings,
-    endpoints,
-    environment,
-    merge,
-    settled,
-)
+from ._config import Given, LibrettoConfig
 from ._outgoing import body_redactor
 from ._routes import Deliveries
 from ._scope import Resolved, current
+from ._settings import Settings, endpoints, environment, merge, settled
 
 
 def _settle_nothing(*, everything: bool = False) -> None:

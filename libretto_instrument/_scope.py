@@ -13,14 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from attrs import define
 
-from ._config import (
-    Given,
-    LibrettoConfig,
-    ScopeFields,
-    Settings,
-    merge,
-    scope_given,
-)
+from ._config import Given, LibrettoConfig, ScopeFields, scope_given
+from ._settings import Settings, merge
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack

@@ -136,7 +136,7 @@ def _relay_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _relay(args: argparse.Namespace) -> int:
-    from ._config import endpoints
+    from ._settings import endpoints
     from .delivery._cli import relay_command
 
     return relay_command(_spool_dir(args), endpoints(), args.drain)

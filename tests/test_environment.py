@@ -7,7 +7,7 @@ import pytest
 from support.backend import Backend
 
 import libretto_instrument as libretto
-from libretto_instrument._config import endpoints
+from libretto_instrument._settings import endpoints
 from libretto_instrument.testing import capture_events
 
 

@@ -25,7 +25,7 @@ BOTTOM = (
     "_templates",
     "_events",
 )
-SETTINGS = (*BOTTOM, "_config", "_scope")
+SETTINGS = (*BOTTOM, "_config", "_settings", "_scope")
 CORE = (*SETTINGS, "delivery", "redaction", "_outgoing", "_routes", "_runtime")
 
 #: Bottom up: each room with the rooms that it may import, and the packages. Modules of
@@ -41,7 +41,8 @@ ROOMS: dict[str, tuple[tuple[str, ...], str]] = {
     "_templates":      ((), ""),
     "_events":         ((), "attrs"),
     "_config":         (BOTTOM, "attrs"),
-    "_scope":          ((*BOTTOM, "_config"), "attrs"),
+    "_settings":       ((*BOTTOM, "_config"), "attrs"),
+    "_scope":          ((*BOTTOM, "_config", "_settings"), "attrs"),
     "delivery":        (("_guard", "_version"), "attrs httpx httpx2"),
     "redaction":       (("_guard",), "attrs phonenumbers stdnum"),
     "capture":         (SETTINGS, "attrs openai wrapt"),

@@ -15,9 +15,9 @@ from support.backend import Backend
 
 import libretto_instrument as libretto
 from libretto_instrument import LibrettoConfig, _outgoing, cli
-from libretto_instrument._config import Route, Settings
 from libretto_instrument._events import Feedback
 from libretto_instrument._runtime import runtime
+from libretto_instrument._settings import Route, Settings
 from libretto_instrument.delivery.durable import Spool
 
 NOT_THE_DEFAULT = {

@@ -12,10 +12,11 @@ from typing import Any, Protocol
 from attrs import define, field
 
 from .. import _guard
-from .._config import Given, LibrettoConfig, Settings, config_of_client
+from .._config import Given, LibrettoConfig, config_of_client
 from .._events import Event
 from .._ids import fresh_id
 from .._json import photograph, photograph_given
+from .._settings import Settings
 from .._templates import TemplateChat, TemplateText
 from . import _keys
 from ._record import Record

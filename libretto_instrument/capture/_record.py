@@ -4,7 +4,7 @@ from typing import Any
 
 from attrs import define, field
 
-from .._config import Settings
+from .._settings import Settings
 from .._templates import TemplateText
 from ._shapes import Shape
 

@@ -7,7 +7,7 @@ granted.
 
 from typing import Any
 
-from .._config import Settings
+from .._settings import Settings
 from ._answer import Answer, as_text, dicts, errors_of
 from ._growing import Text
 

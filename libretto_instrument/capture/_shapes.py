@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import frozen
 
-from .._config import Settings
+from .._settings import Settings
 from . import _chat, _completion, _responses
 from ._answer import Answer
 

@@ -12,7 +12,7 @@ from support.kept import Kept
 from support.scripted import DEADLINE, ScriptedModel
 
 from libretto_instrument import capture
-from libretto_instrument._config import Settings
+from libretto_instrument._settings import Settings
 from libretto_instrument.capture._call import Call
 from libretto_instrument.capture._recording import Recording
 from libretto_instrument.capture._shapes import CHAT

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from libretto_instrument._config import Given, LibrettoConfig, Settings, merge
+from libretto_instrument._config import Given, LibrettoConfig
 from libretto_instrument._scope import current
+from libretto_instrument._settings import Settings, merge
 from libretto_instrument.capture._call import Call
 
 
