@@ -14,7 +14,7 @@ import pytest
 from support.backend import Backend
 
 import libretto_instrument as libretto
-from libretto_instrument import LibrettoConfig, LibrettoCreateParams, _config
+from libretto_instrument import LibrettoConfig, LibrettoCreateParams, _settings
 
 ID = UUID("12345678-1234-5678-1234-567812345678")
 
@@ -221,7 +221,7 @@ def test_every_field_is_held_here() -> None:
         "max_field_bytes",
         "before_send",
         "template_chat",  # held with a chat, in test_scope.py
-        *_config._ROUTE_NAMES,  # all of them at once, in test_routes.py
+        *_settings._ROUTE_NAMES,  # all of them at once, in test_routes.py
     }
     fields = {
         field.name
