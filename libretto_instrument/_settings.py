@@ -69,6 +69,11 @@ class Settings:
         return self.prompt_template_name or self.api_name
 
     @property
+    def has_template(self) -> bool:
+        """Whether a template was given beside the call's arguments."""
+        return self.template_chat is not None or self.template_text is not None
+
+    @property
     def has_key(self) -> bool:
         """Whether Libretto would know whose events these are."""
         return bool(self.api_key or self.project_key)

@@ -171,11 +171,15 @@ def test_uninstalled(server, scripted):
 
 
 def test_stream(server, scripted, recorded):
-    """A chunk costs one turn of a generator, two appends and a look at the clock."""
+    """A chunk costs two turns of generators, two appends and a look at the clock.
+
+    Bytes are kept beneath openai's reading of them, chunks counted above it. To keep
+    the models would save one of the turns, and cost more in memory to look after.
+    """
     few, many = (work_of_stream(server, scripted, count) for count in (10, 110))
-    assert [len(record.chunks) for record in recorded] == [10, 10, 110, 110]
-    assert few.total <= STREAM + 10, few
-    assert many.total - few.total <= 100
+    assert [record.taken for record in recorded] == [10, 10, 110, 110]
+    assert few.total <= STREAM + 20, few
+    assert many.total - few.total <= 200
     assert many.small - few.small <= 300
     assert not many.heavy
 
@@ -201,8 +205,8 @@ async def test_async_stream(server, ascripted, recorded):
                 pass
         works.append(work)
     _, few, many = works
-    assert [len(record.chunks) for record in recorded] == [10, 10, 110]
-    assert many.total == few.total
+    assert [record.taken for record in recorded] == [10, 10, 110]
+    assert many.total <= few.total + 10
     assert many.small - few.small <= 300
     assert not many.heavy
 

@@ -9,8 +9,6 @@ from contextvars import ContextVar
 from time import perf_counter
 from typing import Any, Protocol
 
-from attrs import define, field
-
 from .. import _guard
 from .._config import Given, LibrettoConfig, config_of_client
 from .._events import Event
@@ -23,10 +21,13 @@ from ._record import Record
 from ._report import event_of
 from ._salvage import answer_behind
 from ._shapes import Shape
-from ._snapshot import is_omitted, snapshot
+from ._snapshot import copy_of_arguments, snapshot
 
-#: Arguments that say how to reach the model, not what to ask it; headers hold keys.
-_TRANSPORT = frozenset(("extra_headers", "extra_query", "timeout"))
+_TEMPLATES = (TemplateChat, TemplateText)
+
+#: Whose request is under way in this context: a call of the same client inside is part
+#: of it.
+_asking: ContextVar[Any] = ContextVar("libretto_asking", default=None)
 
 
 class Recorder(Protocol):
@@ -41,43 +42,51 @@ class Recorder(Protocol):
         """Take a finished call. Never blocks, never raises."""
 
 
-#: The call under way in this context: a call of the same client inside is part of it.
-_under_way: ContextVar["Call | None"] = ContextVar("libretto_call", default=None)
-
-
-@define(eq=False, repr=False)
 class Call(Record):
     """One recorded call: its record, and how it is written.
 
     Attributes:
         recorder: Takes the record when it is complete.
-        client: The client that makes the call; let go of with the record.
+        client: The client that makes the call, until it has been answered.
+        outer: The client around it, if its call is made inside another one's.
         submitted: The record is complete, and changes no more.
     """
 
-    recorder: Recorder = field(kw_only=True)
-    client: Any = field(kw_only=True)
-    submitted: bool = field(default=False, init=False)
-    _outer: "Call | None" = field(default=None, init=False)
+    submitted: bool = False
+
+    def __init__(
+        self,
+        shape: Shape,
+        settings: Settings,
+        feedback_key: str,
+        recorder: Recorder,
+        client: Any = None,
+    ) -> None:
+        super().__init__(shape, settings, feedback_key)
+        self.recorder = recorder
+        self.client = client
 
     def start(self, arguments: Mapping[str, Any]) -> None:
         """Take a snapshot of the request and start the clock. Never raises."""
         try:
-            for name, value in arguments.items():
-                if name not in _TRANSPORT and not is_omitted(value):
-                    self._keep_argument(name, value)
-            self._keep_settings()
+            settings, given = self.settings, arguments.get(self.shape.input)
+            if isinstance(given, _TEMPLATES):
+                self.request = copy_of_arguments(arguments, but=self.shape.input)
+                self._keep_template(given)
+            else:
+                self.request = copy_of_arguments(arguments)
+                if settings.has_template:
+                    self._keep_template(self.shape.inline(settings))
+            if settings.template_params:
+                params = snapshot(settings.template_params)
+                self.params = {**params, **(self.params or {})}
+            if settings.context:
+                self.context = snapshot(settings.context)
         except Exception as exc:
             _guard.swallow(exc, "capture.start")
-        self._outer = _under_way.get()
-        _under_way.set(self)
+        self.outer = _asking.get()
+        _asking.set(self.client)
         self.started = perf_counter()
-
-    def _keep_argument(self, name: str, value: Any) -> None:
-        if name == self.shape.input and isinstance(value, TemplateChat | TemplateText):
-            self._keep_template(value)
-        else:
-            self.request[name] = snapshot(value)
 
     def _keep_template(self, given: Any) -> None:
         if isinstance(given, TemplateChat):
@@ -89,20 +98,10 @@ class Call(Record):
         else:
             self.template = snapshot(given)
 
-    def _keep_settings(self) -> None:
-        """Keep what was given beside the arguments; a template among them wins."""
-        settings = self.settings
-        if self.template is None:
-            self._keep_template(self.shape.inline(settings))
-        if settings.template_params:
-            self.params = {**snapshot(settings.template_params), **self.params}
-        if settings.context:
-            self.context = snapshot(settings.context)
-
     def leave(self) -> None:
         """Mark the request as over, so that later calls are calls of their own."""
-        _under_way.set(self._outer)
-        self._outer = None
+        _asking.set(self.outer)
+        self.client = self.outer = None
 
     def answered(self, model: Any) -> None:
         """Record a whole answer: a pydantic model. Never raises."""
@@ -134,9 +133,9 @@ class Call(Record):
         """Record that the request or its answer failed. Never raises."""
         try:
             self.ended = perf_counter()
-            self.errors.append(describe(exc))
+            self.errors = (*self.errors, describe(exc))
             answer = answer_behind(exc)
-            if answer is not None and self.chunks is None:
+            if answer is not None and self.form is None:
                 self._keep(answer)
                 _keys.remember(answer, self.feedback_key)
         except Exception as fault:
@@ -148,7 +147,6 @@ class Call(Record):
         if self.submitted:
             return
         self.submitted = True
-        self.client = None
         try:
             self.recorder.submit(self)
         except Exception as exc:
@@ -169,15 +167,13 @@ def begin(
     """
     try:
         client = getattr(resource, "_client", None)
-        around = _under_way.get()
-        if around is not None and around.client is client and client is not None:
+        if client is not None and _asking.get() is client:
             return None
-        config = config_of_client(client)
-        settings = recorder.settings(config, given)
+        settings = recorder.settings(config_of_client(client), given)
         if settings is None:
             return None
         key = settings.feedback_key or fresh_id()
-        return Call(shape, settings, key, recorder=recorder, client=client)
+        return Call(shape, settings, key, recorder, client)
     except Exception as exc:
         _guard.swallow(exc, "capture.begin")
         return None

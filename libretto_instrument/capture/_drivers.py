@@ -32,7 +32,7 @@ def sync_driver(shape: Shape, recorder: Recorder, switch: Switch) -> Driver:
     def drive(
         wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        given = _taken(kwargs)
+        given = _taken(kwargs) if "libretto" in kwargs else None
         call = begin(shape, recorder, resource, given) if switch.awake else None
         if call is None:
             return wrapped(*args, **kwargs)
@@ -59,7 +59,7 @@ def async_driver(shape: Shape, recorder: Recorder, switch: Switch) -> Driver:
     def drive(
         wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        given = _taken(kwargs)
+        given = _taken(kwargs) if "libretto" in kwargs else None
         call = begin(shape, recorder, resource, given) if switch.awake else None
         # Called here and awaited below: wrong arguments are refused at once.
         awaitable = wrapped(*args, **kwargs)
@@ -90,7 +90,7 @@ def helper_driver(shape: Shape, recorder: Recorder, switch: Switch) -> Driver:
     def drive(
         wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        given = _taken(kwargs)
+        given = _taken(kwargs) if "libretto" in kwargs else None
         if given is None or not switch.awake:
             return wrapped(*args, **kwargs)
         with Scope(given):
@@ -143,7 +143,11 @@ def hand_back(call: Call, result: Any) -> Any:
     Never raises: whatever happens in here, the caller gets the answer.
     """
     try:
-        return _HANDLERS[_form(result.__class__)](call, result)
+        kind = result.__class__
+        if hasattr(kind, "model_dump"):
+            call.answered(result)
+            return result
+        return _OTHERS[_form(kind)](call, result)
     except Exception as exc:
         _guard.swallow(exc, "capture.hand_back")
         return result
@@ -156,15 +160,13 @@ def _taken(kwargs: dict[str, Any]) -> Given | None:
         TypeError: It has a field that is unknown or of the wrong type: the programmer's
             mistake, told before anything is sent.
     """
-    libretto: Any = kwargs.pop("libretto", None)
+    libretto: Any = kwargs.pop("libretto")
     return None if libretto is None else call_given(libretto)
 
 
 @lru_cache(maxsize=256)
 def _form(kind: type) -> str:
     """Return which form of answer a class is. By its shape: openai's classes move."""
-    if hasattr(kind, "model_dump"):
-        return "model"
     if hasattr(kind, "http_request") and hasattr(kind, "parse"):
         return "raw"
     if hasattr(kind, "__anext__"):
@@ -172,11 +174,6 @@ def _form(kind: type) -> str:
     if hasattr(kind, "__next__"):
         return "stream"
     return "text"
-
-
-def _model(call: Call, result: Any) -> Any:
-    call.answered(result)
-    return result
 
 
 def _raw_response(call: Call, result: Any) -> Any:
@@ -189,8 +186,7 @@ def _text(call: Call, result: Any) -> Any:
     return result
 
 
-_HANDLERS: Mapping[str, Callable[[Call, Any], Any]] = {
-    "model": _model,
+_OTHERS: Mapping[str, Callable[[Call, Any], Any]] = {
     "raw": _raw_response,
     "stream": lambda call, result: RecordedStream(result, call),
     "async stream": lambda call, result: RecordedAsyncStream(result, call),

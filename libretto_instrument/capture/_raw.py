@@ -11,7 +11,7 @@ from typing import Any
 from . import _keys
 from ._call import Call
 from ._recording import Recording
-from ._watch import watch_close, watch_content
+from ._watch import watch_bytes, watch_close
 
 
 def record(call: Call, raw: Any) -> None:
@@ -19,17 +19,17 @@ def record(call: Call, raw: Any) -> None:
     response = raw.http_response
     # Not every gateway says of a stream that it is one.
     says_so = "event-stream" in response.headers.get("content-type", "")
-    call.is_sse = says_so or call.request.get("stream") is True
+    is_stream = says_so or call.request.get("stream") is True
+    call.begin_pieces("events" if is_stream else "bytes")
     _keys.remember(raw, call.feedback_key)
     content = _known(response)
     if content is not None:
         call.ended = perf_counter()
-        call.body = [content]
+        call.pieces.append(content)
         call.submit()
         return
-    call.body = []
-    recording = Recording(call, call.body)
-    watch_content(response, recording)
+    recording = Recording(call)
+    watch_bytes(response, call, owner=recording)
     watch_close(response, recording)
 
 

@@ -1,8 +1,6 @@
 """What is kept of one call until its event is made."""
 
-from typing import Any
-
-from attrs import define, field
+from typing import Any, Literal
 
 from .._settings import Settings
 from .._templates import TemplateText
@@ -14,9 +12,14 @@ from ._shapes import Shape
 _CHUNK_WEIGHT = 2_700
 
 
-@define(eq=False, repr=False)
+Form = Literal["bytes", "events", "chunks"]
+
+
 class Record:
     """The record of one call: written on the caller's thread, read on the worker's.
+
+    What most calls leave as it is stands in the class: to set it would be paid for by
+    every call.
 
     Attributes:
         shape: How requests and answers of the called method are laid out.
@@ -30,33 +33,44 @@ class Record:
         ended: The same at the end of the answer.
         response: The answer as JSON, where it came whole.
         usage: The answer's usage as the API gave it, as JSON, where it came whole.
-        chunks: The answer's chunks, where it was streamed: models, as they came.
-        body: The answer's bytes, where the caller reads it raw.
-        stamps: When each of ``chunks`` or ``body`` came, in seconds.
+        form: What ``pieces`` are: ``"bytes"`` of an object or a text, bytes of
+            server-sent ``"events"``, or ``"chunks"``, which are models; None where the
+            answer did not come in pieces.
+        pieces: The answer's pieces as they came, where it was streamed or read raw.
+        stamps: When each of ``pieces`` came, in seconds.
+        taken: How many chunks the caller took; None if that was not counted.
         text: The answer, where it was plain text.
-        is_sse: Whether ``body`` is a stream of server-sent events.
         errors: What went wrong.
         status: How a stream ended, if not by itself.
     """
 
-    shape: Shape
-    settings: Settings
-    feedback_key: str
-    request: dict[str, Any] = field(factory=dict)
+    request: dict[str, Any]
     template: Any = None
-    params: dict[str, Any] = field(factory=dict)
+    params: dict[str, Any] | None = None
     context: dict[str, Any] | None = None
     started: float = 0.0
     ended: float = 0.0
     response: bytes | None = None
     usage: bytes | None = None
-    chunks: list[Any] | None = None
-    body: list[bytes] | None = None
-    stamps: list[float] = field(factory=list)
+    form: Form | None = None
+    pieces: list[Any]
+    stamps: list[float]
+    taken: int | None = None
     text: str | None = None
-    is_sse: bool = False
-    errors: list[str] = field(factory=list)
+    errors: tuple[str, ...] = ()
     status: str | None = None
+
+    def __init__(self, shape: Shape, settings: Settings, feedback_key: str) -> None:
+        self.shape = shape
+        self.settings = settings
+        self.feedback_key = feedback_key
+        self.request = {}
+
+    def begin_pieces(self, form: Form) -> None:
+        """Take note that the answer comes in pieces of a form."""
+        self.form = form
+        self.pieces = []
+        self.stamps = []
 
     @property
     def weight(self) -> int:
@@ -73,10 +87,10 @@ class Record:
             weight += len(self.text)
         if self.errors:
             weight += sum(map(len, self.errors))
-        if self.chunks:
-            weight += _CHUNK_WEIGHT * len(self.chunks)
-        if self.body:
-            weight += sum(map(len, self.body))
+        if self.form == "chunks":
+            weight += _CHUNK_WEIGHT * len(self.pieces)
+        elif self.form is not None:
+            weight += sum(map(len, self.pieces))
         return weight
 
 

@@ -25,19 +25,17 @@ class Recording:
 
     Attributes:
         call: The call that is answered.
-        add: Keeps a piece.
-        stamp: Keeps the moment of a piece, by `time.perf_counter`.
+        taken: How many items the caller took.
         reading: Inside a read: a response closes by itself then, and that is no early
             end.
         left: The last loop over the answer was left.
     """
 
-    __slots__ = ("__weakref__", "_turns", "add", "call", "left", "reading", "stamp")
+    __slots__ = ("__weakref__", "_turns", "call", "left", "reading", "taken")
 
-    def __init__(self, call: Call, pieces: list[Any]) -> None:
+    def __init__(self, call: Call) -> None:
         self.call = call
-        self.add = pieces.append
-        self.stamp = call.stamps.append
+        self.taken = 0
         self.reading = False
         self.left = False
         self._turns = 0
@@ -82,27 +80,50 @@ class Recording:
 
     def _keep_no_more(self) -> None:
         """Let the rest of an answer pass: its record is about to be read elsewhere."""
-        self.add = self.stamp = _let_pass
+        call = self.call
+        call.pieces = call.pieces.copy()
+        call.stamps = call.stamps.copy()
+        if call.taken is not None:
+            call.taken = self.taken
 
     def __del__(self) -> None:
         if hasattr(self, "_turns"):  # Or else it never began.
             self.end("closed_early" if self.left else "abandoned")
 
 
-def _let_pass(piece: object) -> None:
-    """Keep nothing."""
+def keep(pieces: Iterable[Any], kept: list[Any], stamps: list[float]) -> Iterator[Any]:
+    """Yield ``pieces``; keep each of them, and when it came.
+
+    Without the recording: openai's stream holds itself, and this, in a cycle, and a
+    stream that is dropped is to be told of before the garbage collector comes by.
+    """
+    add, stamp = kept.append, stamps.append
+    for piece in pieces:
+        add(piece)
+        stamp(perf_counter())
+        yield piece
 
 
-def follow(pieces: Iterable[Any], recording: Recording) -> Iterator[Any]:
-    """Yield ``pieces``, each before the next is read, and record them."""
+async def keep_async(
+    pieces: AsyncIterable[Any], kept: list[Any], stamps: list[float]
+) -> AsyncIterator[Any]:
+    """Yield ``pieces``, as `keep` does."""
+    add, stamp = kept.append, stamps.append
+    async for piece in pieces:
+        add(piece)
+        stamp(perf_counter())
+        yield piece
+
+
+def follow(items: Iterable[Any], recording: Recording) -> Iterator[Any]:
+    """Yield ``items``, each before the next is read, and see how that ends."""
     turn = recording.read_on()
     recording.reading = True
     try:
-        for piece in pieces:
+        for item in items:
             recording.reading = False
-            recording.add(piece)
-            recording.stamp(perf_counter())
-            yield piece
+            recording.taken += 1
+            yield item
             recording.reading = True
     except GeneratorExit:
         recording.leave(turn)
@@ -114,17 +135,16 @@ def follow(pieces: Iterable[Any], recording: Recording) -> Iterator[Any]:
 
 
 async def follow_async(
-    pieces: AsyncIterable[Any], recording: Recording
+    items: AsyncIterable[Any], recording: Recording
 ) -> AsyncIterator[Any]:
-    """Yield ``pieces``, each before the next is read, and record them."""
+    """Yield ``items``, each before the next is read, and see how that ends."""
     turn = recording.read_on()
     recording.reading = True
     try:
-        async for piece in pieces:
+        async for item in items:
             recording.reading = False
-            recording.add(piece)
-            recording.stamp(perf_counter())
-            yield piece
+            recording.taken += 1
+            yield item
             recording.reading = True
     except GeneratorExit:
         recording.leave(turn)

@@ -68,20 +68,30 @@ def event_of(record: Record) -> Event:
 def _response(record: Record) -> _Response:
     if record.response is not None:
         return _as_object(record.response)
-    if record.chunks is not None:
-        chunks = [_plain(chunk) for chunk in record.chunks]
+    if record.form == "chunks":
+        chunks = [_plain(chunk) for chunk in record.pieces]
         return _assembled(record.shape, chunks, record.stamps)
-    if record.body is not None:
-        if not record.is_sse:
-            return _as_object(b"".join(record.body))
-        events = _sse.read(record.body)
-        if not events.data:
-            # Asked for a stream, some gateways answer with an object.
-            whole = _as_object(b"".join(record.body)).raw
-            return _Response(raw=whole, whole=whole is not None or events.finished)
-        stamps = [record.stamps[at] for at in events.pieces] if record.stamps else []
-        return _assembled(record.shape, events.data, stamps, events.finished)
+    if record.form == "events":
+        return _streamed(record, _sse.read(record.pieces))
+    if record.form == "bytes":
+        return _as_object(b"".join(record.pieces))
     return _Response(text=record.text)
+
+
+def _streamed(record: Record, events: _sse.Events) -> _Response:
+    """Return the response that the events of a body amount to.
+
+    Of chunks that the caller was handed, those count that were taken: how many came
+    with the last of them is chance.
+    """
+    if not events.data:
+        # Asked for a stream, some gateways answer with an object.
+        whole = _as_object(b"".join(record.pieces)).raw
+        return _Response(raw=whole, whole=whole is not None or events.finished)
+    stamps = [record.stamps[at] for at in events.pieces] if record.stamps else []
+    if record.taken is None:
+        return _assembled(record.shape, events.data, stamps, events.finished)
+    return _assembled(record.shape, events.data[: record.taken], stamps)
 
 
 def _plain(chunk: Any) -> Any:
@@ -143,7 +153,7 @@ def _template(record: Record) -> tuple[list[Any] | str, dict[str, Any]]:
         template = record.shape.around(record.template, record.request)
     params: dict[str, Any] = {}
     template = _unfilled(template, params)
-    return template, {**record.params, **params}
+    return template, {**(record.params or {}), **params}
 
 
 def _unfilled(value: Any, params: dict[str, Any]) -> Any:

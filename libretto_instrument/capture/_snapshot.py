@@ -35,6 +35,30 @@ _LEAVES = frozenset(
 _SENTINELS = frozenset(("NotGiven", "Omit"))
 
 
+#: Arguments that say how to reach the model, not what to ask it; headers hold keys.
+_TRANSPORT = frozenset(("extra_headers", "extra_query", "timeout"))
+
+
+def copy_of_arguments(
+    arguments: Mapping[str, Any], *, but: str | None = None
+) -> dict[str, Any]:
+    """Return a snapshot of a call's arguments: of those that were given.
+
+    Args:
+        arguments: By their names.
+        but: One that is not to be kept.
+    """
+    kept = {}
+    for name, value in arguments.items():
+        if name in _TRANSPORT:
+            continue
+        if type(value) in _LEAVES:
+            kept[name] = value
+        elif name != but and not is_omitted(value):
+            kept[name] = _copy(value, _DEPTH, [_CONTAINERS])
+    return kept
+
+
 def is_omitted(value: object) -> bool:
     """Say whether ``value`` is openai's mark for an argument that was not given."""
     return type(value).__name__ in _SENTINELS
@@ -42,9 +66,7 @@ def is_omitted(value: object) -> bool:
 
 def snapshot(value: Any) -> Any:
     """Return a copy of ``value`` made of dicts, lists and immutable leaves."""
-    if type(value) in _LEAVES:
-        return value
-    return _copy(value, _DEPTH, [_CONTAINERS])
+    return _item(value, _DEPTH, [_CONTAINERS])
 
 
 def _copy(value: Any, depth: int, left: list[int]) -> Any:
@@ -63,19 +85,24 @@ def _copy(value: Any, depth: int, left: list[int]) -> Any:
     left[0] -= 1
     depth -= 1
     if kind is dict:
-        return {
-            key if type(key) is str else str(key): (
-                item if type(item) in _LEAVES else _copy(item, depth, left)
-            )
-            for key, item in value.items()
-            if type(item) in _LEAVES or not is_omitted(item)
-        }
+        for key, item in value.items():
+            if type(item) not in _LEAVES or type(key) is not str:
+                return _copy_entries(value, depth, left)
+        return value.copy()
     if kind is list or kind is tuple:
         return [
             item if type(item) in _LEAVES else _copy(item, depth, left)
             for item in value
         ]
     return _copy_other(value, depth, left)
+
+
+def _copy_entries(value: dict[Any, Any], depth: int, left: list[int]) -> dict[str, Any]:
+    return {
+        key if type(key) is str else str(key): _item(item, depth, left)
+        for key, item in value.items()
+        if type(item) in _LEAVES or not is_omitted(item)
+    }
 
 
 def _item(value: Any, depth: int, left: list[int]) -> Any:

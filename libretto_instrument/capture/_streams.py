@@ -1,8 +1,9 @@
 """Streams that report what came through them.
 
 A recorded stream is a proxy of openai's own: same class to `isinstance`, same
-attributes, each chunk handed over before the next is read. Chunks are only kept;
-putting them together waits for the worker.
+attributes, each chunk handed over before the next is read. Kept is what the response
+brings, before openai makes chunks of it: bytes cost less to keep than models do, and
+no caller can change them. Reading them waits for the worker.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -14,8 +15,8 @@ import wrapt
 
 from .. import _guard
 from ._call import Call
-from ._recording import Recording, follow, follow_async
-from ._watch import watch_close
+from ._recording import Recording, follow, follow_async, keep, keep_async
+from ._watch import watch_bytes, watch_close
 
 
 class _Recorded(wrapt.ObjectProxy):  # type: ignore[type-arg]
@@ -23,25 +24,39 @@ class _Recorded(wrapt.ObjectProxy):  # type: ignore[type-arg]
 
     def __init__(self, stream: Any, call: Call) -> None:
         super().__init__(stream)
-        call.chunks = []
-        recording = Recording(call, call.chunks)
-        self._self_recording = recording
         self._self_libretto_key = call.feedback_key
         # Another patcher may have made a plain generator of it, without a response.
         response = getattr(stream, "response", None)
+        self._self_call = call
+        self._self_recording = recording = Recording(call)
         try:
+            if _is_read_as_events(stream, response):
+                call.begin_pieces("events")
+                call.taken = 0
+                watch_bytes(response, call)
             # `.stream()` helpers close the response past the stream.
             if response is not None:
                 watch_close(response, recording)
         except Exception as exc:
             _guard.swallow(exc, "capture.watch")
+        if call.form is None:
+            call.begin_pieces("chunks")
+
+
+def _is_read_as_events(stream: Any, response: Any) -> bool:
+    """Say whether openai will read ``stream`` from its response's bytes, as events."""
+    decoder = type(getattr(stream, "_decoder", None))
+    return decoder.__module__ == "openai._streaming" and hasattr(response, "iter_bytes")
 
 
 class RecordedStream(_Recorded):
     """A proxy of an `openai.Stream`."""
 
     def __iter__(self) -> Iterator[Any]:
-        return follow(self.__wrapped__, self._self_recording)
+        chunks, call = self.__wrapped__, self._self_call
+        if call.form == "chunks":
+            chunks = keep(chunks, call.pieces, call.stamps)
+        return follow(chunks, self._self_recording)
 
     def __next__(self) -> Any:
         recording = self._self_recording
@@ -56,8 +71,11 @@ class RecordedStream(_Recorded):
             recording.failed(exc)
             raise
         recording.reading = False
-        recording.add(chunk)
-        recording.stamp(perf_counter())
+        recording.taken += 1
+        call = self._self_call
+        if call.form == "chunks":
+            call.pieces.append(chunk)
+            call.stamps.append(perf_counter())
         return chunk
 
     def __enter__(self) -> "RecordedStream":
@@ -87,7 +105,10 @@ class RecordedAsyncStream(_Recorded):
     """A proxy of an `openai.AsyncStream`."""
 
     def __aiter__(self) -> AsyncIterator[Any]:
-        return follow_async(self.__wrapped__, self._self_recording)
+        chunks, call = self.__wrapped__, self._self_call
+        if call.form == "chunks":
+            chunks = keep_async(chunks, call.pieces, call.stamps)
+        return follow_async(chunks, self._self_recording)
 
     async def __anext__(self) -> Any:
         recording = self._self_recording
@@ -102,8 +123,11 @@ class RecordedAsyncStream(_Recorded):
             recording.failed(exc)
             raise
         recording.reading = False
-        recording.add(chunk)
-        recording.stamp(perf_counter())
+        recording.taken += 1
+        call = self._self_call
+        if call.form == "chunks":
+            call.pieces.append(chunk)
+            call.stamps.append(perf_counter())
         return chunk
 
     async def __aenter__(self) -> "RecordedAsyncStream":

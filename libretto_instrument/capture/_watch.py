@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from .. import _guard
-from ._recording import Recording, follow, follow_async
+from ._record import Record
+from ._recording import Recording, follow, follow_async, keep, keep_async
 
 _Methods = dict[str, Callable[..., Any]]
 
@@ -53,22 +54,29 @@ def watch_close(response: Any, recording: Recording) -> None:
     response.__dict__.update(ours)
 
 
-def watch_content(response: Any, recording: Recording) -> None:
-    """Give ``recording`` the decoded bytes of ``response`` as its caller reads them.
+def watch_bytes(
+    response: Any, record: Record, *, owner: Recording | None = None
+) -> None:
+    """Keep the decoded bytes of ``response`` in ``record`` as they are read.
 
     Every way to read a response but ``iter_raw`` goes through these two methods.
 
     Args:
         response: An HTTP response with ``iter_bytes()`` and ``aiter_bytes()``.
-        recording: From here on owned by the response.
+        record: Keeps them.
+        owner: What is told of their end, and from here on owned by the response. Left
+            out, whoever makes something of the bytes sees to it.
     """
+    kept, stamps = record.pieces, record.stamps
     before = _methods(response, "iter_bytes", "aiter_bytes")
 
     def iter_bytes(*args: Any, **kwargs: Any) -> Iterator[bytes]:
-        return follow(before["iter_bytes"](*args, **kwargs), recording)
+        pieces = keep(before["iter_bytes"](*args, **kwargs), kept, stamps)
+        return follow(pieces, owner) if owner else pieces
 
     def aiter_bytes(*args: Any, **kwargs: Any) -> AsyncIterator[bytes]:
-        return follow_async(before["aiter_bytes"](*args, **kwargs), recording)
+        pieces = keep_async(before["aiter_bytes"](*args, **kwargs), kept, stamps)
+        return follow_async(pieces, owner) if owner else pieces
 
     response.__dict__.update(iter_bytes=iter_bytes, aiter_bytes=aiter_bytes)
 

@@ -191,11 +191,12 @@ def test_a_flush_while_another_thread_makes_streams(
 ) -> None:
     """Settling is safe while other threads begin and drop streams."""
     begun, over = threading.Event(), threading.Event()
-    call = Call(CHAT, Settings(), "key", recorder=kept, client=None)
+    call = Call(CHAT, Settings(), "key", kept)
+    call.begin_pieces("events")
 
     def make() -> None:
         while not over.is_set():
-            for _ in [Recording(call, []) for _ in range(200)]:
+            for _ in [Recording(call) for _ in range(200)]:
                 pass
             begun.set()
 
