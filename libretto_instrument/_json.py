@@ -83,17 +83,23 @@ def decode(data: bytes | str) -> Any:
 def photograph(model: Any) -> bytes:
     """Return a pydantic model as it is now, as JSON, whatever its fields hold."""
     try:
-        return to_json(model, inf_nan_mode="null", fallback=repr)
+        # What model_dump_json() calls, at half of its cost.
+        whole: bytes = type(model).__pydantic_serializer__.to_json(
+            model, warnings=False
+        )
+    except AttributeError:
+        return encode(model)  # pydantic 1
     except (ValueError, UnicodeError):
         return encode(model.model_dump(warnings=False))
+    return whole
 
 
 def photograph_given(model: Any) -> bytes:
     """Return the fields of a pydantic model that were given, not left at a default."""
     try:
-        # What model_dump_json() calls, at half of its cost.
-        serializer = type(model).__pydantic_serializer__
-        given: bytes = serializer.to_json(model, exclude_unset=True, warnings=False)
+        given: bytes = type(model).__pydantic_serializer__.to_json(
+            model, exclude_unset=True, warnings=False
+        )
     except AttributeError:
         return encode(model.dict(exclude_unset=True))  # pydantic 1
     except (ValueError, UnicodeError):

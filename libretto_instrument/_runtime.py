@@ -18,7 +18,7 @@ from . import _guard
 from ._config import Given, LibrettoConfig
 from ._outgoing import body_redactor
 from ._routes import Deliveries
-from ._scope import Resolved, current
+from ._scope import Frame, Resolved, current
 from ._settings import Settings, endpoints, environment, merge, settled
 
 
@@ -69,7 +69,7 @@ class Runtime:
 
     def resume(self, config: LibrettoConfig | None) -> None:
         """Deliver what earlier processes left in the spool, if there is one."""
-        self.deliveries.resume(self._resolve(config).settings.route)
+        self.deliveries.resume(self._resolve(current(), config).settings.route)
 
     @staticmethod
     def check(config: LibrettoConfig) -> None:
@@ -99,12 +99,15 @@ class Runtime:
             config: The configuration of the call's client, if it has one.
             given: What the call's ``libretto=`` sets, if it has one.
         """
-        if not (self.everyone or config is not None or given is not None or current()):
+        frame = current()
+        if not (self.everyone or frame or config is not None or given is not None):
             return None
-        resolved = self._resolve(config)
+        resolved = self._resolve(frame, config)
         settings = resolved.settings
         if given:
             settings = Settings(**merge(resolved.given, given))
+        elif resolved.recorded:
+            return settings
         if not settings.enabled:
             return None
         if not settings.has_key:
@@ -114,7 +117,7 @@ class Runtime:
                 "LIBRETTO_API_KEY, or give api_key to install() or to the client.",
             )
             return None
-        if settings.name is None and not settings.allow_unnamed_prompts:
+        if not settings.has_name:
             _guard.warn_once(
                 "no name",
                 "A call without a prompt template name is not recorded. Give "
@@ -127,10 +130,9 @@ class Runtime:
         """Return what holds for feedback and chain results given here."""
         if not self._configured:
             self.configure()
-        return self._resolve(config).settings
+        return self._resolve(current(), config).settings
 
-    def _resolve(self, config: LibrettoConfig | None) -> Resolved:
-        frame = current()
+    def _resolve(self, frame: Frame | None, config: LibrettoConfig | None) -> Resolved:
         known = self._resolved if frame is None else frame.resolved
         if known is not None and known.base is self._base and known.config is config:
             return known

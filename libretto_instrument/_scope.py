@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from attrs import define
+from attrs import define, field
 
 from ._config import Given, LibrettoConfig, ScopeFields, scope_given
 from ._settings import Settings, merge
@@ -31,12 +31,25 @@ class Resolved:
         config: The client's configuration, as it went in.
         given: All of these and the scope's fields, merged.
         settings: The same, as it is used.
+        recorded: Every call under these settings is recorded: nothing is left to be
+            looked at.
     """
 
     base: Given
     config: LibrettoConfig | None
     given: Given
     settings: Settings
+    recorded: bool = field(init=False)
+
+    @recorded.default
+    def _is_recorded(self) -> bool:
+        settings = self.settings
+        return (
+            settings.enabled
+            and settings.has_key
+            and settings.has_name
+            and settings.sample_rate >= 1
+        )
 
 
 @define(eq=False, repr=False)

@@ -74,6 +74,11 @@ class Settings:
         return self.template_chat is not None or self.template_text is not None
 
     @property
+    def has_name(self) -> bool:
+        """Whether Libretto would know, or may choose, which template this is."""
+        return self.name is not None or self.allow_unnamed_prompts
+
+    @property
     def has_key(self) -> bool:
         """Whether Libretto would know whose events these are."""
         return bool(self.api_key or self.project_key)

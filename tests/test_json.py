@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import RFC_4122, UUID
@@ -136,3 +137,20 @@ def test_fresh_ids_are_random_uuids() -> None:
         parsed = UUID(text)
         assert (str(parsed), parsed.version) == (text, 4)
         assert parsed.variant == RFC_4122
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_forked_process_has_ids_of_its_own() -> None:
+    """Ids that the parent has ready are not given again by a child."""
+    fresh_id()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, " ".join(fresh_id() for _ in range(50)).encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        theirs = pipe.read().split()
+    os.waitpid(child, 0)
+    ours = [fresh_id() for _ in range(50)]
+    assert len({*ours, *theirs}) == 100

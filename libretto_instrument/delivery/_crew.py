@@ -124,7 +124,7 @@ class Crew:
             # No threads any more, or none left: the exit drains without, and until
             # then the next put tries again.
             return
-        self.size += 1
+        self._grow(1)
         self.on_hire()
         if self._deaths:
             self._deaths -= 1
@@ -137,7 +137,7 @@ class Crew:
             ).start()
         except RuntimeError:
             with self.gate:
-                self.size -= 1
+                self._grow(-1)
 
     # The workers' own
 
@@ -151,7 +151,7 @@ class Crew:
                     return
         except BaseException as exc:
             with self.gate:
-                self.size -= 1
+                self._grow(-1)
                 self._deaths += 1
                 if job is not None:
                     self.backlog.give_back(job)
@@ -173,8 +173,16 @@ class Crew:
                 if not (roused or napping or self.backlog.waiting or self.size == 1):
                     break
                 napping = False
-            self.size -= 1
+            self._grow(-1)
         return None
+
+    def _grow(self, change: int) -> None:
+        self.size += change
+        self._attend()
+
+    def _attend(self) -> None:
+        """Tell the gate whether somebody is at work, or about to look again."""
+        self.gate.attended = self.size > len(self._idle) - self._napping
 
     def _sleep(self, now: float, *, napping: bool) -> bool:
         """Leave the gate until roused or until there may be something to do.
@@ -192,15 +200,17 @@ class Crew:
         self._idle.append(latch)
         self._alert += alert
         self._napping += napping
+        self._attend()
         self.gate.leave()
         latch.acquire(timeout=timeout)
         self.gate.enter()
         self._alert -= alert
         self._napping -= napping
-        if latch not in self._idle:
-            return True
-        self._idle.remove(latch)
-        return False
+        was_roused = latch not in self._idle
+        if not was_roused:
+            self._idle.remove(latch)
+        self._attend()
+        return was_roused
 
     def _carry(self, job: Job, timeout: float | None = None) -> None:
         message = job.message
@@ -242,7 +252,7 @@ class Crew:
             if not hogged:
                 self._join()
             elif self.size > 1:
-                self.size -= 1
+                self._grow(-1)
                 return False
         return True
 

@@ -6,6 +6,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+#: How many items the box holds at most while the gate is attended. They are not
+#: counted towards any bound yet.
+BOX = 16
+
 
 def shut_latch() -> LockType:
     """Make a signal for one waiter: ``release`` it once to let ``acquire`` through.
@@ -23,11 +27,15 @@ class Gate:
 
     ``put`` may run anywhere: in a finaliser, in a signal handler, on a thread that was
     interrupted inside this very class. So it never waits for the lock. It drops the
-    item into the box, and if the lock is free it carries the box's contents in; if
-    not, whoever holds the lock does so on leaving.
+    item into the box, and leaves it there if somebody will come by. If not, it carries
+    the box's contents in, or where the lock is held, whoever holds it does on leaving.
+
+    Attributes:
+        attended: Somebody is inside, or will enter within moments, so that a few items
+            may wait in the box. To set it to True, or to leave it so, is a promise.
     """
 
-    __slots__ = ("_admit", "_box", "_lock")
+    __slots__ = ("_admit", "_box", "_lock", "attended")
 
     def __init__(self, admit: Callable[[deque[Any]], None]) -> None:
         """Make an open gate around an empty box.
@@ -38,11 +46,14 @@ class Gate:
         self._admit = admit
         self._box: deque[Any] = deque()
         self._lock = allocate_lock()
+        self.attended = False
 
     def put(self, item: Any) -> None:
         """Take an item in, without waiting for anybody."""
-        self._box.append(item)
-        self._empty_box()
+        box = self._box
+        box.append(item)
+        if not self.attended or len(box) >= BOX:
+            self._empty_box()
 
     def enter(self, timeout: float = -1) -> bool:
         """Take the lock, with everything that was put so far carried in.

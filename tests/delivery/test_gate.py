@@ -6,7 +6,7 @@ from collections import deque
 
 import pytest
 
-from libretto_instrument.delivery._gate import Gate
+from libretto_instrument.delivery._gate import BOX, Gate
 
 
 def admit_to(taken: list[object]):
@@ -34,6 +34,21 @@ def test_shut():
         gate.put(1)
         assert taken == []
     assert taken == [1]
+
+
+def test_attended():
+    """While somebody will come by, a few items wait in the box, and no more than that."""
+    taken: list[object] = []
+    gate = Gate(admit_to(taken))
+    gate.attended = True
+    for number in range(BOX - 1):
+        gate.put(number)
+    assert taken == []
+    gate.put("one too many")
+    assert len(taken) == BOX
+    gate.put("again")
+    with gate:
+        assert taken[-1] == "again"
 
 
 def test_enter_carries_in():
