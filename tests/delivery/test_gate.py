@@ -37,7 +37,7 @@ def test_shut():
 
 
 def test_attended():
-    """While somebody will come by, a few items wait in the box, and no more than that."""
+    """While somebody will come by, a few items wait in the box, and no more."""
     taken: list[object] = []
     gate = Gate(admit_to(taken))
     gate.attended = True
