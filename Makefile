@@ -14,7 +14,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := libretto_instrument libretto_openai
-CODE := $(PACKAGES) tests $(wildcard benchmarks scripts)
+CODE := $(PACKAGES) tests tools $(wildcard benchmarks scripts)
 
 # Without pip's own news, what the command was run for stands out.
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
@@ -35,6 +35,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
+	$(BIN)/python tools/build_surface.py --check
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix $(CODE)

@@ -259,8 +259,8 @@ class ConfigFields(TypedDict, total=False):
     exit_timeout: float | None
 
 
-class ScopeFields(ConfigFields, total=False):
-    """What a `scope()` may set: all of a client's fields and a call's but its id."""
+class _TemplateFields(TypedDict, total=False):
+    """What calls and scopes may set, and clients may not."""
 
     api_name: str | None
     template_text: str | None
@@ -269,6 +269,21 @@ class ScopeFields(ConfigFields, total=False):
     chain_id: str | UUID | None
     feedback_key: str | UUID | None
     parent_event_id: str | UUID | None
+
+
+class ScopeFields(ConfigFields, _TemplateFields, total=False):
+    """What a `scope()` may set: all of a client's fields and a call's but its id."""
+
+
+class CallFields(_TemplateFields, total=False):
+    """The fields of `LibrettoCreateParams`, for a mapping given as ``libretto=``."""
+
+    project_key: str | None
+    api_key: str | None
+    prompt_template_name: str | None
+    event_id: str | UUID | None
+    chat_id: str | UUID | None
+    context: Mapping[str, Any] | None
 
 
 _CONFIG_NAMES = tuple(attribute.name for attribute in attrs.fields(LibrettoConfig))

@@ -4,19 +4,40 @@ Each is the openai class plus ``libretto=``, ``send_feedback()`` and ``update_ch
 Making one records that client's calls and nobody else's.
 """
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
-
-import openai
 
 import libretto_instrument
 from libretto_instrument import LibrettoConfig
 from libretto_instrument._config import config_of_client
 
+if TYPE_CHECKING:
+    # The same classes as type checkers should see them: `libretto=` where it is taken.
+    from . import _surface as bases
+else:
+    import openai as bases
 
-def _copy_of(base: Any) -> Callable[..., Any]:
-    """Return the ``copy()`` that goes with ``base`` and keeps the configuration."""
+_Kind = TypeVar("_Kind", bound=type[Any])
+
+
+def _recorded(kind: _Kind) -> _Kind:
+    """Let each client of a class be recorded, and its copies, too."""
+    owner: Any = kind
+
+    def __init__(  # noqa: N807
+        self: Any, *, libretto: LibrettoConfig | None = None, **options: Any
+    ) -> None:
+        """Make a client.
+
+        Args:
+            self: The client.
+            libretto: Its configuration; what it leaves out comes from `install()` and
+                the environment.
+            **options: The arguments of the openai class.
+        """
+        super(owner, self).__init__(**options)
+        libretto_instrument.attach(self, libretto)
 
     def copy(
         self: Any,
@@ -35,9 +56,16 @@ def _copy_of(base: Any) -> Callable[..., Any]:
         config = config_of_client(self)
         # openai calls the class to make the copy, and hands these on to it.
         extra = {**(_extra_kwargs or {}), "libretto": libretto or config}
-        return base.copy(self, _extra_kwargs=extra, **options)
+        return super(owner, self).copy(_extra_kwargs=extra, **options)
 
-    return copy
+    for name, method in {
+        "__init__": __init__,
+        "copy": copy,
+        "with_options": copy,
+    }.items():
+        method.__qualname__ = f"{kind.__name__}.{name}"
+        setattr(kind, name, method)
+    return kind
 
 
 def send_feedback(
@@ -71,68 +99,37 @@ def update_chain(self: Any, chain_id: str | UUID, result: Any) -> None:
     libretto_instrument.update_chain(chain_id, result, client=self)
 
 
-class Client(openai.OpenAI):
-    """`openai.OpenAI` whose calls are recorded."""
+@_recorded
+class Client(bases.OpenAI):
+    """`openai.OpenAI` whose calls are recorded.
 
-    def __init__(
-        self, *, libretto: LibrettoConfig | None = None, **options: Any
-    ) -> None:
-        """Make a client; ``options`` are those of `openai.OpenAI`.
-
-        Args:
-            libretto: The client's configuration; what it leaves out comes from
-                `install()` and the environment.
-            **options: The arguments of the openai class.
-        """
-        super().__init__(**options)
-        libretto_instrument.attach(self, libretto)
+    Takes the arguments of `openai.OpenAI`, and ``libretto``, the configuration of this
+    client; what that leaves out comes from `install()` and the environment.
+    """
 
     send_feedback = send_feedback
     update_chain = update_chain
-    if not TYPE_CHECKING:
-        copy = with_options = _copy_of(openai.OpenAI)
 
 
-class AsyncClient(openai.AsyncOpenAI):
+@_recorded
+class AsyncClient(bases.AsyncOpenAI):
     """`openai.AsyncOpenAI` whose calls are recorded; see `Client`."""
 
-    def __init__(
-        self, *, libretto: LibrettoConfig | None = None, **options: Any
-    ) -> None:
-        super().__init__(**options)
-        libretto_instrument.attach(self, libretto)
-
     send_feedback = send_feedback
     update_chain = update_chain
-    if not TYPE_CHECKING:
-        copy = with_options = _copy_of(openai.AsyncOpenAI)
 
 
-class AzureOpenAI(openai.AzureOpenAI):
+@_recorded
+class AzureOpenAI(bases.AzureOpenAI):
     """`openai.AzureOpenAI` whose calls are recorded; see `Client`."""
 
-    def __init__(
-        self, *, libretto: LibrettoConfig | None = None, **options: Any
-    ) -> None:
-        super().__init__(**options)
-        libretto_instrument.attach(self, libretto)
-
     send_feedback = send_feedback
     update_chain = update_chain
-    if not TYPE_CHECKING:
-        copy = with_options = _copy_of(openai.AzureOpenAI)
 
 
-class AsyncAzureOpenAI(openai.AsyncAzureOpenAI):
+@_recorded
+class AsyncAzureOpenAI(bases.AsyncAzureOpenAI):
     """`openai.AsyncAzureOpenAI` whose calls are recorded; see `Client`."""
 
-    def __init__(
-        self, *, libretto: LibrettoConfig | None = None, **options: Any
-    ) -> None:
-        super().__init__(**options)
-        libretto_instrument.attach(self, libretto)
-
     send_feedback = send_feedback
     update_chain = update_chain
-    if not TYPE_CHECKING:
-        copy = with_options = _copy_of(openai.AsyncAzureOpenAI)
