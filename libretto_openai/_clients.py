@@ -58,13 +58,11 @@ def _recorded(kind: _Kind) -> _Kind:
         extra = {**(_extra_kwargs or {}), "libretto": libretto or config}
         return super(owner, self).copy(_extra_kwargs=extra, **options)
 
-    for name, method in {
-        "__init__": __init__,
-        "copy": copy,
-        "with_options": copy,
-    }.items():
-        method.__qualname__ = f"{kind.__name__}.{name}"
-        setattr(kind, name, method)
+    for method in (__init__, copy):
+        # By this name Python's own errors call it.
+        method.__qualname__ = f"{kind.__qualname__}.{method.__name__}"
+        setattr(kind, method.__name__, method)
+    owner.with_options = copy
     return kind
 
 
