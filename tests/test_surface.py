@@ -4,6 +4,7 @@ import ast
 import importlib
 import importlib.util
 import inspect
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +20,7 @@ from libretto_instrument import LibrettoConfig, LibrettoCreateParams
 from libretto_instrument._config import CallFields, ConfigFields, ScopeFields
 from libretto_instrument.capture import TARGETS
 
-TOOL = Path(__file__).parents[1] / "tools" / "build_surface.py"
+TOOLS = Path(__file__).parents[1] / "tools"
 STUB = Path(libretto_openai.__file__).with_name("_surface.pyi")
 
 #: The methods of each class of the stub: what each of their signatures takes by name.
@@ -27,14 +28,11 @@ Methods = dict[tuple[str, str], list[list[str]]]
 
 
 @pytest.fixture(scope="module")
-def tool() -> ModuleType:
+def tool() -> Iterator[ModuleType]:
     """The tool, as a module."""
-    spec = importlib.util.spec_from_file_location(TOOL.stem, TOOL)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(TOOLS)
+        yield importlib.import_module("build_surface")
 
 
 @pytest.fixture(scope="module")

@@ -14,16 +14,26 @@ Openai is parsed, never imported.
 import argparse
 import ast
 import builtins
+import copy
 import difflib
-import functools
 import re
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 
 from attrs import define, field, frozen
+from openai_source import (
+    Class,
+    Function,
+    Module,
+    assignments,
+    decorators,
+    find,
+    find_class,
+    last_name,
+    origin,
+)
 
 from libretto_instrument.capture import TARGETS
 
@@ -42,128 +52,6 @@ HEADER = '''\
 """openai's clients and what leads from them to a model, with `libretto=`."""
 
 '''
-
-Function = ast.FunctionDef | ast.AsyncFunctionDef
-
-
-@frozen
-class Class:
-    """A class of openai's, where it is defined.
-
-    Attributes:
-        module: The full name of the module.
-        node: Its source.
-    """
-
-    module: "Module"
-    node: ast.ClassDef = field(eq=lambda node: node.name, hash=True)
-
-    @property
-    def name(self) -> str:
-        """The name that openai gave it."""
-        return self.node.name
-
-    def functions(self, name: str) -> list[Function]:
-        """Return what callers see of a method: its overloads, or all there is."""
-        found = [
-            node
-            for node in self.node.body
-            if isinstance(node, Function) and node.name == name
-        ]
-        return [node for node in found if "overload" in _decorators(node)] or found
-
-
-@define(eq=False)
-class Module:
-    """A module of openai's.
-
-    Attributes:
-        name: Its full name.
-        is_package: Whether other modules lie in it.
-        tree: Its source.
-        imported: For each name that it imports, the module that it comes from, and
-            what it is there, if it is not that module itself.
-        classes: Its classes by name.
-    """
-
-    name: str
-    is_package: bool
-    tree: ast.Module
-    imported: dict[str, tuple[str, str | None]] = field(factory=dict)
-    classes: dict[str, ast.ClassDef] = field(factory=dict)
-
-    def __attrs_post_init__(self) -> None:
-        for node in _statements(self.tree.body):
-            if isinstance(node, ast.ClassDef):
-                self.classes[node.name] = node
-            elif isinstance(node, ast.Import):
-                for alias in node.names:
-                    local = alias.asname or alias.name.partition(".")[0]
-                    whole = alias.name if alias.asname else local
-                    self.imported[local] = (whole, None)
-            elif isinstance(node, ast.ImportFrom):
-                source = self._absolute(node)
-                for alias in node.names:
-                    self.imported[alias.asname or alias.name] = (source, alias.name)
-
-    def _absolute(self, node: ast.ImportFrom) -> str:
-        """Return the full name of the module that an import is from."""
-        if not node.level:
-            return node.module or ""
-        parts = self.name.split(".")
-        up = node.level - 1 if self.is_package else node.level
-        return ".".join([*parts[: len(parts) - up], node.module or ""]).strip(".")
-
-
-@functools.cache
-def module(name: str) -> Module | None:
-    """Return a module of openai's, or None if there is none of that name."""
-    spec = find_spec("openai")
-    if spec is None or spec.origin is None:
-        raise SystemExit("openai is not installed.")
-    first, *rest = name.split(".")
-    base = Path(spec.origin).parent.joinpath(*rest)
-    for path in (base / "__init__.py", base.with_suffix(".py")):
-        if first == "openai" and path.is_file():
-            is_package = path.name == "__init__.py"
-            return Module(name, is_package, ast.parse(path.read_text("utf-8")))
-    return None
-
-
-def find(name: str, inside: str) -> "Class | Module | None":
-    """Return the class or module that a dotted name means in a module, or None."""
-    there: Class | Module | None = module(inside)
-    for step in name.split("."):
-        if not isinstance(there, Module):
-            return None
-        if step in there.classes:
-            there = Class(there, there.classes[step])
-        elif step in there.imported:
-            source, attribute = there.imported[step]
-            inner = module(f"{source}.{attribute}") if attribute else module(source)
-            there = inner or (find(attribute, source) if attribute else None)
-        else:
-            there = module(f"{there.name}.{step}")
-    return there
-
-
-def find_class(annotation: ast.expr | None, inside: str) -> Class | None:
-    """Return the class of openai's that an annotation is, or None."""
-    name = ast.unparse(annotation) if annotation else ""
-    found = find(name, inside) if re.fullmatch(r"[\w.]+", name) else None
-    return found if isinstance(found, Class) else None
-
-
-def origin(source: str, name: str | None) -> tuple[str, str | None]:
-    """Return where to import from what openai imports from a place."""
-    if source == "typing":
-        return ("typing_extensions", name)  # Which has all of it, and one `overload`.
-    above = module(source)
-    if above is not None and name in above.imported:
-        further = above.imported[name]
-        # Openai's modules don't hand on what they have from elsewhere.
-        return origin(*further) if module(further[0]) is None else (source, name)
-    return (source, name)
 
 
 @frozen
@@ -198,9 +86,9 @@ class Surface:
     """The stub, as it grows.
 
     Attributes:
+        methods: The methods that take ``libretto=``, by the class that has them.
         made: The source of each class that is in it, or None for a class that leads to
-            no method that takes ``libretto=``.
-        names: The name that each class has in it.
+            no such method.
         imports: For each name that it imports, where from and what it is there.
     """
 
@@ -215,6 +103,9 @@ class Surface:
             if isinstance(found, Class):
                 self.add(found)
         classes = [text for text in self.made.values() if text]
+        names = [name_of(owner) for owner, text in self.made.items() if text]
+        if len({*names, *self.imports}) < len(names) + len(self.imports):
+            raise SystemExit("Two things in the stub would have one name.")
         header = HEADER.format(version=version("openai"))
         return header + "\n\n".join([self._import_lines(), *classes])
 
@@ -274,7 +165,7 @@ class Surface:
                 taking = self.methods.get(of, []) if of else []
                 wrappers = {
                     name: wrapper
-                    for name, wrapper, wrapped in _wrappings(maker)
+                    for name, wrapper, wrapped in assignments(maker)
                     if wrapped in {f"{argument.arg}.{method}" for method in taking}
                 }
                 if of and wrappers:
@@ -285,7 +176,7 @@ class Surface:
         """Return a signature with one argument more."""
         lines = []
         for decorator in node.decorator_list:
-            if _name(decorator) in ("overload", "deprecated"):
+            if last_name(decorator) in ("overload", "deprecated"):
                 lines.append(f"@{self._expression(decorator, owner)}")
         is_async = isinstance(node, ast.AsyncFunctionDef)
         lines.append(f"{'async ' if is_async else ''}def {node.name}(")
@@ -304,7 +195,7 @@ class Surface:
         """Return the source of an expression, and import what it names."""
         if node is None:
             raise SystemExit(f"A method of {owner.name} is not annotated.")
-        return ast.unparse(_Renamed(self, owner.module).visit(_copy(node)))
+        return ast.unparse(_Renamed(self, owner.module).visit(copy.deepcopy(node)))
 
     def _import(self, owner: Class) -> str:
         """Import a class from the shortest path that leads to it."""
@@ -321,7 +212,7 @@ class Surface:
         """Import what a name means in a module; return its name in the stub."""
         if name in inside.imported:
             source = origin(*inside.imported[name])
-        elif name in dir(builtins) or name == "self":
+        elif name in dir(builtins):
             return name
         else:
             source = (inside.name, name)
@@ -377,27 +268,18 @@ def members(owner: Class) -> dict[str, tuple[Class, bool]]:
     found: list[tuple[str, ast.expr | None, bool]] = [
         (name, kind, False)
         for maker in owner.functions("__init__")
-        for name, kind, _ in _wrappings(maker)
+        for name, kind, _ in assignments(maker)
     ]
     for node in owner.node.body:
-        if isinstance(node, ast.FunctionDef) and "cached_property" in _decorators(node):
+        if isinstance(node, ast.FunctionDef) and "cached_property" in decorators(node):
             found.append((node.name, node.returns, True))
         elif isinstance(node, ast.AnnAssign):
-            found.append((_name(node.target), node.annotation, False))
+            found.append((last_name(node.target), node.annotation, False))
     for name, kind, is_property in found:
         target = find_class(kind, inside)
         if target and not name.startswith("_"):
             there[name] = (target, is_property)
     return there
-
-
-def _wrappings(maker: Function) -> Iterator[tuple[str, ast.expr, str]]:
-    """Yield each ``self.name = call(argument)`` of an `__init__`, in three parts."""
-    for node in maker.body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-            for argument in node.value.args[:1]:
-                name = _name(node.targets[0])
-                yield name, node.value.func, ast.unparse(argument)
 
 
 def name_of(owner: Class) -> str:
@@ -408,29 +290,6 @@ def name_of(owner: Class) -> str:
     name = owner.name.removeprefix("Async")
     asynchronous = owner.name.removesuffix(name)
     return "".join([asynchronous, *(part.title() for part in distinct), name])
-
-
-def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield the statements of a module, those for type checkers included."""
-    for node in body:
-        yield node
-        if isinstance(node, ast.If | ast.Try):
-            yield from _statements(node.body)
-
-
-def _decorators(node: Function) -> list[str]:
-    return [_name(decorator) for decorator in node.decorator_list]
-
-
-def _name(node: ast.expr) -> str:
-    """Return the last part of a dotted name, of a call's function too."""
-    if isinstance(node, ast.Call):
-        node = node.func
-    return ast.unparse(node).rpartition(".")[2]
-
-
-def _copy(node: ast.AST) -> ast.AST:
-    return ast.parse(ast.unparse(node)).body[0]
 
 
 def check(text: str) -> str | None:
