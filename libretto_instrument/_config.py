@@ -259,7 +259,7 @@ class ConfigFields(TypedDict, total=False):
     exit_timeout: float | None
 
 
-class _TemplateFields(TypedDict, total=False):
+class _CallAndScopeFields(TypedDict, total=False):
     """What calls and scopes may set, and clients may not."""
 
     api_name: str | None
@@ -271,11 +271,11 @@ class _TemplateFields(TypedDict, total=False):
     parent_event_id: str | UUID | None
 
 
-class ScopeFields(ConfigFields, _TemplateFields, total=False):
+class ScopeFields(ConfigFields, _CallAndScopeFields, total=False):
     """What a `scope()` may set: all of a client's fields and a call's but its id."""
 
 
-class CallFields(_TemplateFields, total=False):
+class CallFields(_CallAndScopeFields, total=False):
     """The fields of `LibrettoCreateParams`, for a mapping given as ``libretto=``."""
 
     project_key: str | None
