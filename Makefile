@@ -14,7 +14,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := libretto_instrument libretto_openai
-CODE := $(PACKAGES) tests tools $(wildcard benchmarks scripts)
+CODE := $(PACKAGES) tests tools $(wildcard benchmarks examples)
 
 # Without pip's own news, what the command was run for stands out.
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq

@@ -20,7 +20,7 @@ _NO_RESULT: Any = object()
 
 
 def send_feedback(
-    feedback_key: str | UUID,
+    feedback_key: str | UUID | None,
     *,
     rating: float | None = None,
     better_response: str | None = None,
@@ -30,7 +30,8 @@ def send_feedback(
     """Tell Libretto what somebody thought of a response. Delivered in the background.
 
     Args:
-        feedback_key: The key of the response; see `feedback_key()`.
+        feedback_key: The key of the response; see `feedback_key()`. For None, which
+            that returns if the response was not recorded, nothing is sent.
         rating: From 0 (bad) to 1 (good).
         better_response: What the model should have said.
         is_deleted: Take back the feedback given before.
@@ -38,12 +39,12 @@ def send_feedback(
             scope, `install()` and the environment do.
 
     Raises:
-        TypeError: An argument has the wrong type; no feedback key was given.
+        TypeError: An argument has the wrong type, or the feedback key is empty.
         ValueError: The rating is outside [0, 1], or there is neither a rating nor a
             better response, nor a deletion.
     """
     key = id_text(feedback_key)
-    if not isinstance(key, str) or not key:
+    if key is not None and (not isinstance(key, str) or not key):
         raise TypeError(
             "feedback_key must be the key of a recorded response, as "
             f"libretto_instrument.feedback_key(response) returns it, not {key!r}."
@@ -59,6 +60,8 @@ def send_feedback(
         raise TypeError(
             f"better_response must be a string, not {type(better_response).__name__}."
         )
+    if key is None:
+        return
     settings = runtime.settings_here(config_of_client(client))
     if settings.api_key is None:
         _warn_of_no_key("Feedback")

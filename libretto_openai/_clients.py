@@ -68,7 +68,7 @@ def _recorded(kind: _Kind) -> _Kind:
 
 def send_feedback(
     self: Any,
-    feedback_key: str | UUID,
+    feedback_key: str | UUID | None,
     *,
     rating: float | None = None,
     better_response: str | None = None,

@@ -48,8 +48,8 @@ def test_wrong_values(said: dict[str, Any], events: CapturedEvents) -> None:
         ({"rating": [1]}, "rating"),
         ({"better_response": 7}, "better_response"),
         ({"better_response": ["text"]}, "better_response"),
-        ({"feedback_key": None, "rating": 1}, "feedback_key"),
         ({"feedback_key": "", "rating": 1}, "feedback_key"),
+        ({"feedback_key": None, "rating": "good"}, "rating"),
         ({"feedback_key": 7, "rating": 1}, "feedback_key"),
     ],
 )
@@ -102,6 +102,15 @@ def test_feedback_arrives(
     assert [(request.path, request.json) for request in backend.received] == [
         ("/feedback", {"feedback_key": str(KEY), "apiKey": "key", **body})
     ]
+
+
+def test_feedback_on_what_was_not_recorded(backend: Backend) -> None:
+    """A program need not ask whether a response was recorded before it tells of it."""
+    libretto.install(api_key="key")
+    libretto.send_feedback(libretto.feedback_key(object()), rating=1)
+    assert libretto.flush()
+    assert libretto.stats().recorded == 0
+    assert backend.stored("feedback") == []
 
 
 @pytest.mark.parametrize("result", ["text", {"a": [1, None]}, None, False])

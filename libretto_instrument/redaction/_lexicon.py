@@ -3,7 +3,7 @@
 Given names come from the U.S. Social Security Administration, surnames from the U.S.
 Census Bureau's 1990 count: works of the U.S. government, in the public domain. The
 frequent words of English come from SCOWL and the place names from the tz database.
-``_data/README.md`` says more; ``scripts/build_names.py`` builds the files.
+``_data/README.md`` says more; ``tools/build_names.py`` builds the files.
 """
 
 import gzip

@@ -366,7 +366,7 @@ def test_wrong_feedback_of_a_client(kind: Any, model: OfflineModel) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         client.send_feedback("key", rating=2)
     with pytest.raises(TypeError, match="feedback_key must be"):
-        client.send_feedback(None, rating=1)
+        client.send_feedback("", rating=1)
     with pytest.raises(TypeError, match="chain_id must be"):
         client.update_chain(None, "result")
 

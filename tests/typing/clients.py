@@ -53,6 +53,7 @@ def of_subclasses() -> None:
 def of_feedback(client: Client, waiting: AsyncClient) -> None:
     """Feedback and results are given at once, with nothing to await."""
     client.send_feedback("key", rating=0.5, better_response="b", is_deleted=False)
+    client.send_feedback(None, rating=1)
     waiting.send_feedback(feedback_key=uuid4(), rating=1)
     client.update_chain(uuid4(), {"any": "thing"})
     waiting.update_chain("chain", None)

