@@ -6,6 +6,7 @@ clear because something went wrong.
 
 import os
 import threading
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _STATEMENT_OVERHEAD = 1_000
 #: So many redactors are kept with what they redacted before, the oldest let go first.
 _MOST_REDACTORS = 4
+#: Without it, ids that were written down could be found out by trying.
+_VEIL = os.urandom(32)
 #: The calls that a hook or a redactor makes of a model are not the program's.
 _UNRECORDED = Scope({"enabled": False})
 
@@ -113,7 +116,27 @@ def prepare(item: Any) -> "Message | None":
         if body is None:
             return None
         encoded = encode(body)
-    return Message(report.kind, report.id, encoded, report.order_key)
+    if not settings.redact_pii:
+        return Message(report.kind, report.id, encoded, report.order_key)
+    key = report.order_key
+    return Message(
+        report.kind,
+        _veiled(report.id, encoded),
+        encoded,
+        None if key is None else _veiled(key, encoded),
+    )
+
+
+def _veiled(name: str, redacted: bytes) -> str:
+    """Return an id that may be written down beside a redacted body.
+
+    One that the body has lost to redaction becomes a stand-in, which is the same for
+    the same id as long as this process lives, and tells nobody which id it was.
+    """
+    data = name.encode(errors="surrogatepass")
+    if data in redacted:
+        return name
+    return blake2b(data, key=_VEIL, digest_size=16).hexdigest()
 
 
 def is_untouched(settings: Settings) -> bool:
