@@ -46,10 +46,12 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # Nothing of the delivery is imported before something was recorded.
-    if name == "Stats":
-        from .delivery import Stats
+if not TYPE_CHECKING:  # Or else checkers would take any name for one of ours.
 
-        return Stats
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        # Nothing of the delivery is imported before something was recorded.
+        if name == "Stats":
+            from .delivery import Stats
+
+            return Stats
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
