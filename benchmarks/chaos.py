@@ -132,8 +132,10 @@ def _kills(rounds: int) -> bool:
         "rounds",
         "kills",
         "calls that had returned, events on disk",
-        "of these never arrived",
-        "arrived of others",
+        "of these lost",
+        "events in memory only",
+        "of these lost",
+        "arrived of calls not known to have returned",
         "arrived more than once",
         "met",
     ]
@@ -146,8 +148,10 @@ def _killed(title: str, killed: Killed) -> list[str]:
         title,
         f"{killed.rounds:,}",
         f"{killed.kills:,}",
-        f"{killed.acknowledged:,}",
+        f"{killed.on_disk:,}",
         f"{killed.lost:,}",
+        f"{killed.in_memory:,}",
+        f"{killed.gone:,}",
         f"{killed.unannounced:,}",
         f"{killed.repeated:,} (at most {killed.most} times)",
         _verdict(not killed.lost),
@@ -169,7 +173,7 @@ def _is_whole(arrivals: Arrivals) -> bool:
 
 
 def _show(headings: list[str], rows: Iterable[list[str]]) -> None:
-    print(f"\n{table(headings, rows)}", flush=True)
+    print("", *table(headings, rows), sep="\n", flush=True)
 
 
 def _say(what: str) -> None:

@@ -1,20 +1,38 @@
 """A Libretto that fails as it is told, in a process of its own.
 
-Orders: ``url``, ``fail`` with the name of a fault, ``recover``, ``arrived``.
+Orders: ``url``, ``fail`` with the name of a fault, ``recover``, ``arrived`` for how
+often each event was stored, and ``count`` for how many were.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from support import backend as answers
-from support.backend import Backend
+from support.backend import Answer, Backend
 
 from .peers import obey
 
 
+class _Counting(Backend):
+    """Keeps the ids of events, and not the events: they would fill the memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.arrived: Counter[str] = Counter()
+
+    def receive(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Note a request and choose the answer."""
+        with self._news:
+            answer = super().receive(path, headers, body)
+            request = self.received.pop()
+            if request.stored:
+                self.arrived[request.json["promptEventId"]] += 1
+        return answer
+
+
 def main() -> None:
     """Serve until standard input is closed."""
-    with Backend() as backend:
+    with _Counting() as backend:
         faults: dict[str, Callable[[], object]] = {
             name: lambda answer=answer: backend.answer(answer)  # type: ignore[misc]  # mypy has no type for a lambda's default
             for name, answer in {
@@ -34,21 +52,13 @@ def main() -> None:
         }
         faults["refuse"] = backend.refuse
 
-        def arrived() -> dict[str, int]:
-            # Whoever is killed while it sends leaves half a request behind.
-            return Counter(
-                request.json["promptEventId"]
-                for request in list(backend.received)
-                if request.stored
-                and len(request.body) == int(request.headers["content-length"])
-            )
-
         obey(
             {
                 "url": lambda: backend.url,
                 "fail": lambda fault: faults[fault](),
                 "recover": backend.recover,
-                "arrived": arrived,
+                "arrived": backend.arrived.copy,
+                "count": backend.arrived.total,
             }
         )
 

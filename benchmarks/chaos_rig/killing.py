@@ -13,9 +13,9 @@ from attrs import frozen
 
 from .peers import Peer, environment
 
-#: How long the last relay may take, in seconds. What a killed process had claimed is
-#: nobody else's for a minute.
-_PATIENCE = 180.0
+#: How long the last relay may bring nothing, in seconds. What a killed process had
+#: claimed is nobody else's for a minute.
+_PATIENCE = 120.0
 
 
 @frozen
@@ -25,8 +25,11 @@ class Killed:
     Attributes:
         rounds: How often processes were started and killed.
         kills: How many processes were killed.
-        acknowledged: How many calls had returned.
+        on_disk: How many calls had returned and had their event on disk, as the
+            application counts it.
         lost: How many events of these never arrived.
+        in_memory: How many calls had returned and had their event in memory only.
+        gone: How many events of these never arrived.
         unannounced: How many arrived of calls that were not known to have returned.
         repeated: How many arrived more than once.
         most: How often, at most, one of these did.
@@ -34,8 +37,10 @@ class Killed:
 
     rounds: int
     kills: int
-    acknowledged: int
+    on_disk: int
     lost: int
+    in_memory: int
+    gone: int
     unannounced: int
     repeated: int
     most: int
@@ -49,7 +54,8 @@ def kill(rounds: int, writers: int, *, relayed: bool) -> Killed:
         writers: How many applications write at the same time.
         relayed: Whether they leave the sending to a relay, which is killed as well.
     """
-    acknowledged: set[str] = set()
+    on_disk: set[str] = set()
+    in_memory: set[str] = set()
     with tempfile.TemporaryDirectory() as spool, Peer("backend") as backend:
         url = backend.ask("url")
         with Peer("nursery", LIBRETTO_API_PREFIX=url) as nursery:
@@ -57,28 +63,38 @@ def kill(rounds: int, writers: int, *, relayed: bool) -> Killed:
                 told = nursery.ask(
                     "round", random.getrandbits(32), spool, writers, relayed
                 )
-                acknowledged.update(told["acknowledged"])
+                on_disk.update(told["on_disk"])
+                in_memory.update(told["in_memory"])
         with _relay(spool, url):
-            arrived = _await(acknowledged, backend)
+            arrived = _await(on_disk, backend)
     repeated = [times for times in arrived.values() if times > 1]
     return Killed(
         rounds,
         rounds * (writers + relayed),
-        len(acknowledged),
-        len(acknowledged - arrived.keys()),
-        len(arrived.keys() - acknowledged),
+        len(on_disk),
+        len(on_disk - arrived.keys()),
+        len(in_memory),
+        len(in_memory - arrived.keys()),
+        len(arrived.keys() - on_disk - in_memory),
         len(repeated),
         max(repeated, default=1),
     )
 
 
-def _await(acknowledged: set[str], backend: Peer) -> Counter[str]:
-    """Wait until all have arrived, or no longer; return how often each has."""
-    deadline = monotonic() + _PATIENCE
+def _await(expected: set[str], backend: Peer) -> Counter[str]:
+    """Wait until all have arrived, or no more come; return how often each has."""
+    count, deadline = -1, 0.0
     while True:
-        arrived: Counter[str] = Counter(backend.ask("arrived"))
-        if acknowledged <= arrived.keys() or monotonic() > deadline:
-            return arrived
+        before, count = count, backend.ask("count")
+        if count != before:
+            deadline = monotonic() + _PATIENCE
+        elif monotonic() > deadline:
+            return Counter(backend.ask("arrived"))
+        # Not for each look: they are many.
+        if count >= len(expected):
+            arrived = Counter(backend.ask("arrived"))
+            if expected <= arrived.keys():
+                return arrived
         sleep(2)
 
 

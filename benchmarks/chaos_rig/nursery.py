@@ -10,7 +10,8 @@ import select
 import signal
 import sys
 from collections.abc import Callable
-from time import monotonic
+from time import monotonic, sleep
+from typing import Any
 from uuid import uuid4
 
 from bench import canned
@@ -24,15 +25,23 @@ from .peers import obey
 
 _CASE = CASES["chat"]
 
-#: For how long a process lives, in seconds.
-_LIVES = (0.02, 0.6)
+#: A process is killed when so many calls have returned, and up to so many seconds
+#: later: anywhere in a call, or in what goes on beside it.
+_CALLS, _LATER = (0, 1_000), 0.02
 
-#: The length of an event's id. So few bytes go through a pipe in one piece.
-_ID = 36
+#: Or, if calls are that slow, when the round is so many seconds old.
+_LONGEST = 5.0
+
+#: The length of an event's id, and of what is said of it. So few bytes go through a
+#: pipe in one piece.
+_ID, _LINE = 36, 37
+
+#: Where an event is when its call returns.
+_ON_DISK, _IN_MEMORY = "d", "m"
 
 
 def _write(spool: str, spool_only: bool, acknowledge: int) -> None:
-    """Call a model without end, and tell of each event that is said to be on disk."""
+    """Call a model without end, and tell of each event where it is."""
     libretto.install(
         api_key="chaos",
         prompt_template_name="chaos",
@@ -44,9 +53,10 @@ def _write(spool: str, spool_only: bool, acknowledge: int) -> None:
     while True:
         identity = str(uuid4())
         create(**_CASE.request(), libretto={"event_id": identity})
-        # A disk that is busy for too long leaves an event in memory, and says so.
-        if (missed := libretto.stats().unspooled) == unspooled:
-            os.write(acknowledge, identity.encode())
+        # A file that is busy for too long leaves an event in memory, and says so.
+        missed = libretto.stats().unspooled
+        where = _ON_DISK if missed == unspooled else _IN_MEMORY
+        os.write(acknowledge, (identity + where).encode())
         unspooled = missed
 
 
@@ -67,9 +77,7 @@ def _fork(work: Callable[[], None]) -> int:
         os._exit(1)
 
 
-def run_round(
-    seed: int, spool: str, writers: int, relayed: bool
-) -> dict[str, list[str]]:
+def run_round(seed: int, spool: str, writers: int, relayed: bool) -> dict[str, Any]:
     """Start processes on a spool, and kill each of them at a moment of its own.
 
     Args:
@@ -79,29 +87,40 @@ def run_round(
         relayed: Whether they leave the sending to a relay, which is killed as well.
 
     Returns:
-        As ``acknowledged`` the ids of the events whose call had returned and that the
-        application counts as being on disk.
+        The ids of the events whose call had returned: as ``on_disk`` and ``in_memory``
+        those of which the application counts so.
     """
     chance = random.Random(seed)
     reading, writing = os.pipe()
-    began = monotonic()
-    works = [lambda: _write(spool, relayed, writing)] * writers
-    works += [lambda: _relay(spool)] * relayed
-    deaths = sorted((chance.uniform(*_LIVES), _fork(work)) for work in works)
+    applications = {
+        _fork(lambda: _write(spool, relayed, writing)) for _ in range(writers)
+    }
+    living = [*applications, *(_fork(lambda: _relay(spool)) for _ in range(relayed))]
     os.close(writing)
+    chance.shuffle(living)
+    moments = sorted((chance.randint(*_CALLS) for _ in living), reverse=True)
+    deadline = monotonic() + _LONGEST
     heard = bytearray()
-    while True:
-        left = deaths[0][0] - (monotonic() - began) if deaths else None
-        if left is not None and left <= 0:
-            _kill(deaths.pop(0)[1])
-        elif select.select([reading], [], [], left)[0]:
-            piece = os.read(reading, 65536)
-            if not piece and not deaths:
-                break
-            heard += piece
+    while living:
+        if (
+            len(heard) >= moments[-1] * _LINE
+            or applications.isdisjoint(living)
+            or monotonic() > deadline
+        ):
+            moments.pop()
+            sleep(chance.uniform(0, _LATER))
+            _kill(living.pop())
+        elif select.select([reading], [], [], 0.1)[0]:
+            heard += os.read(reading, 65536)
+    while piece := os.read(reading, 65536):
+        heard += piece
     os.close(reading)
     text = heard.decode()
-    return {"acknowledged": [text[at : at + _ID] for at in range(0, len(text), _ID)]}
+    lines = [text[at : at + _LINE] for at in range(0, len(text), _LINE)]
+    return {
+        name: [line[:_ID] for line in lines if line[_ID:] == where]
+        for name, where in (("on_disk", _ON_DISK), ("in_memory", _IN_MEMORY))
+    }
 
 
 def _kill(child: int) -> None:
@@ -113,5 +132,5 @@ def _kill(child: int) -> None:
 
 
 if __name__ == "__main__":
-    canned.client(_CASE.answer).chat.completions.create(**_CASE.request())
+    canned.make_ahead(_CASE.answer, _CASE.request())
     obey({"round": run_round})

@@ -247,7 +247,12 @@ class Exchange(BaseHTTPRequestHandler):
             super().finish()
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        length = int(self.headers.get("content-length", 0))
+        body = self.rfile.read(length)
+        if len(body) < length:
+            # The client is gone, killed perhaps; no server keeps half a request.
+            self.close_connection = True
+            return
         headers = {name.lower(): value for name, value in self.headers.items()}
         self._interrupted = self.server.backend.interrupted
         answer = self.server.backend.receive(self.path, headers, body)
