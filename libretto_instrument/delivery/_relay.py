@@ -50,27 +50,27 @@ class _Accounting:
         self._sender = sender
         #: Until when what was claimed is ours, by the monotonic clock.
         self.leased_until = 0.0
-        #: The rows that are in memory, and those of them that are being sent right now.
-        self.held: set[int] = set()
-        self.under_way: set[int] = set()
+        #: What is in memory, and of that what is being sent right now.
+        self.held: set[tuple[int, str]] = set()
+        self.under_way: set[tuple[int, str]] = set()
         # Sent, but the spool could not be told.
-        self._settled: dict[int, Outcome] = {}
+        self._settled: dict[tuple[int, str], Outcome] = {}
 
     def send(self, message: Message, timeout: float | None = None) -> Outcome:
         """Send a claimed message, once, while the claim holds."""
         assert isinstance(message, _Claimed)
         assert message.stored is not None
         stored = message.stored
-        self.under_way.add(stored.row)
+        self.under_way.add(stored.key)
         try:
-            outcome = self._settled.pop(stored.row, None) or self._try(message, timeout)
+            outcome = self._settled.pop(stored.key, None) or self._try(message, timeout)
             if not outcome.retry:
                 outcome = self._book(stored, outcome)
             if not outcome.retry:
-                self.held.discard(stored.row)
+                self.held.discard(stored.key)
             return outcome
         finally:
-            self.under_way.discard(stored.row)
+            self.under_way.discard(stored.key)
 
     def _try(self, message: Message, timeout: float | None) -> Outcome:
         left = self.leased_until - monotonic()
@@ -88,7 +88,7 @@ class _Accounting:
             elif outcome is not _EXPIRED:
                 self._spool.set_aside(stored, outcome.error or "refused")
         except (sqlite3.Error, OSError) as exc:
-            self._settled[stored.row] = outcome
+            self._settled[stored.key] = outcome
             return Outcome(delivered=False, retry=True, error=type(exc).__name__)
         return outcome
 
@@ -167,8 +167,8 @@ class Relay:
         claimed = self._spool.claim(room, WINDOW_BYTES) if room >= WINDOW // 4 else []
         for stored in claimed:
             # Claimed once more after a sleep that outlasted the claim, one is here.
-            if stored.row not in self._sender.held:
-                self._sender.held.add(stored.row)
+            if stored.key not in self._sender.held:
+                self._sender.held.add(stored.key)
                 self._delivery.put(stored)
         if claimed:
             self._idle_for = SOON
@@ -216,7 +216,8 @@ class Relay:
         """Stop, and leave what was claimed and not sent to others."""
         self._delivery.shutdown(0)
         with suppress(sqlite3.Error, OSError):  # Claims run out by themselves, too.
-            self._spool.release(but=self._sender.under_way.copy())
+            under_way = self._sender.under_way.copy()
+            self._spool.release(but={row for row, _ in under_way})
 
 
 def relay(

@@ -19,8 +19,10 @@ from ._spool_values import Refused, SpoolStats, Stored
 #: Who takes a message to send it has it to itself for so many seconds, unless the claim
 #: is renewed.
 LEASE = 60.0
-#: After a write failed, none is tried for at least and at most so many seconds.
-REST, LONGEST_REST = 0.1, 30.0
+#: After a write failed, none is tried for at least and at most so many seconds. What
+#: comes meanwhile is not safe from the end of the process, and most failures are a file
+#: that is busy for a moment longer than a write may wait.
+REST, LONGEST_REST = 0.01, 30.0
 #: How long the processes that send wait for a busy file, in seconds.
 _PATIENCE = 5.0
 #: In pages. The senders move the log into the file; a writer only if nobody else does.
@@ -140,8 +142,10 @@ class Spool:
         # Each failure may have waited for as long as a write may, so not every message
         # gets to find out anew.
         self.missed += 1
-        self._rest = min(max(REST, self._rest * 2), LONGEST_REST)
-        self._resume_at = monotonic() + self._rest
+        now = monotonic()
+        if now >= self._resume_at:  # Else another thread has just found out the same.
+            self._rest = min(max(REST, self._rest * 2), LONGEST_REST)
+            self._resume_at = now + self._rest
         _guard.warn(
             "spool.missed",
             "Events can't be written to the spool in %s (%s: %s); they are kept in "
@@ -164,31 +168,51 @@ class Spool:
             limit: At most so many messages.
             max_bytes: At most so many bytes, but at least one message.
         """
-        claimed: list[Stored] = []
         with self._for_sending.use() as connection:
             # A look first, which unlike the claim keeps no writer waiting.
-            look = f"SELECT 1 FROM messages WHERE {_FREE} LIMIT 1"
-            if connection.execute(look, self._now()).fetchone() is None:
+            last = self._last_that_fits(connection, limit, max_bytes)
+            if last is None:
                 return []
-            with transaction(connection):
-                size = 0
-                rows = connection.execute(
-                    "SELECT id, kind, message_id, order_key, body FROM messages"
-                    f" WHERE {_FREE} ORDER BY id LIMIT :limit",
-                    {"limit": limit} | self._now(),
-                )
-                for row, kind, name, key, body in rows:
-                    size += len(body)
-                    if claimed and size > max_bytes:
-                        break
-                    claimed.append(Stored(row, Message(kind, name, body, key)))
-                rows.close()
-                until = monotonic() + LEASE
-                connection.executemany(
-                    "UPDATE messages SET owner = ?, leased_until = ? WHERE id = ?",
-                    [(self.name, until, stored.row) for stored in claimed],
-                )
-        return claimed
+            terms = {
+                "until": monotonic() + LEASE,
+                "last": last,
+                "limit": limit,
+                **self._now(),
+            }
+            # One statement: a thread that has to wait for the interpreter in between
+            # two would keep the writers waiting for as long.
+            connection.execute(
+                "UPDATE messages SET owner = :me, leased_until = :until WHERE id IN ("
+                f"SELECT id FROM messages WHERE {_FREE} AND id <= :last"
+                " ORDER BY id LIMIT :limit)",
+                terms,
+            )
+            rows = connection.execute(
+                "SELECT id, kind, message_id, order_key, body FROM messages"
+                " WHERE leased_until > 0 AND leased_until = :until AND owner = :me"
+                " ORDER BY id",
+                terms,
+            )
+            return [
+                Stored(row, Message(kind, name, body, key))
+                for row, kind, name, key, body in rows
+            ]
+
+    def _last_that_fits(
+        self, connection: sqlite3.Connection, limit: int, max_bytes: int
+    ) -> int | None:
+        last, size = None, 0
+        rows = connection.execute(
+            f"SELECT id, length(body) FROM messages WHERE {_FREE}"
+            " ORDER BY id LIMIT :limit",
+            {"limit": limit} | self._now(),
+        ).fetchall()
+        for row, length in rows:
+            size += length
+            if last is not None and size > max_bytes:
+                break
+            last = row
+        return last
 
     def _now(self) -> dict[str, object]:
         now = monotonic()

@@ -17,6 +17,8 @@ APPLICATION = 0x4C696272
 #: The file's name says which form of the tables it has, so that versions of this
 #: library that differ in it can share a directory.
 FILE = "spool-1.db"
+#: Nobody waits for a busy file for longer, in seconds: SQLite counts in few bits.
+_LONGEST_WAIT = 24 * 3600.0
 #: For how long a fork waits for whoever uses the connection, in seconds.
 _FORK_PATIENCE = 1.0
 #: Connections of a parent's threads that were in use at the fork. A child must neither
@@ -69,7 +71,7 @@ class SpoolFile:
             checkpoint: Move the log into the file when it has so many pages.
         """
         self.path = directory / FILE
-        self._busy = busy
+        self._busy = min(busy, _LONGEST_WAIT)
         self._checkpoint = checkpoint
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None

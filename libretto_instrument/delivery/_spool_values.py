@@ -18,6 +18,11 @@ class Stored:
     message: Message
 
     @property
+    def key(self) -> tuple[int, str]:
+        """Tells it from all others, as the row does not: once free, it is reused."""
+        return self.row, self.message.id
+
+    @property
     def weight(self) -> int:
         """Roughly how many bytes it holds."""
         return self.message.weight

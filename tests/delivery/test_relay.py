@@ -210,6 +210,25 @@ def test_spool_busy_after_sending(spool, monkeypatch):
     assert spool.stats().waiting == 0
 
 
+def test_a_row_given_to_another_message(spool, monkeypatch):
+    """A message is sent that got the row of one whose delivery is just being noted."""
+    fill(spool, 1)
+    remove = spool.remove
+
+    def be_slow(stored):
+        remove(stored)
+        if stored.message.id == "0":
+            fill(spool, 1, first=2)
+            worker.step()
+
+    monkeypatch.setattr(spool, "remove", be_slow)
+    sender = ScriptedSender()
+    worker = Relay(spool, sender)
+    assert worker.drain(10)
+    worker.close()
+    assert sender.attempts == ["0", "2"]
+
+
 def test_spool_out_of_reach(tmp_path, caplog):
     """A spool that can't be opened is said once, and looked for again."""
     (tmp_path / "file").write_text("in the way")

@@ -351,6 +351,56 @@ def test_busy(make, locked, caplog):
     assert names(spool.claim(10)) == ["first", "later"]
 
 
+def test_claiming_keeps_nobody_waiting(make, monkeypatch):
+    """Others write while a process makes messages of the rows that it claimed."""
+    sending, writing = make(), make(busy_timeout=0)
+    for n in range(3):
+        assert writing.add(message(str(n)))
+    written = []
+
+    def make_message(*fields):
+        written.append(writing.add(message("more")))
+        return Message(*fields)
+
+    monkeypatch.setattr(spool_module, "Message", make_message)
+    assert names(sending.claim(10)) == ["0", "1", "2"]
+    assert written == [True, True, True]
+
+
+def test_resting_as_one(make, locked, monkeypatch):
+    """Threads that fail at once do not add up to one that fails again and again."""
+    clock = [monotonic()]
+    monkeypatch.setattr(spool_module, "monotonic", lambda: clock[0])
+    spool = make(busy_timeout=0)
+    in_doubt = threading.Barrier(8)
+    use = spool._for_writing.use
+
+    def use_together():
+        in_doubt.wait(10)
+        return use()
+
+    monkeypatch.setattr(spool._for_writing, "use", use_together)
+    threads = [threading.Thread(target=spool.add, args=(message(),)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert spool.missed == 8
+    monkeypatch.undo()
+    locked.execute("ROLLBACK")
+    monkeypatch.setattr(spool_module, "monotonic", lambda: clock[0])
+    assert not spool.add(message())
+    clock[0] += spool_module.REST
+    assert spool.add(message())
+
+
+def test_waiting_without_end(make):
+    """A write may be given all the time there is."""
+    spool = make(busy_timeout=1e300)
+    assert spool.add(message())
+    assert names(spool.claim(1)) == ["a"]
+
+
 def test_busy_in_this_thread(spool):
     """A write from inside a write, as in a finaliser, fails rather than waits."""
     spool.add(message("a"))
