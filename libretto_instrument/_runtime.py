@@ -7,6 +7,7 @@ report.
 import atexit
 import os
 import random
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -215,5 +216,22 @@ def _is_sampled(settings: Settings) -> bool:
 runtime = Runtime()
 
 
+def _after_fork_in_child() -> None:
+    runtime.deliveries.renew_lock()
+    _guard.reset()
+    # A child of multiprocessing, or of billiard, which shares this, ends without
+    # atexit's callbacks, but runs finalizers of its own. Those that it has now are
+    # forgotten at its start, and after that this is called.
+    util: Any = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util.register_after_fork(runtime, _mind_end_of_child)
+
+
+def _mind_end_of_child(runtime: Runtime) -> None:
+    from multiprocessing.util import Finalize
+
+    Finalize(None, runtime.drain_at_exit, exitpriority=0)
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=runtime.deliveries.renew_lock)
+    os.register_at_fork(after_in_child=_after_fork_in_child)

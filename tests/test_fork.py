@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from support.backend import Backend
@@ -46,10 +48,41 @@ child.start()
 child.join()
 """
 
+A_STREAM_ALONE = """
+kept = []
+
+def work():
+    kept.append(begin())
+    for chunk in kept[0]:
+        break
+
+child = multiprocessing.get_context("fork").Process(target=work)
+child.start()
+child.join()
+"""
+
+WARNINGS = """
+import logging
+from libretto_instrument import _guard
+
+logging.basicConfig(filename=sys.argv[2], format="%(process)d")
+_guard.warn_once("a", "said")
+_guard.warn("b", "said")
+_guard.warn_once("a", "said")
+_guard.warn("b", "said")
+child = os.fork()
+if child == 0:
+    _guard.warn_once("a", "said")
+    _guard.warn("b", "said")
+    os._exit(0)
+os.waitpid(child, 0)
+_guard.warn_once("a", "said")
+"""
+
 
 @pytest.fixture
-def ran(model: OfflineModel, backend: Backend) -> Callable[[str], None]:
-    def run(program: str) -> None:
+def ran(model: OfflineModel, backend: Backend) -> Callable[..., None]:
+    def run(program: str, *arguments: str) -> None:
         subprocess.run(
             [
                 sys.executable,
@@ -58,6 +91,7 @@ def ran(model: OfflineModel, backend: Backend) -> Callable[[str], None]:
                 "-c",
                 OPEN_A_STREAM + program,
                 model.base_url,
+                *arguments,
             ],
             check=True,
             timeout=60,
@@ -92,3 +126,26 @@ def test_a_stream_left_in_a_child(ran: Callable[[str], None], backend: Backend) 
     whole, left = backend.events
     assert "stream_status" not in whole["responseMetrics"]
     assert left["responseMetrics"]["stream_status"] == "abandoned"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+def test_nothing_but_a_left_stream(
+    ran: Callable[[str], None], backend: Backend
+) -> None:
+    """A child of multiprocessing tells of its left stream as its only event, too.
+
+    (failure-modes 43)
+    """
+    ran(A_STREAM_ALONE)
+    backend.wait_for(1)
+    (left,) = backend.events
+    assert left["responseMetrics"]["stream_status"] == "abandoned"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+def test_a_child_warns_for_itself(ran: Callable[..., None], tmp_path: Path) -> None:
+    """What a parent has said once, each of its children says once."""
+    log = tmp_path / "log"
+    ran(WARNINGS, str(log))
+    said = Counter(log.read_text().split())
+    assert list(said.values()) == [2, 2]

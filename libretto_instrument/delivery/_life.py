@@ -4,6 +4,7 @@ import atexit
 import os
 import sys
 import threading
+from time import monotonic
 from typing import Any, Protocol
 from weakref import WeakSet
 
@@ -46,6 +47,8 @@ class _NoFork:
 
     #: How long a fork waits, in seconds. Then the child takes its chance.
     PATIENCE = 5.0
+    #: How long if nobody is importing: what is slow is the user's own hook.
+    SHORT_PATIENCE = 0.25
 
     def __init__(self) -> None:
         self.reset()
@@ -67,11 +70,24 @@ class _NoFork:
     def before_fork(self) -> None:
         """Wait, and let nobody enter before the fork is over."""
         self._changed.acquire()
-        self._changed.wait_for(lambda: not self._inside, self.PATIENCE)
+        deadline = monotonic() + self.PATIENCE
+        while not self._changed.wait_for(lambda: not self._inside, self.SHORT_PATIENCE):
+            if monotonic() > deadline or not _is_importing():
+                return
 
     def after_fork(self) -> None:
         """Let everybody enter again."""
         self._changed.release()
+
+
+def _is_importing() -> bool:
+    """Tell whether some module is half imported now."""
+    for module in list(sys.modules.values()):
+        # Not by its attributes: some modules load others when these are asked for.
+        spec = getattr(module, "__dict__", {}).get("__spec__")
+        if getattr(spec, "_initializing", False):
+            return True
+    return False
 
 
 no_fork = _NoFork()

@@ -280,6 +280,92 @@ def test_multiprocessing(run, backend, method):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_pool_process(run, backend):
+    """A process of Celery's pool delivers at its goodbye: after that it is cut off,
+    without exit handlers and finalizers (failure-modes 41, 43)."""
+    run("""
+        import types
+        class Signal:
+            def connect(self, receiver, weak=True):
+                self.receiver = receiver
+        goodbye = Signal()
+        sys.modules["celery.signals"] = types.ModuleType("celery.signals")
+        sys.modules["celery.signals"].worker_process_shutdown = goodbye
+        delivery = start()
+        children = []
+        for number in range(2):
+            child = os.fork()
+            if not child:
+                for n in range(20):
+                    delivery.put(Parcel(f"child{number}-{n}"))
+                goodbye.receiver(sender=None, pid=os.getpid(), exitcode=0)
+                os._exit(0)
+            children.append(child)
+        for child in children:
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    """)
+    assert ids(backend) == expected(("child0", 20), ("child1", 20))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_fork_during_a_slow_hook(run, backend):
+    """A fork does not wait for a hook that takes its time (failure-modes 41)."""
+    done = run("""
+        from time import monotonic
+        began, go_on = threading.Event(), threading.Event()
+        parent = os.getpid()
+        def be_slow(parcel):
+            if os.getpid() == parent:
+                began.set()
+                go_on.wait()
+            return prepare(parcel)
+        delivery = Delivery(
+            be_slow, HttpSender({"event": os.environ["LIBRETTO_API_PREFIX"] + "/event"})
+        )
+        delivery.put(Parcel("parent-0"))
+        began.wait()
+        started = monotonic()
+        child = os.fork()
+        if not child:
+            delivery.put(Parcel("child-0"))
+            os._exit(0 if delivery.flush() else 7)
+        print(monotonic() - started)
+        go_on.set()
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    """)
+    assert float(done.stdout) < 3
+    assert ids(backend) == expected(("parent", 1), ("child", 1))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_fork_during_an_import(run, backend, tmp_path):
+    """A fork waits for an import on a worker, which a child could never finish."""
+    (tmp_path / "slowly.py").write_text(
+        "import threading\nbegan.set()\nthreading.Event().wait(1)\n"
+        "def prepare(parcel):\n    return ready(parcel)\n"
+    )
+    run("""
+        import builtins
+        builtins.began, builtins.ready = threading.Event(), prepare
+        def import_late(parcel):
+            import slowly
+            return slowly.prepare(parcel)
+        delivery = Delivery(
+            import_late,
+            HttpSender({"event": os.environ["LIBRETTO_API_PREFIX"] + "/event"}),
+        )
+        delivery.put(Parcel("parent-0"))
+        began.wait()
+        child = os.fork()
+        if not child:
+            delivery.put(Parcel("child-0"))
+            os._exit(0 if delivery.flush(20) else 7)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    """)
+    assert ids(backend) == expected(("parent", 1), ("child", 1))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 def test_preload(run, backend):
     """A parent that configures and forks, as gunicorn does with preload, costs its
     workers nothing (failure-modes 41)."""
