@@ -15,7 +15,7 @@ from collections.abc import Iterable
 
 from bench import machine
 from bench.tables import table
-from chaos_rig.failing import FAULTS, FLUSH, Arrivals, Felt, Held, feel, hold
+from chaos_rig.failing import FAULTS, FLUSH, Arrivals, Felt, Held, Ratio, feel, hold
 from chaos_rig.killing import Killed, kill
 
 #: How much longer a call may take than with a healthy backend, and how much longer a
@@ -44,7 +44,7 @@ def main() -> None:
     whole = True
     for part in [wanted.only] if wanted.only else _PARTS:
         if part == "caller":
-            whole &= _callers(10 if quick else 80)
+            whole &= _callers(10 if quick else 100)
         elif part == "memory":
             whole &= _memory(20_000 if quick else 100_000)
         else:
@@ -53,17 +53,21 @@ def main() -> None:
         sys.exit("Something was lost, or came twice; see above.")
 
 
-def _callers(blocks: int) -> bool:
+def _callers(turns: int) -> bool:
     found: dict[str, Felt] = {}
     for fault, does in FAULTS.items():
         _say(does)
-        found[does] = feel(fault, blocks)
+        found[does] = feel(fault, turns)
     headings = [
         "Libretto",
-        "a call, median: healthy",
+        "a call, µs: bare",
+        "healthy",
         "failing",
-        "ratio",
-        "90th percentile",
+        "failing / healthy (95 % sure)",
+        "by the thread's CPU",
+        "99th percentile, µs: bare",
+        "healthy",
+        "failing",
         f"flush({FLUSH:.0f})",
         "arrived, once recovered",
         "said to be dropped",
@@ -76,17 +80,33 @@ def _callers(blocks: int) -> bool:
 
 
 def _felt(does: str, felt: Felt) -> list[str]:
-    met = felt.ratio(5) <= _SLOWER and felt.flush <= FLUSH + _LATE
+    kinds = (felt.bare, felt.healthy, felt.failing)
+    middle, tail = (
+        [f"{calls.percentile(percent) / 1e3:,.0f}" for calls in kinds]
+        for percent in (50, 99)
+    )
+    kept = felt.flush <= FLUSH + _LATE and _is_whole(felt.arrivals)
     return [
         does,
-        f"{felt.healthy[4] / 1e3:,.0f} µs",
-        f"{felt.failing[4] / 1e3:,.0f} µs",
-        f"{felt.ratio(5):.2f}",
-        f"{felt.ratio(9):.2f}",
+        *middle,
+        _ratio(felt.slower),
+        _ratio(felt.busier),
+        *tail,
         f"{felt.flush:.2f} s",
         *_arrivals(felt.arrivals),
-        _verdict(met and _is_whole(felt.arrivals)),
+        "perhaps"
+        if kept and _unclear(felt.slower)
+        else _verdict(kept and felt.slower.typical <= _SLOWER),
     ]
+
+
+def _ratio(ratio: Ratio) -> str:
+    return f"{ratio.typical:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"
+
+
+def _unclear(ratio: Ratio) -> bool:
+    """Tell whether more turns, or a quieter machine, could change the verdict."""
+    return ratio.low <= _SLOWER < ratio.high
 
 
 def _memory(offered: int) -> bool:

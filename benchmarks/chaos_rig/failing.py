@@ -1,8 +1,11 @@
 """Backends that fail: what the caller feels, what memory it takes, what arrives."""
 
-from collections.abc import Iterator, Mapping
+import random
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from statistics import quantiles
+from itertools import chain
+from math import sqrt
+from statistics import median, quantiles
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +28,7 @@ FAULTS = {
     "garbage": "answers what is not HTTP",
     "redirect": "sends elsewhere",
     "endless": "answers without end",
+    "refuse --small": "refuses connections, with the queue full",
 }
 
 #: How long `flush` may take while the backend fails, and once it has recovered.
@@ -50,25 +54,85 @@ class Arrivals:
     missing: int
 
 
+@define
+class Calls:
+    """How long calls took, in turns.
+
+    Attributes:
+        took: Of each turn, how long each of its calls took, in ns.
+        cpu: Of each turn, the CPU time of the caller's thread, in ns.
+    """
+
+    took: list[list[int]] = field(factory=list)
+    cpu: list[int] = field(factory=list)
+
+    def percentile(self, percent: int) -> float:
+        """Return a percentile of all the calls, in ns."""
+        return quantiles(chain.from_iterable(self.took), n=100)[percent - 1]
+
+    @property
+    def typical(self) -> list[float]:
+        """The median call of each turn, in ns."""
+        return list(map(median, self.took))
+
+
+@frozen
+class Ratio:
+    """How much longer something takes than something else that was done beside it.
+
+    Each turn gives one ratio, of things done within a second, so that what slows the
+    machine down for longer than that slows both. The median of the turns does not mind
+    a few that something hit on one side only.
+
+    Attributes:
+        typical: The median of the turns.
+        low: Below this the true one is in one case of forty.
+        high: And above this.
+    """
+
+    typical: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, ours: Sequence[float], theirs: Sequence[float]) -> "Ratio":
+        """Compare what was done in turns."""
+        ratios = sorted(one / other for one, other in zip(ours, theirs, strict=True))
+        # How far from the middle the median of so many can be by chance: the signs of
+        # the differences from the true one are tosses of a coin.
+        last = len(ratios) - 1
+        apart = 0.98 * sqrt(len(ratios))
+        low, high = round(last / 2 - apart), round(last / 2 + apart)
+        return cls(median(ratios), ratios[max(low, 0)], ratios[min(high, last)])
+
+
 @frozen
 class Felt:
     """What a caller felt of a fault.
 
     Attributes:
-        healthy: How long calls took with a healthy backend: nine deciles, in ns.
-        failing: The same, with the failing one.
+        bare: The calls that were not recorded.
+        healthy: The calls with a healthy backend.
+        failing: The calls with the failing one.
         flush: How long a flush took while it failed, in seconds.
         arrivals: What arrived in the end.
     """
 
-    healthy: list[float]
-    failing: list[float]
+    bare: Calls
+    healthy: Calls
+    failing: Calls
     flush: float
     arrivals: Arrivals
 
-    def ratio(self, decile: int) -> float:
-        """Return how much longer a decile of the calls took than in health."""
-        return self.failing[decile - 1] / self.healthy[decile - 1]
+    @property
+    def slower(self) -> Ratio:
+        """How much longer a call takes with the failing backend."""
+        return Ratio.of(self.failing.typical, self.healthy.typical)
+
+    @property
+    def busier(self) -> Ratio:
+        """How much more CPU the caller's thread needs with the failing backend."""
+        return Ratio.of(self.failing.cpu, self.healthy.cpu)
 
 
 @frozen
@@ -92,15 +156,21 @@ class _Pair:
 
     backend: Peer
     caller: Peer
-    took: list[int] = field(factory=list)
 
-    def call(self, times: int) -> None:
-        self.took += self.caller.ask("call", times)
+    def call(self, times: int, into: Calls, *, recorded: bool = True) -> None:
+        """Make calls, and note how long they took."""
+        felt = self.caller.ask("feel", times, recorded)
+        into.took.append(felt["took"])
+        into.cpu.append(felt["cpu"])
+
+    def recover(self) -> None:
+        """Let the backend recover, and everything arrive."""
+        self.backend.ask("recover")
+        self.caller.ask("flush", _LAST_FLUSH)
 
     def settle(self) -> Arrivals:
         """Let the backend recover, and see what arrives."""
-        self.backend.ask("recover")
-        self.caller.ask("flush", _LAST_FLUSH)
+        self.recover()
         stats: dict[str, Any] = self.caller.ask("stats")
         arrived: dict[str, int] = self.backend.ask("arrived")
         recorded = stats["recorded"]
@@ -125,29 +195,42 @@ def _pair(*arguments: str) -> Iterator[_Pair]:
         yield _Pair(backend, caller)
 
 
-def feel(fault: str, blocks: int, size: int = 25) -> Felt:
-    """Make calls with a healthy backend and with a failing one, by turns.
+def feel(fault: str, turns: int, size: int = 25) -> Felt:
+    """Make calls bare, with a healthy backend and with a failing one, by turns.
+
+    All are made by one process, on one thread: from one process to the next, the same
+    call's time differs by more than what is to be seen here.
 
     Args:
         fault: Its name.
-        blocks: How many turns each has.
+        turns: How many turns each has.
         size: How many calls a turn is.
     """
-    with _pair() as healthy, _pair() as failing:
-        failing.backend.ask("fail", fault)
-        for pair in (healthy, failing):
-            pair.caller.ask("call", size)
-        for turn in range(blocks):
-            order = (healthy, failing) if turn % 2 else (failing, healthy)
-            for pair in order:
-                pair.call(size)
-        flush = failing.caller.ask("flush", FLUSH)
-        return Felt(
-            quantiles(healthy.took, n=10),
-            quantiles(failing.took, n=10),
-            flush["seconds"],
-            failing.settle(),
-        )
+    bare, healthy, failing = Calls(), Calls(), Calls()
+    fault, *options = fault.split(maxsplit=1)
+    flush = 0.0
+    with _pair(*options) as pair:
+
+        def well() -> None:
+            pair.call(size, healthy)
+
+        def alone() -> None:
+            pair.call(size, bare, recorded=False)
+
+        def ill() -> None:
+            nonlocal flush
+            pair.backend.ask("fail", fault)
+            pair.call(size, failing)
+            if len(failing.took) == turns:
+                flush = pair.caller.ask("flush", FLUSH)["seconds"]
+
+        states = [well, alone, ill]
+        for _ in range(turns):
+            random.shuffle(states)
+            for state in states:
+                pair.recover()
+                state()
+        return Felt(bare, healthy, failing, flush, pair.settle())
 
 
 def hold(fault: str, offered: int) -> Held:

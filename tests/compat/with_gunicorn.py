@@ -24,6 +24,9 @@ def served(backend: Backend, *options: str) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
         command = [sys.executable, "-m", "gunicorn", "--preload", "--no-control-socket"]
         command += [f"--workers={WORKERS}", f"--bind=fd://{listening.fileno()}"]
+        # A worker that is told to go before it has begun to listen for that goes only
+        # when this is over.
+        command.append("--graceful-timeout=10")
         server = subprocess.Popen(
             [*command, *options, "served_app:application"],
             env=environment(backend),
@@ -32,7 +35,7 @@ def served(backend: Backend, *options: str) -> Iterator[str]:
         try:
             yield f"http://127.0.0.1:{listening.getsockname()[1]}"
             server.terminate()
-            assert server.wait(30) == 0
+            assert server.wait(60) == 0
         finally:
             server.kill()
             server.wait()
