@@ -28,7 +28,8 @@ TOLERATED_DELAY = 0.1
 STALLED_AFTER = 0.25
 #: What one message is taken to need, in seconds, until it has been measured.
 GUESSED_LATENCY = 0.02
-#: How often at most the crew's size is reconsidered while it is behind, in seconds.
+#: How often at most the crew's size is reconsidered while it is behind, in seconds; and
+#: not before what joined last can have sent something.
 RECONSIDER_EVERY = 0.01
 #: Workers whose sending takes more than this share of one CPU get no company: they are
 #: held up by the interpreter, of which there is one, and not by the backend.
@@ -246,11 +247,15 @@ class Crew:
                 or backlog.pause(now) != 0.0
             ):
                 return True
-            self._reconsider_at = now + RECONSIDER_EVERY
+            self._reconsider_at = now + max(RECONSIDER_EVERY, self._latency)
+            # Those who began together end together: to add one at a time would take as
+            # many rounds as it needs workers. Doubled, a crew of 32 takes five.
+            missing = int(backlog.waiting * self._latency / TOLERATED_DELAY) - at_work
         hogged = _absence() > sys.getswitchinterval() / 2
         with self.gate:
             if not hogged:
-                self._join()
+                for _ in range(max(1, min(missing, at_work))):
+                    self._join()
             elif self.size > 1:
                 self._grow(-1)
                 return False

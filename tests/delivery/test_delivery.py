@@ -319,6 +319,19 @@ def test_grows_for_a_slow_backend_and_shrinks_again(deliver, monkeypatch):
     eventually(lambda: len(workers()) == 1)
 
 
+def test_grows_by_doubling(deliver, monkeypatch):
+    """A crew that is far behind doubles with each round of sending."""
+    monkeypatch.setattr(crew_module, "_absence", lambda: 0.0)
+    pause = threading.Event()
+    sender = ScriptedSender(lambda m, tries: pause.wait(0.1) or DELIVERED)
+    delivery = deliver(sender, max_in_flight=16)
+    for n in range(300):
+        delivery.put(Parcel(str(n)))
+    eventually(lambda: sender.busiest == 16, timeout=30)
+    # One more in each round would have made it 136.
+    assert len(sender.attempts) < 90
+
+
 def test_a_dead_backend_is_probed_by_one(deliver):
     """While nothing gets through, one message at a time is tried."""
     down = threading.Event()
