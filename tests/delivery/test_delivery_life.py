@@ -255,16 +255,16 @@ def test_multiprocessing(run, backend, method):
         delivery = None
         def work(who):
             global delivery
-            delivery = delivery or start()
-            for n in range(25):
+            delivery = delivery or start(exit_timeout=60)
+            for n in range(500):
                 delivery.put(Parcel(f"{who}-{n}"))
 
         if __name__ == "__main__":
-            delivery = start()
+            delivery = start(exit_timeout=60)
             delivery.put(Parcel("parent-0"))
             context = multiprocessing.get_context(sys.argv[1])
             children = [
-                context.Process(target=work, args=(f"child{n}",)) for n in range(3)
+                context.Process(target=work, args=(f"child{n}",)) for n in range(8)
             ]
             for child in children:
                 child.start()
@@ -273,9 +273,10 @@ def test_multiprocessing(run, backend, method):
                 assert child.exitcode == 0
         """,
         method,
+        timeout=120,
     )
     assert ids(backend) == expected(
-        ("parent", 1), ("child0", 25), ("child1", 25), ("child2", 25)
+        ("parent", 1), *((f"child{n}", 500) for n in range(8))
     )
 
 

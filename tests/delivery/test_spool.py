@@ -497,12 +497,29 @@ def test_no_directory(tmp_path, caplog):
 
 
 @posix
-@pytest.mark.skipif(getattr(os, "geteuid", int)() == 0, reason="root may write")
-def test_read_only_directory(spool):
-    """A directory that can't be written is no reason to raise."""
-    spool.directory.mkdir()
-    spool.directory.chmod(0o500)
-    assert not spool.add(message())
+def test_read_only_directory(tmp_path):
+    """A directory that can't be written is said once, and is no reason to raise."""
+    code = """
+import os, sys, tempfile
+from libretto_instrument.delivery import Message
+from libretto_instrument.delivery.durable import Spool
+with tempfile.TemporaryDirectory() as directory:
+    os.chmod(directory, 0o500)
+    if os.geteuid() == 0:  # Who may write anywhere.
+        os.chown(directory, 65534, -1)
+        os.seteuid(65534)
+    spool = Spool(directory)
+    added = sum(spool.add(Message("event", "a", b"x")) for _ in range(100))
+    print(added, spool.missed)
+    os.seteuid(os.getuid())
+    os.chmod(directory, 0o700)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["0", "100"]
+    [warning] = done.stderr.splitlines()
+    assert "can't be written to the spool" in warning
 
 
 @posix
