@@ -187,12 +187,19 @@ class Spool:
                 " ORDER BY id LIMIT :limit)",
                 terms,
             )
-            rows = connection.execute(
-                "SELECT id, kind, message_id, order_key, body FROM messages"
-                " WHERE leased_until > 0 AND leased_until = :until AND owner = :me"
-                " ORDER BY id",
-                terms,
-            )
+            ours = "leased_until > 0 AND leased_until = :until AND owner = :me"
+            try:
+                rows = connection.execute(
+                    "SELECT id, kind, message_id, order_key, body FROM messages"
+                    f" WHERE {ours} ORDER BY id",
+                    terms,
+                ).fetchall()
+            except BaseException:
+                # Kept, they would be nobody's to send for as long as this process is.
+                connection.execute(
+                    f"UPDATE messages SET leased_until = 0 WHERE {ours}", terms
+                )
+                raise
             return [
                 Stored(row, Message(kind, name, body, key))
                 for row, kind, name, key, body in rows

@@ -367,6 +367,27 @@ def test_claiming_keeps_nobody_waiting(make, monkeypatch):
     assert written == [True, True, True]
 
 
+def test_a_claim_that_can_not_be_read(make, monkeypatch):
+    """What was claimed and then could not be read is free again at once."""
+    spool = make()
+    assert spool.add(message())
+    spool.stats()
+    connection = spool._for_sending._connection
+
+    class Unreadable:
+        def execute(self, statement, *terms):
+            if "SELECT id, kind" in statement:
+                raise sqlite3.OperationalError("disk I/O error")
+            return connection.execute(statement, *terms)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(spool._for_sending, "_connection", Unreadable())
+        patched.setattr(spool._for_sending, "_after_failure", lambda exc: None)
+        with pytest.raises(sqlite3.OperationalError):
+            spool.claim(1)
+    assert names(make().claim(1)) == ["a"]
+
+
 def test_resting_as_one(make, locked, monkeypatch):
     """Threads that fail at once do not add up to one that fails again and again."""
     clock = [monotonic()]
