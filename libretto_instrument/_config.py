@@ -105,14 +105,15 @@ class LibrettoConfig:
             (``LIBRETTO_TEMPLATE_NAME``).
         chat_id: Groups events into one chat session (``LIBRETTO_CHAT_ID``).
         allow_unnamed_prompts: Record calls without a template name, too; the server
-            names them. Off unless set.
-        redact_pii: Replace personal data before anything leaves the machine. Off
-            unless set.
+            names them (``LIBRETTO_ALLOW_UNNAMED_PROMPTS``). Off unless set.
+        redact_pii: Replace personal data before anything leaves the machine
+            (``LIBRETTO_REDACT_PII``). Off unless set.
         project_key: Legacy project key (``LIBRETTO_PROJECT_KEY``).
         context: Keys and values of your own, sent with each event.
-        enabled: False records nothing. On unless set.
-        sample_rate: The share of calls to record, from 0 to 1. Calls of one chain, or
-            of one chat, are kept or left out together.
+        enabled: False records nothing (``LIBRETTO_ENABLED``). On unless set.
+        sample_rate: The share of calls to record, from 0 to 1
+            (``LIBRETTO_SAMPLE_RATE``). Calls of one chain, or of one chat, are kept
+            or left out together.
         before_send: Called in the background with each finished event's body; returns
             the body to send, or None to send nothing. If it raises, nothing is sent.
         redactor: What ``redact_pii`` redacts with, an object with ``redact(text)`` and
@@ -126,7 +127,7 @@ class LibrettoConfig:
             also when the process is killed (``LIBRETTO_SPOOL_DIR``). Several processes
             may share it.
         spool_only: Only write to the spool; a process of ``libretto-instrument relay``
-            delivers. Off unless set.
+            delivers (``LIBRETTO_SPOOL_ONLY``). Off unless set.
         spool_max_bytes: How much the spool may hold; 512 MiB unless set.
         spool_max_age: For how many seconds it keeps an event; 7 days unless set.
         spool_busy_timeout: For how many seconds a call may wait for other writers

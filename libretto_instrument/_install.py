@@ -33,7 +33,7 @@ def install(
     Raises:
         TypeError: There is no such field, or it has the wrong type.
         ValueError: ``sample_rate`` is outside [0, 1].
-        ValueError: A variable holds something else than an http(s) address.
+        ValueError: A variable holds what it cannot, such as half an address.
         ImportError: ``redact_pii`` needs the extra ``pii``, which is not installed.
     """
     whole = config_of(config, fields)

@@ -46,6 +46,7 @@ class Runtime:
     _configured: bool = False
     _registered: bool = False
     _installed: Given = field(factory=dict)
+    _environment: Given = field(factory=dict)
     # What is laid under and over everything else inside a borrowed block.
     _floor: Given = field(factory=dict)
     _top: Given = field(factory=dict)
@@ -58,7 +59,8 @@ class Runtime:
 
     def configure(self, config: LibrettoConfig | None = None) -> None:
         """Read the environment anew and, given ``config``, record every client."""
-        self.deliveries.address(endpoints())
+        urls, self._environment = endpoints(), environment()
+        self.deliveries.address(urls)
         if config is not None:
             self._installed = config.given()
             self.everyone = True
@@ -77,9 +79,14 @@ class Runtime:
         """Refuse a configuration that cannot be kept.
 
         Raises:
-            ImportError: It asks for redaction, and there is nothing to redact with.
+            ImportError: It asks for redaction, or the environment does, and there is
+                nothing to redact with.
+            ValueError: A variable holds what it cannot.
         """
-        if config.redact_pii:
+        redacts = config.redact_pii
+        if redacts is None:
+            redacts = environment().get("redact_pii")
+        if redacts:
             body_redactor(config.redactor)
 
     def forget(self) -> None:
@@ -89,7 +96,7 @@ class Runtime:
         self._lay_base()
 
     def _lay_base(self) -> None:
-        self._base = merge(self._floor, environment(), self._installed, self._top)
+        self._base = merge(self._floor, self._environment, self._installed, self._top)
 
     def settings(
         self, config: LibrettoConfig | None, given: Given | None
@@ -122,7 +129,8 @@ class Runtime:
             _guard.warn_once(
                 "no name",
                 "A call without a prompt template name is not recorded. Give "
-                "prompt_template_name, or allow_unnamed_prompts=True.",
+                "prompt_template_name (LIBRETTO_TEMPLATE_NAME), or "
+                "allow_unnamed_prompts=True (LIBRETTO_ALLOW_UNNAMED_PROMPTS=1).",
             )
             return None
         return settings if _is_sampled(settings) else None
@@ -189,8 +197,10 @@ class Runtime:
         self, config: LibrettoConfig, sink: Callable[[Any], None]
     ) -> Iterator[None]:
         """Record everyone for the length of a block, into ``sink``."""
+        found = environment()
         kept = (self.everyone, self.sink, self._installed, self._base)
-        around = (self._floor, self._top)
+        around = (self._floor, self._top, self._environment)
+        self._environment = found
         self._floor = {"api_key": "testing", "allow_unnamed_prompts": True}
         self._top = merge(self._top, config.given())
         self.everyone, self.sink = True, sink
@@ -199,7 +209,7 @@ class Runtime:
             yield
         finally:
             self.everyone, self.sink, self._installed, self._base = kept
-            self._floor, self._top = around
+            self._floor, self._top, self._environment = around
 
 
 def _is_sampled(settings: Settings) -> bool:

@@ -13,7 +13,15 @@ from attrs import frozen
 
 from ._config import MAPPINGS, BeforeSend, Given
 
-_DEFAULT_PREFIX = "https://app.getlibretto.com/api"
+DEFAULT_PREFIX = "https://app.getlibretto.com/api"
+PREFIX_VARIABLE = "LIBRETTO_API_PREFIX"
+#: Each kind of report: the variable that holds its whole address, and its path under
+#: the prefix.
+ENDPOINTS = {
+    "event": ("LIBRETTO_REPORTING_URL", "/event"),
+    "feedback": ("LIBRETTO_FEEDBACK_URL", "/feedback"),
+    "chain": ("LIBRETTO_UPDATE_CHAIN_URL", "/v1/updateChain"),
+}
 
 
 @frozen(cache_hash=True)
@@ -110,20 +118,55 @@ def settled(given: Given) -> Given:
     return {**rest, "route": Route(**route)}
 
 
+#: The variable that sets each field.
+VARIABLES = {
+    "api_key": "LIBRETTO_API_KEY",
+    "project_key": "LIBRETTO_PROJECT_KEY",
+    "prompt_template_name": "LIBRETTO_TEMPLATE_NAME",
+    "chat_id": "LIBRETTO_CHAT_ID",
+    "spool_dir": "LIBRETTO_SPOOL_DIR",
+    "spool_only": "LIBRETTO_SPOOL_ONLY",
+    "allow_unnamed_prompts": "LIBRETTO_ALLOW_UNNAMED_PROMPTS",
+    "redact_pii": "LIBRETTO_REDACT_PII",
+    "enabled": "LIBRETTO_ENABLED",
+    "sample_rate": "LIBRETTO_SAMPLE_RATE",
+}
+_FLAGS = {"spool_only", "allow_unnamed_prompts", "redact_pii", "enabled"}
+_WORDS = {"1": True, "true": True, "yes": True, "on": True} | {
+    "0": False, "false": False, "no": False, "off": False
+}  # fmt: skip
+
+
 def environment() -> Given:
-    """Return what the environment sets; an empty variable sets nothing."""
-    variables = {
-        "api_key": "LIBRETTO_API_KEY",
-        "project_key": "LIBRETTO_PROJECT_KEY",
-        "prompt_template_name": "LIBRETTO_TEMPLATE_NAME",
-        "chat_id": "LIBRETTO_CHAT_ID",
-        "spool_dir": "LIBRETTO_SPOOL_DIR",
-    }
+    """Return what the environment sets; an empty variable sets nothing.
+
+    Raises:
+        ValueError: A variable holds neither yes nor no, or no share, where it must.
+    """
     return {
-        name: value
-        for name, variable in variables.items()
-        if (value := os.environ.get(variable))
+        name: _value(name, variable, text)
+        for name, variable in VARIABLES.items()
+        if (text := os.environ.get(variable))
     }
+
+
+def _value(name: str, variable: str, text: str) -> Any:
+    if name in _FLAGS:
+        word = _WORDS.get(text.strip().lower())
+        if word is None:
+            raise ValueError(
+                f"{variable} must be 1 or 0 (or true, false), not {text!r}."
+            )
+        return word
+    if name == "sample_rate":
+        try:
+            rate = float(text)
+        except ValueError:
+            rate = -1.0
+        if not 0 <= rate <= 1:
+            raise ValueError(f"{variable} must be between 0 and 1, not {text!r}.")
+        return rate
+    return text
 
 
 def endpoints() -> dict[str, str]:
@@ -132,21 +175,16 @@ def endpoints() -> dict[str, str]:
     Raises:
         ValueError: A variable holds something else than an http(s) address.
     """
-    prefix = os.environ.get("LIBRETTO_API_PREFIX") or _DEFAULT_PREFIX
+    prefix = os.environ.get(PREFIX_VARIABLE) or DEFAULT_PREFIX
     prefix = prefix.rstrip("/")
-    paths = {
-        "event": ("LIBRETTO_REPORTING_URL", "/event"),
-        "feedback": ("LIBRETTO_FEEDBACK_URL", "/feedback"),
-        "chain": ("LIBRETTO_UPDATE_CHAIN_URL", "/v1/updateChain"),
-    }
     addresses = {}
-    for kind, (variable, path) in paths.items():
+    for kind, (variable, path) in ENDPOINTS.items():
         whole = os.environ.get(variable)
         addresses[kind] = whole or prefix + path
         if not _is_whole(addresses[kind]):
-            at_fault = variable if whole else "LIBRETTO_API_PREFIX"
+            at_fault = variable if whole else PREFIX_VARIABLE
             raise ValueError(
-                f"{at_fault} must be a whole address, such as {_DEFAULT_PREFIX}."
+                f"{at_fault} must be a whole address, such as {DEFAULT_PREFIX}."
             )
     return addresses
 

@@ -10,7 +10,7 @@ from hypothesis import settings
 from support.backend import Backend
 
 import libretto_instrument
-from libretto_instrument import _guard
+from libretto_instrument import _guard, _settings
 from libretto_instrument.demo import OfflineModel, offline_model
 from libretto_instrument.testing import CapturedEvents, capture_events
 
@@ -34,17 +34,8 @@ def _no_certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 @pytest.fixture(autouse=True)
 def _pristine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Start each test with nothing installed, and let no swallowed fault pass."""
-    for name in (
-        "LIBRETTO_API_KEY",
-        "LIBRETTO_PROJECT_KEY",
-        "LIBRETTO_TEMPLATE_NAME",
-        "LIBRETTO_CHAT_ID",
-        "LIBRETTO_API_PREFIX",
-        "LIBRETTO_REPORTING_URL",
-        "LIBRETTO_FEEDBACK_URL",
-        "LIBRETTO_UPDATE_CHAIN_URL",
-        "LIBRETTO_SPOOL_DIR",
-    ):
+    own = (variable for variable, _ in _settings.ENDPOINTS.values())
+    for name in (_settings.PREFIX_VARIABLE, *_settings.VARIABLES.values(), *own):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(_guard, "strict", True)
     _guard.reset()

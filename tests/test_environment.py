@@ -1,5 +1,8 @@
 """What the environment says, when it is read, and calls that lack what they need."""
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import openai
@@ -7,7 +10,7 @@ import pytest
 from support.backend import Backend
 
 import libretto_instrument as libretto
-from libretto_instrument._settings import endpoints
+from libretto_instrument._settings import endpoints, environment
 from libretto_instrument.testing import capture_events
 
 
@@ -106,6 +109,88 @@ def test_an_empty_variable_sets_nothing(
     assert backend.events[0]["apiKey"] == "key"
     assert backend.events[0]["apiName"] == "any"
     assert not {"projectKey", "chatId"} & set(backend.events[0])
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("LIBRETTO_ALLOW_UNNAMED_PROMPTS", "maybe"),
+        ("LIBRETTO_REDACT_PII", "2"),
+        ("LIBRETTO_ENABLED", "nein"),
+        ("LIBRETTO_SPOOL_ONLY", "only"),
+        ("LIBRETTO_SAMPLE_RATE", "1.5"),
+        ("LIBRETTO_SAMPLE_RATE", "half"),
+        ("LIBRETTO_SAMPLE_RATE", "nan"),
+    ],
+)
+def test_neither_yes_nor_no(
+    monkeypatch: pytest.MonkeyPatch, variable: str, text: str
+) -> None:
+    """A variable that holds what it cannot is refused by install(), which names it."""
+    monkeypatch.setenv(variable, text)
+    with pytest.raises(ValueError, match=variable):
+        libretto.install(api_key="key")
+    assert not libretto.installed()
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("1", True), ("Yes", True), (" on ", True), ("0", False), ("FALSE", False)],
+)
+def test_yes_and_no(monkeypatch: pytest.MonkeyPatch, text: str, meant: bool) -> None:
+    """Yes and no are said in the usual words, in upper or lower case."""
+    monkeypatch.setenv("LIBRETTO_ENABLED", text)
+    assert environment() == {"enabled": meant}
+
+
+def test_unnamed_calls_by_the_environment(
+    client: openai.OpenAI, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The environment alone can have unnamed calls recorded, and switch all off."""
+    monkeypatch.setenv("LIBRETTO_ALLOW_UNNAMED_PROMPTS", "1")
+    libretto.install(api_key="key")
+    client.completions.create(model="any", prompt="Hi")
+    assert libretto.flush(10)
+    monkeypatch.setenv("LIBRETTO_ENABLED", "0")
+    libretto.install(api_key="key")
+    client.completions.create(model="any", prompt="Hi")
+    assert libretto.flush(10)
+    assert [event["apiName"] for event in backend.events] == [None]
+
+
+def test_redaction_by_the_environment(
+    client: openai.OpenAI, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The environment alone can have personal data taken out; code can still not."""
+    monkeypatch.setenv("LIBRETTO_REDACT_PII", "1")
+    for given in ({}, {"redact_pii": False}):
+        libretto.install(api_key="key", prompt_template_name="any", **given)
+        client.completions.create(model="any", prompt="Write to ada@example.com")
+        assert libretto.flush(10)
+    redacted, clear = backend.events
+    assert "ada@example.com" not in redacted["promptTemplateText"]
+    assert "ada@example.com" in clear["promptTemplateText"]
+
+
+def test_redaction_by_the_environment_without_its_extra() -> None:
+    """Asked for by the environment, too, redaction that is not there is told early."""
+    code = """
+import sys
+sys.modules["stdnum"] = None
+import libretto_instrument as libretto
+try:
+    libretto.install(api_key="key")
+except ImportError as exc:
+    print(exc, libretto.installed())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"LIBRETTO_REDACT_PII": "1"},
+    )
+    assert "pip install 'libretto-instrument[pii]' False" in done.stdout
 
 
 def test_where_libretto_is() -> None:
