@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 from attrs import frozen
 
+from . import launch
 from ._version import __version__
 
 __all__ = ["main"]
@@ -37,14 +38,15 @@ class Command:
     Attributes:
         name: How it is called.
         help: What it does, in a line.
-        run: Does it, and returns the exit status.
+        run: Does it, and returns the exit status; or what is to run in our place, with
+            an end of its own.
         arguments: Adds its options to its parser.
         extra: The extra that must be installed, or None.
     """
 
     name: str
     help: str
-    run: Callable[[argparse.Namespace], int]
+    run: Callable[[argparse.Namespace], "int | Callable[[], None]"]
     arguments: Callable[[argparse.ArgumentParser], None]
     extra: str | None = None
 
@@ -96,6 +98,15 @@ def _demo(args: argparse.Namespace) -> int:
     from .demo._run import run
 
     return run(port=args.port, db=args.db, model=args.model, stay=args.stay)
+
+
+def _run_arguments(parser: argparse.ArgumentParser) -> None:
+    launch.add_flags(parser)
+    launch.add_program(parser)
+
+
+def _run(args: argparse.Namespace) -> Callable[[], None]:
+    return launch.prepared(args).run
 
 
 def _redact_arguments(parser: argparse.ArgumentParser) -> None:
@@ -160,6 +171,12 @@ def _spool(args: argparse.Namespace) -> int:
 
 COMMANDS = (
     Command(
+        "run",
+        "run a program and record its calls, without a change to it",
+        _run,
+        _run_arguments,
+    ),
+    Command(
         "demo",
         "record real calls of the openai package and show what arrived",
         _demo,
@@ -215,13 +232,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return _MISUSED
     try:
-        return command.run(args)
+        status = command.run(args)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except (OSError, ValueError) as exc:
         # A port that is taken or a file that cannot be used: no traceback helps.
         print(f"libretto-instrument {command.name}: {exc}", file=sys.stderr)
         return _MISUSED
+    if isinstance(status, int):
+        return status
+    # A program, whose end, whatever it is, is not ours to explain.
+    status()
+    return 0
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter):

@@ -54,6 +54,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], str]] = {
     "testing":         ((*CORE, "capture", "_install"), ""),
     "__init__":        ((*CORE, "capture", "_install", "_api"), ""),
     "libretto_openai": (("__init__", "_config"), "openai"),
+    "launch":          ((*CORE, "capture", "_install", "_api", "__init__"), "attrs"),
     "collector":       (("_version", "_events"), "attrs jinja2 starlette uvicorn"),
     "demo":            ((ANYTHING,), "anyio attrs httpx openai starlette uvicorn"),
     "cli":             ((ANYTHING,), "attrs"),
