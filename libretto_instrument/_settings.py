@@ -143,14 +143,20 @@ def environment() -> Given:
     Raises:
         ValueError: A variable holds neither yes nor no, or no share, where it must.
     """
-    return {
-        name: _value(name, variable, text)
-        for name, variable in VARIABLES.items()
-        if (text := os.environ.get(variable))
-    }
+    found = {name: from_environment(name) for name in VARIABLES}
+    return {name: value for name, value in found.items() if value is not None}
 
 
-def _value(name: str, variable: str, text: str) -> Any:
+def from_environment(name: str) -> Any:
+    """Return what the environment sets a field to, or None.
+
+    Raises:
+        ValueError: As for `environment`.
+    """
+    variable = VARIABLES[name]
+    text = os.environ.get(variable)
+    if not text:
+        return None
     if name in _FLAGS:
         word = _WORDS.get(text.strip().lower())
         if word is None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from attrs import frozen
 
-from . import launch
+from . import doctor, launch
 from ._version import __version__
 
 __all__ = ["main"]
@@ -109,6 +109,10 @@ def _run(args: argparse.Namespace) -> Callable[[], None]:
     return launch.prepared(args).run
 
 
+def _doctor(args: argparse.Namespace) -> int:
+    return doctor.doctor_command(args, sys.stdout)
+
+
 def _redact_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("file", nargs="?", default="-", help="the text; - is standard input")
@@ -189,6 +193,12 @@ COMMANDS = (
         _serve,
         _serve_arguments,
         extra="collector",
+    ),
+    Command(
+        "doctor",
+        "tell why nothing arrives: packages, settings, address, spool",
+        _doctor,
+        doctor.add_arguments,
     ),
     Command(
         "redact",

@@ -55,6 +55,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], str]] = {
     "__init__":        ((*CORE, "capture", "_install", "_api"), ""),
     "libretto_openai": (("__init__", "_config"), "openai"),
     "launch":          ((*CORE, "capture", "_install", "_api", "__init__"), "attrs"),
+    "doctor":          ((*CORE, "capture", "launch"), "attrs openai"),
     "collector":       (("_version", "_events"), "attrs jinja2 starlette uvicorn"),
     "demo":            ((ANYTHING,), "anyio attrs httpx openai starlette uvicorn"),
     "cli":             ((ANYTHING,), "attrs"),

@@ -83,7 +83,7 @@ class HttpSender:
                 )
         self._connect_timeout = connect_timeout
         self._timeout = timeout
-        self._patience = _patience(connect_timeout, timeout)
+        self._patience = time_limits(connect_timeout, timeout)
         self._opening = threading.Lock()
         self._exchange: _Exchange | None = None
         self._warm = False
@@ -119,7 +119,7 @@ class HttpSender:
         if timeout is not None:
             # To connect, to be answered and to read the answer each take a share.
             limit = min(limit, max(0.0, timeout) / 3)
-            patience = _patience(min(self._connect_timeout, limit), limit)
+            patience = time_limits(min(self._connect_timeout, limit), limit)
         request = exchange.request(
             "POST",
             line.url,
@@ -166,11 +166,12 @@ class HttpSender:
     def _open(self) -> _Exchange:
         with self._opening:
             if self._exchange is None:
-                self._exchange = _connect(self._addresses)
+                self._exchange = connect(self._addresses)
             return self._exchange
 
 
-def _patience(connect: float, between: float) -> dict[str, Any]:
+def time_limits(connect: float, between: float) -> dict[str, Any]:
+    """Return a request's extension that limits it, in seconds."""
     limits = {"connect": connect, "read": between, "write": between, "pool": between}
     return {"timeout": limits}
 
@@ -192,7 +193,8 @@ def _http_library() -> Any:
     return httpx2
 
 
-def _connect(addresses: Mapping[str, Address]) -> _Exchange:
+def connect(addresses: Mapping[str, Address]) -> _Exchange:
+    """Make ready to reach addresses by the way that the environment says."""
     http = _http_library()
     limits = http.Limits(max_keepalive_connections=None, keepalive_expiry=KEEPALIVE)
     transports: dict[tuple[str | None, bool], httpx.HTTPTransport] = {}

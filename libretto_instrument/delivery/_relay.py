@@ -11,6 +11,7 @@ from .. import _guard
 from . import _life
 from ._delivery import Delivery
 from ._message import Message, Stats
+from ._presence import Presence
 from ._sender import Outcome, Sender
 from ._spool import LEASE, Spool
 from ._spool_values import Stored
@@ -241,10 +242,12 @@ def relay(
         Whether the spool was left with nothing to send.
     """
     worker = Relay(spool, sender, max_in_flight=max_in_flight)
+    presence = Presence(spool.directory)
     try:
         while not stop.wait(worker.step()):
-            pass
+            presence.show()
         return worker.drain(drain_timeout)
     finally:
+        presence.end()
         worker.close()
         spool.close()

@@ -222,8 +222,7 @@ class Spool:
         return last
 
     def _now(self) -> dict[str, object]:
-        now = monotonic()
-        return {"me": self.name, "now": now, "latest": now + 2 * LEASE}
+        return {"me": self.name} | _now()
 
     def renew(self) -> None:
         """Keep what was claimed for another ``LEASE`` seconds."""
@@ -303,20 +302,7 @@ class Spool:
     def stats(self) -> SpoolStats:
         """Count what is in the spool."""
         with self._for_sending.use() as connection:
-            waiting, oldest = connection.execute(
-                "SELECT count(*), min(stored_at) FROM messages"
-            ).fetchone()
-            claimed = scalar(
-                connection, f"SELECT count(*) FROM messages WHERE {_HELD}", self._now()
-            )
-            return SpoolStats(
-                waiting=waiting,
-                claimed=claimed,
-                aside=scalar(connection, "SELECT count(*) FROM aside"),
-                lost=dict(connection.execute("SELECT reason, count FROM losses")),
-                oldest_at=oldest,
-                size=bytes_used(connection),
-            )
+            return stats_of(connection)
 
     def refused(self) -> list[Refused]:
         """List what was set aside, the oldest first."""
@@ -378,6 +364,27 @@ class Spool:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+
+def _now() -> dict[str, object]:
+    now = monotonic()
+    return {"now": now, "latest": now + 2 * LEASE}
+
+
+def stats_of(connection: sqlite3.Connection) -> SpoolStats:
+    """Count what is in a spool's file."""
+    waiting, oldest = connection.execute(
+        "SELECT count(*), min(stored_at) FROM messages"
+    ).fetchone()
+    claimed = f"SELECT count(*) FROM messages WHERE {_HELD}"
+    return SpoolStats(
+        waiting=waiting,
+        claimed=scalar(connection, claimed, _now()),
+        aside=scalar(connection, "SELECT count(*) FROM aside"),
+        lost=dict(connection.execute("SELECT reason, count FROM losses")),
+        oldest_at=oldest,
+        size=bytes_used(connection),
+    )
 
 
 def _storable(message: Message) -> Message:

@@ -1,9 +1,7 @@
 """One post to a real server, in each of the ways it can go."""
 
 import logging
-import shutil
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -15,6 +13,7 @@ import pytest
 import wrapt
 from support import backend as answers
 from support.backend import Backend, content, redirect, slow, status
+from support.tls import self_signed
 
 from libretto_instrument.delivery import HttpSender, Message
 from libretto_instrument.delivery._http import _http_library
@@ -299,22 +298,7 @@ def test_no_proxy(backend, monkeypatch):
 @pytest.fixture
 def secure(tmp_path):
     """Serve https on loopback, with a certificate that nobody trusts yet."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("there is no openssl to make a certificate with")
-    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    command = f"{openssl} req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
-    subprocess.run(
-        [
-            *command.split(),
-            *("-addext", "subjectAltName=DNS:localhost"),
-            *("-keyout", key, "-out", certificate),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context, certificate = self_signed(tmp_path)
     with Backend(tls=context) as running:
         yield running, certificate
 

@@ -1,6 +1,7 @@
 """From the spool to a real server, by one process or several."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from support.waiting import eventually
 from libretto_instrument.delivery import HttpSender, Message
 from libretto_instrument.delivery._relay import Relay, relay
 from libretto_instrument.delivery._spool import Spool
+from libretto_instrument.delivery.inspection import is_relayed
 
 TESTS = Path(__file__).parents[1]
 SCRIPT = """
@@ -252,6 +254,34 @@ def test_large_messages_are_claimed_a_few_at_a_time(spool):
     assert worker.drain(30)
     worker.close()
     assert len(sender.delivered) == 6
+
+
+# Its presence
+
+
+def test_a_relay_at_work_is_seen(backend, spool):
+    """Whether a relay is at work can be told from outside, in a new directory, too."""
+    assert is_relayed(spool.directory) is False
+    stops = threading.Event(), threading.Event()
+    threads = [
+        threading.Thread(
+            target=relay,
+            args=(Spool(spool.directory), HttpSender(backend.urls), stop),
+        )
+        for stop in stops
+    ]
+    for thread in threads:
+        thread.start()
+    eventually(lambda: is_relayed(spool.directory))
+    stops[0].set()
+    threads[0].join(30)
+    assert is_relayed(spool.directory) is True
+    spool.close()
+    shutil.rmtree(spool.directory)
+    eventually(lambda: is_relayed(spool.directory))
+    stops[1].set()
+    threads[1].join(30)
+    assert is_relayed(spool.directory) is False
 
 
 # Several processes

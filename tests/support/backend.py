@@ -182,8 +182,9 @@ class Backend:
         """Note a request and choose the answer."""
         with self._news:
             answer = self._next.popleft() if self._next else self._always
+            stored = answer.stores and bool(body)
             self.received.append(
-                Received(path.removeprefix(self.prefix), headers, body, answer.stores)
+                Received(path.removeprefix(self.prefix), headers, body, stored)
             )
             self._news.notify_all()
         return answer
@@ -260,6 +261,10 @@ class Exchange(BaseHTTPRequestHandler):
             answer.give(self)
         except OSError:
             self.close_connection = True
+
+    def do_OPTIONS(self) -> None:
+        # Whatever it would answer to a message; but there is nothing to store.
+        self.do_POST()
 
     def respond(
         self,
