@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from attrs import frozen
 
 from . import doctor, launch
+from ._arguments import port, seconds
 from ._version import __version__
 
 __all__ = ["main"]
@@ -29,6 +30,9 @@ _MISUSED = 2
 
 #: Exit status of a program that was interrupted from the keyboard, as shells have it.
 _INTERRUPTED = 130
+
+#: Likewise of one that nobody listened to to the end.
+_UNREAD = 141
 
 
 @frozen
@@ -54,7 +58,7 @@ class Command:
 def _serve_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on")
-    add("--port", type=_port, default=4620, help="0 takes a free one")
+    add("--port", type=port, default=4620, help="0 takes a free one")
     add("--db", default="libretto.db", help="SQLite file for the events")
     add("--keep", metavar="AGE", help="how long an event is kept, such as 30d")
     add("--max-size", metavar="SIZE", help="how large the file may grow, such as 2GB")
@@ -89,7 +93,7 @@ def _serve(args: argparse.Namespace) -> int:
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--stay", action="store_true", help="keep the page up until Ctrl-C")
-    add("--port", type=_port, default=0, help="port of the page; 0 takes a free one")
+    add("--port", type=port, default=0, help="port of the page; 0 takes a free one")
     add("--db", help="SQLite file for the events (default: a temporary one)")
     add("--model", help="model to ask (default: one for each kind of call)")
 
@@ -119,13 +123,9 @@ def _redact_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _redact(args: argparse.Namespace) -> int:
-    from .redaction._cli import redact_command
+    from .redaction._cli import redact_file
 
-    out, colour = sys.stdout, sys.stdout.isatty()
-    if args.file == "-":
-        return redact_command(sys.stdin, out, colour)
-    with open(args.file, encoding="utf-8") as text:
-        return redact_command(text, out, colour)
+    return redact_file(args.file, sys.stdout, sys.stdout.isatty())
 
 
 def _spool_argument(parser: argparse.ArgumentParser) -> None:
@@ -147,7 +147,7 @@ def _spool_dir(args: argparse.Namespace) -> str:
 def _relay_arguments(parser: argparse.ArgumentParser) -> None:
     _spool_argument(parser)
     add = parser.add_argument
-    add("--drain", type=float, default=10.0, help="seconds to go on after SIGTERM")
+    add("--drain", type=seconds, default=10.0, help="seconds to go on after SIGTERM")
 
 
 def _relay(args: argparse.Namespace) -> int:
@@ -243,8 +243,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _MISUSED
     try:
         status = command.run(args)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return _INTERRUPTED
+    except BrokenPipeError:
+        # Who was told has seen enough. Nothing must be left for the exit to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _UNREAD
     except (OSError, ValueError) as exc:
         # A port that is taken or a file that cannot be used: no traceback helps.
         print(f"libretto-instrument {command.name}: {exc}", file=sys.stderr)
@@ -285,10 +290,3 @@ def _parser() -> argparse.ArgumentParser:
 def _missing(extra: str | None) -> list[str]:
     modules = _EXTRAS[extra] if extra else ()
     return [name for name in modules if importlib.util.find_spec(name) is None]
-
-
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError(f"{port} is no port: give 0 to 65535")
-    return port

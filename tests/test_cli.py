@@ -131,3 +131,58 @@ def test_a_port_that_is_taken_is_told() -> None:
     assert done.returncode == 2
     assert "in use" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["redact", "{tmp}/nowhere"], "- for what comes by a pipe"),
+        (["redact", "{tmp}"], "- for what comes by a pipe"),
+        (["redact", "{tmp}/latin"], "not UTF-8 text"),
+        (["spool", "ls", "--spool", "{tmp}"], "LIBRETTO_SPOOL_DIR"),
+        (["spool", "ls", "--spool", "{tmp}/foreign"], "doctor --spool"),
+        (["spool", "retry"], "--spool DIR"),
+        (["relay"], "--spool DIR"),
+        (["relay", "--spool", "{tmp}/latin"], "may write to"),
+        (["serve", "--port", "0", "--db", "{tmp}/no/such/folder"], "Cannot open"),
+        (["serve", "--port", "0", "--db", "{tmp}/db", "--keep", "x"], "24h or 30d"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_cannot_be_says_what_to_do(
+    argv: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A command that cannot run here says what to do instead, with status 2."""
+    (tmp_path / "latin").write_bytes(b"caf\xe9")
+    (tmp_path / "foreign").mkdir()
+    foreign = tmp_path / "foreign" / "spool-1.db"
+    foreign.write_bytes(b"not a database at all" * 100)
+    status = cli.main([part.format(tmp=tmp_path) for part in argv])
+    told = capsys.readouterr()
+    assert (status, told.out) == (2, "")
+    assert told.err.startswith(f"libretto-instrument {argv[0]}: ")
+    assert said in told.err
+    assert foreign.exists()
+
+
+@pytest.mark.parametrize("seconds", ["-1", "nan", "inf", "soon"])
+def test_no_number_of_seconds(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A time that is none is told before anything begins."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["relay", "--spool", "unused", f"--drain={seconds}"])
+    assert ended.value.code == 2
+    assert "--drain" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_seen_enough() -> None:
+    """What is piped into a command that stops reading ends without a word."""
+    command = f"{sys.executable} -m libretto_instrument redact - | true"
+    done = subprocess.run(
+        ["sh", "-c", command],
+        input="nothing personal " * 100_000,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("", "")

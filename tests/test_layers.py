@@ -43,7 +43,8 @@ ROOMS: dict[str, tuple[tuple[str, ...], str]] = {
     "_config":         (BOTTOM, "attrs"),
     "_settings":       ((*BOTTOM, "_config"), "attrs"),
     "_scope":          ((*BOTTOM, "_config", "_settings"), "attrs"),
-    "delivery":        (("_guard", "_version"), "attrs httpx httpx2"),
+    "_progress":       ((), "tqdm"),
+    "delivery":        (("_guard", "_progress", "_version"), "attrs httpx httpx2"),
     "redaction":       (("_guard",), "attrs phonenumbers stdnum"),
     "capture":         (SETTINGS, "attrs openai wrapt"),
     "_outgoing":       ((*SETTINGS, "delivery", "redaction"), "attrs"),
@@ -54,8 +55,11 @@ ROOMS: dict[str, tuple[tuple[str, ...], str]] = {
     "testing":         ((*CORE, "capture", "_install"), ""),
     "__init__":        ((*CORE, "capture", "_install", "_api"), ""),
     "libretto_openai": (("__init__", "_config"), "openai"),
-    "launch":          ((*CORE, "capture", "_install", "_api", "__init__"), "attrs"),
-    "doctor":          ((*CORE, "capture", "launch"), "attrs openai"),
+    "_arguments":      ((), ""),
+    "launch":          (
+        (*CORE, "capture", "_install", "_api", "__init__", "_arguments"), "attrs"
+    ),
+    "doctor":          ((*CORE, "capture", "_arguments", "launch"), "attrs openai"),
     "collector":       (("_version", "_events"), "attrs jinja2 starlette uvicorn"),
     "demo":            ((ANYTHING,), "anyio attrs httpx openai starlette uvicorn"),
     "cli":             ((ANYTHING,), "attrs"),

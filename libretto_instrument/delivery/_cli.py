@@ -1,17 +1,25 @@
 """``libretto-instrument relay`` and ``libretto-instrument spool``."""
 
 import signal
+import sqlite3
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TextIO
 
+from attrs import define
+
+from .._progress import Standing, counted, watched
 from ._http import HttpSender
 from ._relay import relay
 from ._spool import Spool
+from ._spool_look import look
 from ._spool_values import Refused
+
+#: So many rows are moved or deleted in one transaction.
+_PART = 500
 
 
 def relay_command(directory: str, urls: Mapping[str, str], drain_timeout: float) -> int:
@@ -28,12 +36,38 @@ def relay_command(directory: str, urls: Mapping[str, str], drain_timeout: float)
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    spool = Spool(directory)
+    spool = _usable(directory)
     print(f"Relaying {spool.directory} to {urls['event']}", file=sys.stderr, flush=True)
-    emptied = relay(spool, HttpSender(urls), stop, drain_timeout=drain_timeout)
+    with watched(_Backlog(spool.directory, stop).look, every=0.5):
+        emptied = relay(spool, HttpSender(urls), stop, drain_timeout=drain_timeout)
     if not emptied:
-        print("Stopped; what is left stays in the spool.", file=sys.stderr)
+        print(
+            "Stopped; what is left stays in the spool. Run it again to deliver it.",
+            file=sys.stderr,
+        )
     return 0
+
+
+@define
+class _Backlog:
+    """How far a relay is, as the spool shows it.
+
+    Attributes:
+        directory: The spool.
+        stop: Set when the relay is to end.
+    """
+
+    directory: Path
+    stop: threading.Event
+    _most: int = 0
+
+    def look(self) -> Standing:
+        """Say what waits of the most that ever did."""
+        stats = look(self.directory).stats
+        waiting = 0 if stats is None else stats.waiting
+        self._most = max(self._most, waiting) if waiting else 0
+        what = "Emptying the spool" if self.stop.is_set() else "Relaying"
+        return what, self._most - waiting, self._most
 
 
 def list_command(directory: str, out: TextIO) -> int:
@@ -56,7 +90,8 @@ def list_command(directory: str, out: TextIO) -> int:
 def retry_command(directory: str, rows: Sequence[int], out: TextIO) -> int:
     """Have refused messages, all or those of the given numbers, sent once more."""
     spool = _existing(directory)
-    print(f"{spool.retry(rows or None)} to be sent once more", file=out)
+    count = _in_parts("Retrying", spool.retry, rows or spool.refused_rows())
+    print(f"{count} to be sent once more", file=out)
     spool.close()
     return 0
 
@@ -64,20 +99,62 @@ def retry_command(directory: str, rows: Sequence[int], out: TextIO) -> int:
 def drop_command(directory: str, rows: Sequence[int], out: TextIO) -> int:
     """Forget refused messages, all or those of the given numbers."""
     spool = _existing(directory)
-    print(f"{spool.discard(rows or None)} dropped", file=out)
+    count = _in_parts("Dropping", spool.discard, rows or spool.refused_rows())
+    print(f"{count} dropped", file=out)
     spool.close()
     return 0
+
+
+def _in_parts(
+    what: str, work: Callable[[Sequence[int]], int], rows: Sequence[int]
+) -> int:
+    """Work on some rows at a time, so that writers get their turn in between."""
+    count = 0
+    with counted(what, len(rows)) as advance:
+        for start in range(0, len(rows), _PART):
+            part = rows[start : start + _PART]
+            count += work(part)
+            advance(len(part))
+    return count
 
 
 def _existing(directory: str) -> Spool:
     """Return a spool that is there: looking must not make one.
 
     Raises:
-        ValueError: There is no such directory.
+        ValueError: There is none, or it cannot be used.
     """
-    if not Path(directory).is_dir():
-        raise ValueError(f"there is no spool at {directory}")
+    found = look(directory)
+    if found.state == "absent":
+        raise ValueError(
+            f"there is no spool in {directory}. Either nothing was written yet, or "
+            "another directory is meant: see spool_dir= or LIBRETTO_SPOOL_DIR."
+        )
+    if found.state != "ours":
+        raise ValueError(
+            f"{found.path} cannot be used ({found.reason}). For what to do, run: "
+            f"libretto-instrument doctor --spool {directory}"
+        )
     return Spool(directory)
+
+
+def _usable(directory: str) -> Spool:
+    """Return a spool that is there, or can be.
+
+    Raises:
+        ValueError: It cannot be, now or later.
+    """
+    spool = Spool(directory)
+    try:
+        spool.keep_bounds()
+    except OSError as exc:
+        raise ValueError(
+            f"{spool.directory} cannot be a spool ({exc.strerror}). Name a directory "
+            "that this user may write to: --spool DIR, or LIBRETTO_SPOOL_DIR."
+        ) from exc
+    except sqlite3.Error:
+        pass  # That may pass; the relay says so, and tries again.
+    return spool
 
 
 def _line(refused: Refused) -> str:

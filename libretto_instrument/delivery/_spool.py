@@ -316,6 +316,11 @@ class Spool:
                 for row, reason, stored_at, refused_at, *rest in rows
             ]
 
+    def refused_rows(self) -> list[int]:
+        """List the numbers of what was set aside, the oldest first."""
+        with self._for_sending.use() as connection:
+            return list(self._rows_aside(connection, None))
+
     def retry(self, rows: Iterable[int] | None = None) -> int:
         """Have refused messages sent once more.
 
@@ -352,7 +357,9 @@ class Spool:
     ) -> Sequence[int]:
         if rows is not None:
             return list(rows)
-        return [row for (row,) in connection.execute("SELECT id FROM aside")]
+        return [
+            row for (row,) in connection.execute("SELECT id FROM aside ORDER BY id")
+        ]
 
     def close(self) -> None:
         """Close the files; another use opens them again."""

@@ -13,6 +13,7 @@ import openai
 
 import libretto_instrument as libretto
 
+from .._progress import Standing, watched
 from ..collector import running
 from ._arrivals import Finding, compare, read_back
 from ._model import offline_model
@@ -58,7 +59,8 @@ def run(
         with _recording(url, mark):
             for scenario in SCENARIOS:
                 _play(scenario, asker)
-            delivered = libretto.shutdown(_DELIVERY)
+            with watched(_standing):
+                delivered = libretto.shutdown(_DELIVERY)
         _say("\nRead back from Libretto:\n")
         findings = compare(SCENARIOS, read_back(url, mark))
         _say(table(findings))
@@ -107,6 +109,12 @@ def _recording(url: str, mark: str) -> Generator[None]:
         libretto.uninstall()
         del os.environ["LIBRETTO_API_PREFIX"]
         os.environ.update(own)
+
+
+def _standing() -> Standing:
+    stats = libretto.stats()
+    done = stats.sent + sum(stats.dropped.values())
+    return "Delivering", done, stats.recorded
 
 
 def _play(scenario: Scenario, asker: Asker) -> None:

@@ -6,6 +6,7 @@ from typing import Any, TextIO
 
 from attrs import asdict
 
+from .._arguments import seconds
 from .._version import __version__
 from ..launch import add_flags, given
 from ._report import PROBLEM, Report
@@ -19,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="tell it to a program")
     parser.add_argument(
         "--timeout",
-        type=float,
+        type=seconds,
         default=5.0,
         metavar="SECONDS",
         help="how long to wait for an address to answer",

@@ -3,6 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from .._arguments import share
+
 if TYPE_CHECKING:
     from .._config import ConfigFields
 
@@ -41,7 +43,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         FLAGS["sample_rate"],
         dest="sample_rate",
-        type=_share,
+        type=share,
         metavar="SHARE",
         help="the share of calls to record, from 0 to 1",
     )
@@ -53,10 +55,3 @@ def given(args: argparse.Namespace) -> "ConfigFields":
     return {  # type: ignore[return-value]  # their names and types are the table's
         name: value for name, value in fields.items() if value is not None
     }
-
-
-def _share(text: str) -> float:
-    share = float(text)
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is no share: give 0 to 1")
-    return share

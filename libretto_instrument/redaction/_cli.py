@@ -1,5 +1,6 @@
 """``libretto-instrument redact``: shows what would be redacted."""
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from typing import TextIO
@@ -9,6 +10,33 @@ from ._findings import Finding, Redactor
 
 _HIGHLIGHT = "\x1b[1;37;41m"
 _PLAIN = "\x1b[0m"
+
+
+def redact_file(name: str, stream_out: TextIO, colour: bool) -> int:
+    """Show a file's text as `redact_command` does.
+
+    Args:
+        name: The file; ``-`` is standard input.
+        stream_out: As for `redact_command`, as is ``colour`` and what is returned.
+        colour: Likewise.
+
+    Raises:
+        ValueError: It cannot be read; the message says what to name instead.
+    """
+    try:
+        if name == "-":
+            return redact_command(sys.stdin, stream_out, colour)
+        with open(name, encoding="utf-8") as text:
+            return redact_command(text, stream_out, colour)
+    except UnicodeDecodeError as exc:
+        raise ValueError(
+            f"{name} is not UTF-8 text ({exc}). Convert it first, as iconv does."
+        ) from exc
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as exc:
+        raise ValueError(
+            f"cannot read {name} ({exc.strerror}). Name a file of text, or - for what "
+            "comes by a pipe."
+        ) from exc
 
 
 def redact_command(
