@@ -20,7 +20,14 @@ from ._config import Given, LibrettoConfig
 from ._outgoing import body_redactor
 from ._routes import Deliveries
 from ._scope import Frame, Resolved, current
-from ._settings import Settings, endpoints, environment, merge, settled
+from ._settings import (
+    Settings,
+    endpoints,
+    environment,
+    from_environment,
+    merge,
+    settled,
+)
 
 
 def _settle_nothing(*, everything: bool = False) -> None:
@@ -85,7 +92,7 @@ class Runtime:
         """
         redacts = config.redact_pii
         if redacts is None:
-            redacts = environment().get("redact_pii")
+            redacts = from_environment("redact_pii")
         if redacts:
             body_redactor(config.redactor)
 

@@ -3,6 +3,7 @@
 import functools
 import importlib
 import importlib.util
+import inspect
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -60,18 +61,17 @@ def _look_at_targets(report: Report) -> None:
             missing.append(name.removeprefix("openai.resources."))
         else:
             methods[name] = found
-    strangers = {name: who for name in methods if (who := _others(methods[name]))}
+    strangers = {
+        name: who
+        for name, method in [*methods.items(), *_beneath()]
+        if (who := _others(method))
+    }
     before = is_patched()
+    refused = []
+    # Where it was patched before, ours may lie beneath what hides it.
     if not before:
         patch(runtime)
-    refused = [
-        name
-        for name in methods
-        if not any(
-            who.startswith(f"{_OURS}.") for who in _layers(_method(*_split(name)))
-        )
-    ]
-    if not before:
+        refused = [name for name in methods if not _is_ours(_method(*_split(name)))]
         unpatch()
     report.fact("openai", "can be recorded", len(methods) - len(refused))
     report.fact("openai", "not in this version", missing)
@@ -80,8 +80,8 @@ def _look_at_targets(report: Report) -> None:
     if not methods or refused:
         report.problem(
             "openai-unknown",
-            f"Of {len(TARGETS)} methods of openai, {len(methods) - len(refused)} can "
-            "be recorded.",
+            f"{len(methods) - len(refused)} methods of this openai can be recorded, of "
+            f"{len(methods) or len(TARGETS)}.",
             "Use a version of openai that libretto-instrument was tested with, or a "
             "newer libretto-instrument.",
         )
@@ -108,9 +108,24 @@ def _method(module: str, owner: str, method: str) -> Any:
     return found.__dict__.get(method) if isinstance(found, type) else None
 
 
+def _beneath() -> Iterator[tuple[str, Any]]:
+    """Yield the methods that every call goes through, which others like to patch."""
+    import openai
+
+    for owner in (openai.OpenAI, openai.AsyncOpenAI):
+        for method in ("request", "post"):
+            # Looked for among its bases, too, but not bound to the class.
+            found = inspect.getattr_static(owner, method, None)
+            yield f"openai.{owner.__name__}.{method}", found
+
+
 def _others(method: Any) -> list[str]:
     """Return the modules, other than ours and openai's, that have wrapped a method."""
     return [who for who in _layers(method) if not who.startswith(f"{_OURS}.")]
+
+
+def _is_ours(method: Any) -> bool:
+    return any(who.startswith(f"{_OURS}.") for who in _layers(method))
 
 
 def _layers(method: Any) -> Iterator[str]:

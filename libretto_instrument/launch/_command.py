@@ -20,6 +20,11 @@ def add_program(parser: argparse.ArgumentParser) -> None:
         "       libretto-instrument run [options] -m MODULE [ARGS ...]\n"
         "       libretto-instrument run [options] -c CODE [ARGS ...]"
     )
+    parser.epilog = (
+        "Processes that the program forks are recorded, too. Those that it starts "
+        "anew (subprocess, multiprocessing's spawn) are not: they have to be run this "
+        "way, or to call libretto_instrument.install()."
+    )
     which = parser.add_mutually_exclusive_group()
     for flag, kind in (("-m", "module"), ("-c", "code")):
         which.add_argument(

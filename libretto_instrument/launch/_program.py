@@ -94,13 +94,18 @@ class Program:
 
 
 _NAME = "libretto-instrument run"
+#: Where this package was found.
+_HOME = os.path.abspath(os.path.join(__file__, "..", "..", ".."))
 
 
 def _start_from(place: str) -> None:
     """Let imports look where the program's would, and not where this command's did."""
     # With -P or -I there is no such place, and what is first is somebody else's.
-    if not (getattr(sys.flags, "safe_path", False) or sys.flags.isolated):
-        sys.path[0:1] = [place]
+    if getattr(sys.flags, "safe_path", False) or sys.flags.isolated:
+        return
+    # An archive or a checkout that we were started from must be found for longer.
+    needed = bool(sys.path) and os.path.abspath(sys.path[0]) == _HOME
+    sys.path[: 0 if needed else 1] = [place]
 
 
 def _find_module(name: str) -> tuple[ModuleSpec, CodeType]:
@@ -159,6 +164,8 @@ def _execute(
             # In here, so that a SyntaxError is shown as the program's own.
             code = compile(code or "", path, "exec", dont_inherit=True)
         exec(code, main.__dict__)
+    except SystemExit:
+        raise
     except BaseException as exc:
         _hide_frames(exc)
         raise

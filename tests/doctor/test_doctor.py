@@ -508,13 +508,36 @@ def test_a_patcher_that_comes_with_the_interpreter(
         "@functools.wraps(before)\n"
         "def create(*args, **kwargs): return before(*args, **kwargs)\n"
         "Responses.create = create\n"
+        "import openai, wrapt\n"
+        "def pass_on(wrapped, _, args, kwargs): return wrapped(*args, **kwargs)\n"
+        "wrapt.wrap_function_wrapper('openai', 'AsyncOpenAI.request', pass_on)\n"
     )
     (folder / "sitecustomize.py").write_text("import tracer")
     told = place.examine(folder=folder)
     assert told.levels == {"patched-by-others": "warning"}
     assert told.facts["openai"]["patched by others"] == {
-        "openai.resources.responses.Responses.create": ["tracer"]
+        "openai.resources.responses.Responses.create": ["tracer"],
+        "openai.AsyncOpenAI.request": ["tracer"],
     }
+
+
+def test_an_openai_of_another_make(place: Place, tmp_path: Path) -> None:
+    """An openai that has none of the methods that are recorded is told."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(
+        "import importlib\n"
+        "from libretto_instrument.capture import TARGETS\n"
+        "for target in TARGETS:\n"
+        "    try:\n"
+        "        module = importlib.import_module(target.module)\n"
+        "        delattr(getattr(module, target.owner), target.method)\n"
+        "    except (ImportError, AttributeError):\n"
+        "        pass\n"
+    )
+    told = place.examine(folder=folder)
+    assert told.levels == {"openai-unknown": "problem"}
+    assert told.facts["openai"]["can be recorded"] == 0
 
 
 def test_recorded_already(doctor: Doctor) -> None:

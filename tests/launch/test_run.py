@@ -402,6 +402,33 @@ def test_multiprocessing(
     assert ours == bare
 
 
+def test_forked_processes_are_recorded(tmp_path: Path, backend: Backend) -> None:
+    """What a process calls that the program forks is recorded like its own calls."""
+    (tmp_path / "app.py").write_text(
+        f"import multiprocessing\ndef call():{indent(CALL, '  ')}\n"
+        "process = multiprocessing.get_context('fork').Process(target=call)\n"
+        "process.start()\n"
+        "process.join()\n"
+        "call()\n"
+    )
+    end = recorded("app.py", cwd=tmp_path)
+    assert (end.status, end.err) == (0, "")
+    assert len(backend.events) == 2
+
+
+def test_from_a_checkout(tmp_path: Path) -> None:
+    """Where we were found we are found for longer, if that was the working folder."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "app.py").write_text(
+        "import libretto_openai, sys\nprint(sys.path[0], libretto_openai.__file__)"
+    )
+    for name in ("libretto_instrument", "libretto_openai"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    end = recorded("elsewhere/app.py", cwd=tmp_path, PYTHONPATH="")
+    place = tmp_path / "libretto_openai" / "__init__.py"
+    assert (end.out, end.err) == (f"{tmp_path / 'elsewhere'} {place}\n", "")
+
+
 def test_the_installed_command(tmp_path: Path) -> None:
     """The command that pip puts into a folder of its own does not leave it in the path.
 
