@@ -37,8 +37,6 @@ class End:
 
 
 def started(*command: object, cwd: Path, **environment: str) -> "subprocess.Popen[str]":
-    # Measuring coverage in there would write to what is compared.
-    quiet = {name: value for name, value in os.environ.items() if name[:3] != "COV"}
     return subprocess.Popen(
         [str(part) for part in command],
         stdin=subprocess.DEVNULL,
@@ -46,7 +44,7 @@ def started(*command: object, cwd: Path, **environment: str) -> "subprocess.Pope
         stderr=subprocess.PIPE,
         text=True,
         cwd=cwd,
-        env=quiet | {"PYTHONPATH": str(ROOT)} | environment,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
     )
 
 
