@@ -266,7 +266,7 @@ class Crew:
         fault: Exception | None = None
         message: Message | None = None
         try:
-            with _life.no_fork:
+            with _life.no_fork.hooks:
                 message = self.prepare(job.item)
         except Exception as exc:
             fault = exc

@@ -105,7 +105,7 @@ class HttpSender:
             return self._post(message, timeout)
         # The first exchange imports one thing after another, up to the codec for the
         # host's name.
-        with _life.no_fork:
+        with _life.no_fork.importing:
             outcome = self._post(message, timeout)
         self._warm = outcome.status is not None
         return outcome

@@ -37,17 +37,44 @@ class Drainable(Protocol):
         ...
 
 
+class _Door:
+    """A way into what forks wait for: ``with door: ...``.
+
+    Attributes:
+        inside: How many threads are in.
+    """
+
+    def __init__(self, wait: "_NoFork") -> None:
+        self._wait = wait
+        self.inside = 0
+
+    def __enter__(self) -> None:
+        with self._wait.changed:
+            self.inside += 1
+
+    def __exit__(self, *exc_info: object) -> None:
+        changed = self._wait.changed
+        with changed:
+            self.inside -= 1
+            changed.notify_all()
+
+
 class _NoFork:
-    """What a fork waits for, if not for long: ``with no_fork: ...``.
+    """What a fork waits for, if not for long.
 
     A module that one thread is importing while another one forks stays half imported
     in the child for ever, and its lock held. So whatever may import for the first time
     keeps forks off. Any number of threads may do so at once.
+
+    Attributes:
+        importing: The way in for what is known to import.
+        hooks: The way in for the user's own code, which may import and may take long.
+        changed: Somebody went in or out.
     """
 
     #: How long a fork waits, in seconds. Then the child takes its chance.
     PATIENCE = 5.0
-    #: How long if nobody is importing: what is slow is the user's own hook.
+    #: How long if there are only hooks inside, and none is importing.
     SHORT_PATIENCE = 0.25
 
     def __init__(self) -> None:
@@ -55,29 +82,26 @@ class _NoFork:
 
     def reset(self) -> None:
         """Forget those who were inside: they are not here, in the child, to leave."""
-        self._changed = threading.Condition()
-        self._inside = 0
+        self.changed = threading.Condition()
+        self.importing = _Door(self)
+        self.hooks = _Door(self)
 
-    def __enter__(self) -> None:
-        with self._changed:
-            self._inside += 1
-
-    def __exit__(self, *exc_info: object) -> None:
-        with self._changed:
-            self._inside -= 1
-            self._changed.notify_all()
+    def _is_empty(self) -> bool:
+        return not (self.importing.inside or self.hooks.inside)
 
     def before_fork(self) -> None:
         """Wait, and let nobody enter before the fork is over."""
-        self._changed.acquire()
+        self.changed.acquire()
         deadline = monotonic() + self.PATIENCE
-        while not self._changed.wait_for(lambda: not self._inside, self.SHORT_PATIENCE):
-            if monotonic() > deadline or not _is_importing():
+        while not self.changed.wait_for(self._is_empty, self.SHORT_PATIENCE):
+            if monotonic() > deadline:
+                return
+            if not (self.importing.inside or _is_importing()):
                 return
 
     def after_fork(self) -> None:
         """Let everybody enter again."""
-        self._changed.release()
+        self.changed.release()
 
 
 def _is_importing() -> bool:
