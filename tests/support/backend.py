@@ -23,6 +23,9 @@ from typing import Any
 
 from attrs import frozen
 
+#: How long the end of open connections is waited for, in seconds.
+_PATIENCE = 5.0
+
 PATHS = {"event": "/event", "feedback": "/feedback", "chain": "/v1/updateChain"}
 
 
@@ -165,6 +168,8 @@ class Backend:
             for connection in self._open:
                 with suppress(OSError):  # It may be closed already.
                     connection.shutdown(socket.SHUT_RDWR)
+            # A request that was read by half would else be taken after the recovery.
+            self._news.wait_for(lambda: not self._open, _PATIENCE)
 
     def recover(self) -> None:
         """Listen again where it listened, answer well, and end what was hanging."""
@@ -199,6 +204,7 @@ class Backend:
         """Forget a connection."""
         with self._news:
             self._open.discard(connection)
+            self._news.notify_all()
 
     def _listen(self) -> None:
         self.interrupted = threading.Event()
@@ -220,6 +226,16 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
     backend: Backend
 
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection in a thread of its own, which is known from the start."""
+        self.backend.connected(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """End a connection."""
+        super().shutdown_request(request)
+        self.backend.disconnected(request)
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients of these tests die in mid-request; that is no error."""
 
@@ -240,10 +256,8 @@ class Exchange(BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self._interrupted = self.server.backend.interrupted
-        self.server.backend.connected(self.connection)
 
     def finish(self) -> None:
-        self.server.backend.disconnected(self.connection)
         with suppress(OSError):  # The client may have gone first.
             super().finish()
 
