@@ -5,10 +5,14 @@ nox -s openai_suite    openai's own tests, bare and recorded
 nox -s frameworks      frameworks built on openai, bare and recorded
 nox -s patchers        other libraries that patch openai, in every order
 nox -s preforkers      gunicorn with --preload and Celery's prefork pool
+nox -s wheel           what is to be published: built, checked, installed and tested
+nox -s minimal         the suite on the lowest version of everything that is allowed
+nox -s newest          the suite on the newest version of everything
 """
 
 import json
 import os
+import shutil
 from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
@@ -23,6 +27,16 @@ RESULTS = Path(".nox", "compat")
 
 #: What the suite needs beside the library.
 TEST_TOOLS = ("pytest>=8.2", "pytest-asyncio>=0.24", "hypothesis>=6.100", "vcrpy>=8.1")
+
+#: The transports of openai that not every program has.
+TRANSPORTS = "openai[aiohttp,realtime]"
+
+#: Rooms without files, commands or extras of their own: packaging cannot break them
+#: alone, and their tests take most of the time. `make test` runs them all the same.
+CODE_ONLY = ("capture", "delivery")
+
+#: The packages as they stand in a checkout.
+PACKAGES = ("libretto_instrument", "libretto_openai")
 
 #: Python, openai, wrapt: each Python and each major version, old and new together.
 PAIRS = [
@@ -78,7 +92,7 @@ def compat(session: nox.Session, openai: str, wrapt: str) -> None:
     session.install(
         ".[collector,pii]",
         *TEST_TOOLS,
-        f"openai[aiohttp,realtime]=={openai}",
+        f"{TRANSPORTS}=={openai}",
         f"wrapt=={wrapt}",
     )
     RESULTS.mkdir(parents=True, exist_ok=True)
@@ -131,7 +145,7 @@ def _table() -> str:
 def openai_suite(session: nox.Session, openai: str) -> None:
     """Run openai's own tests bare and recorded; none may tell the difference."""
     session.install(
-        f"openai[aiohttp,realtime]=={openai}",
+        f"{TRANSPORTS}=={openai}",
         ".",
         *("pytest>=9.0.3", "pytest-asyncio>=1.4", "pytest-xdist", "trio", "griffe"),
         *("rich", "inline-snapshot>=0.28", "azure-identity", "botocore", "Pillow"),
@@ -178,3 +192,90 @@ def preforkers(session: nox.Session, name: str) -> None:
     """Hold that servers that fork deliver each event exactly once."""
     session.install(name, ".[collector]", *TEST_TOOLS)
     _run_alone(session, f"tests/compat/with_{name}.py")
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Build, check and install what is to be published, and test it as installed.
+
+    The tests come from the source distribution, in a folder without the packages, so
+    that nothing but the installed wheel can be imported.
+    """
+    folder = Path(session.create_tmp()).resolve()
+    shutil.rmtree(folder)
+    session.install("build>=1.2", "twine>=6")
+    session.run("python", "-m", "build", "--outdir", str(folder), ".")
+    sdist, wheel = *folder.glob("*.tar.gz"), *folder.glob("*.whl")
+    session.run("twine", "check", "--strict", str(sdist), str(wheel))
+
+    session.run("python", "-m", "tarfile", "-e", str(sdist), str(folder), silent=True)
+    source = folder / sdist.name.removesuffix(".tar.gz")
+    for package in PACKAGES:
+        shutil.rmtree(source / package)
+    session.run("python", "-m", "venv", str(folder / "empty"))
+    python = str(folder / "empty" / "bin" / "python")
+    pip = (python, "-m", "pip", "--disable-pip-version-check", "-qq")
+    session.chdir(source)
+    # It would put this checkout before what is installed.
+    session.env["PYTHONPATH"] = ""
+    session.run(*pip, "install", str(wheel), external=True)
+    session.run(*pip, "check", external=True)
+    session.run(python, "-c", _INSTALLED, *PACKAGES, external=True)
+    session.run(
+        *(*pip, "install", f"{wheel}[collector,pii]", TRANSPORTS, *TEST_TOOLS),
+        external=True,
+    )
+    session.run(
+        *(python, "-m", "pytest", "-q"),
+        *(f"--ignore=tests/{room}" for room in CODE_ONLY),
+        *(session.posargs or ["tests"]),
+        external=True,
+    )
+
+
+#: Fails unless packages come from where pip put them, with what type checkers look for.
+_INSTALLED = """
+import importlib, pathlib, sys, sysconfig
+site = pathlib.Path(sysconfig.get_path("purelib")).resolve()
+for name in sys.argv[1:]:
+    path = pathlib.Path(importlib.import_module(name).__file__).resolve().parent
+    assert path == site / name, path
+    assert (path / "py.typed").is_file(), name
+"""
+
+
+@nox.session(python="3.10")
+def minimal(session: nox.Session) -> None:
+    """Run the suite on the lowest version of everything that is allowed."""
+    session.install("uv>=0.5")
+    install = ("uv", "pip", "install", "--quiet", f"--python={_place(session)}")
+    session.run(
+        *(*install, "--resolution=lowest-direct"),
+        *("--reinstall-package=libretto-instrument", ".[collector,pii]"),
+    )
+    # Afterwards, as those who only use the library do not meet these.
+    session.run(*install, *TEST_TOOLS)
+    _run_suite(session)
+
+
+@nox.session(python="3.13")
+def newest(session: nox.Session) -> None:
+    """Run the suite on the newest version of everything."""
+    session.install(
+        *("--upgrade", "--upgrade-strategy=eager"),
+        *(".[collector,pii]", TRANSPORTS, *TEST_TOOLS),
+    )
+    _run_suite(session)
+
+
+def _place(session: nox.Session) -> str:
+    """Return where a session's virtual environment is."""
+    place = session.virtualenv.location
+    assert place is not None
+    return str(Path(place).resolve())
+
+
+def _run_suite(session: nox.Session) -> None:
+    """Say what is installed, and run the whole suite on it."""
+    session.run("python", "-m", "pip", "freeze")
+    session.run("python", "-m", "pytest", "-q", *(session.posargs or ["tests"]))

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
-ROOT = Path(__file__).parents[1]
+import libretto_instrument
+
+#: Where the packages are: beside the tests in a checkout, elsewhere once installed.
+ROOT = Path(libretto_instrument.__file__).parents[1]
 PACKAGES = ("libretto_instrument", "libretto_openai")
 
 ANYTHING = "anything"
