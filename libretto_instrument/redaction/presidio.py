@@ -32,7 +32,7 @@ def _default_analyzer() -> Analyzer:
 
 @frozen
 class PresidioRedactor:
-    """Adapts a Presidio ``AnalyzerEngine`` to what Libretto asks of a redactor::
+    """Adapts a Presidio ``AnalyzerEngine`` to what Libretto asks of a redactor.
 
         LibrettoConfig(redact_pii=True, redactor=PresidioRedactor(AnalyzerEngine()))
 
