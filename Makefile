@@ -44,8 +44,9 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-docs: $(VENV)/.docs
-	$(BIN)/mkdocs build --strict $(ARGS)
+# The variable spares us the news of another program at each build.
+docs: $(VENV)/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict $(ARGS)
 
 dist: $(VENV)/.dev
 	$(BIN)/nox -s wheel $(ARGS)
@@ -78,8 +79,3 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	@echo "Installing what the tests need …"
 	@$(PIP) install --editable '.[dev]'
 	@touch $@ $(VENV)/.collector
-
-$(VENV)/.docs: pyproject.toml | $(BIN)/python
-	@echo "Installing what the documentation needs …"
-	@$(PIP) install --editable '.[docs]'
-	@touch $@
