@@ -250,10 +250,7 @@ def minimal(session: nox.Session) -> None:
     """Run the suite on the lowest version of everything that is allowed."""
     session.install("uv>=0.5")
     install = ("uv", "pip", "install", "--quiet", f"--python={_place(session)}")
-    session.run(
-        *(*install, "--resolution=lowest-direct"),
-        ".[collector,pii]",
-    )
+    session.run(*install, "--resolution=lowest-direct", ".[collector,pii]")
     # Afterwards, as those who only use the library do not meet these.
     session.run(*install, *TEST_TOOLS)
     _run_suite(session)
