@@ -4,7 +4,7 @@ nox -s compat          the suite on versions of openai, wrapt and Python; prints
 nox -s openai_suite    openai's own tests, bare and recorded
 nox -s frameworks      frameworks built on openai, bare and recorded
 nox -s patchers        other libraries that patch openai, in every order
-nox -s preforkers      gunicorn with --preload and Celery's prefork pool
+nox -s preforkers      gunicorn with --preload, Celery's prefork pool, and uvicorn
 nox -s wheel           what is to be published: built, checked, installed and tested
 nox -s minimal         the suite on the lowest version of everything that is allowed
 nox -s newest          the suite on the newest version of everything
@@ -187,9 +187,9 @@ def _run_alone(session: nox.Session, path: str) -> None:
 
 
 @nox.session(python="3.11")
-@nox.parametrize("name", ["gunicorn", "celery"])
+@nox.parametrize("name", ["gunicorn", "celery", "uvicorn"])
 def preforkers(session: nox.Session, name: str) -> None:
-    """Hold that servers that fork deliver each event exactly once."""
+    """Hold that servers deliver each event exactly once, however they end."""
     session.install(name, ".[collector]", *TEST_TOOLS)
     _run_alone(session, f"tests/compat/with_{name}.py")
 
