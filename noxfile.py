@@ -203,10 +203,11 @@ def wheel(session: nox.Session) -> None:
     """
     folder = Path(session.create_tmp()).resolve()
     shutil.rmtree(folder)
+    folder.mkdir()
     session.install("build>=1.2", "twine>=6")
     session.run("python", "-m", "build", "--outdir", str(folder), ".")
-    sdist, wheel = *folder.glob("*.tar.gz"), *folder.glob("*.whl")
-    session.run("twine", "check", "--strict", str(sdist), str(wheel))
+    sdist, built = *folder.glob("*.tar.gz"), *folder.glob("*.whl")
+    session.run("twine", "check", "--strict", str(sdist), str(built))
 
     session.run("python", "-m", "tarfile", "-e", str(sdist), str(folder), silent=True)
     source = folder / sdist.name.removesuffix(".tar.gz")
@@ -218,11 +219,11 @@ def wheel(session: nox.Session) -> None:
     session.chdir(source)
     # It would put this checkout before what is installed.
     session.env["PYTHONPATH"] = ""
-    session.run(*pip, "install", str(wheel), external=True)
+    session.run(*pip, "install", str(built), external=True)
     session.run(*pip, "check", external=True)
     session.run(python, "-c", _INSTALLED, *PACKAGES, external=True)
     session.run(
-        *(*pip, "install", f"{wheel}[collector,pii]", TRANSPORTS, *TEST_TOOLS),
+        *(*pip, "install", f"{built}[collector,pii]", TRANSPORTS, *TEST_TOOLS),
         external=True,
     )
     session.run(
