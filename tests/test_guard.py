@@ -1,6 +1,8 @@
 """The one place that swallows: what is said, how often, and what never is."""
 
 import logging
+from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,6 +14,15 @@ SECRET = "sk-secret and the text of a prompt"
 def fault() -> ValueError:
     """Return an error whose message must not be logged."""
     return ValueError(SECRET)
+
+
+def set_clock(monkeypatch: pytest.MonkeyPatch, clock: Callable[[], float]) -> None:
+    """Give the guard a clock of its own.
+
+    Everybody's must not stand still: the event loops of servers that other tests left
+    running would sleep for hours.
+    """
+    monkeypatch.setattr(_guard, "time", SimpleNamespace(monotonic=clock))
 
 
 def test_strict_raises() -> None:
@@ -54,7 +65,7 @@ def test_a_place_is_heard_once_a_minute(
 ) -> None:
     """A place that fails again and again is logged once a minute (failure-modes 28)."""
     now = 1000.0
-    monkeypatch.setattr("time.monotonic", lambda: now)
+    set_clock(monkeypatch, lambda: now)
     for _ in range(50):
         _guard.swallow(fault(), "here")
     _guard.swallow(fault(), "there")
@@ -80,7 +91,7 @@ def test_some_warnings_are_given_once(
 ) -> None:
     """A warning about the set-up is given once, however long the process runs."""
     now = 1000.0
-    monkeypatch.setattr("time.monotonic", lambda: now)
+    set_clock(monkeypatch, lambda: now)
     _guard.warn_once("no key", "set the %s", "key")
     now += 1e6
     _guard.warn_once("no key", "set the %s", "key")
