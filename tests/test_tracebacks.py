@@ -68,8 +68,9 @@ def test_a_client_left_over_from_a_block_still_works(model: OfflineModel) -> Non
             base_url=model.base_url,
             libretto=LibrettoConfig(KEY, "n", enabled=False),
         )
-    made.chat.completions.create(
-        model="m",
-        messages=[{"role": "user", "content": "hello"}],
-        libretto={"prompt_template_name": "later"},
-    )
+    with made:
+        made.chat.completions.create(
+            model="m",
+            messages=[{"role": "user", "content": "hello"}],
+            libretto={"prompt_template_name": "later"},
+        )
