@@ -169,7 +169,7 @@ def openai_suite(session: nox.Session, openai: str) -> None:
 def frameworks(session: nox.Session, name: str) -> None:
     """Hold that a framework does the same with us as without."""
     session.install(*FRAMEWORKS[name], ".[collector]", *TEST_TOOLS)
-    _run_alone(session, f"tests/compat/with_{name}.py")
+    _run_alone(session, *_files_of(name))
 
 
 @nox.session(python="3.11")
@@ -181,9 +181,16 @@ def patchers(session: nox.Session, name: str) -> None:
     _run_alone(session, "tests/compat/with_patchers.py")
 
 
-def _run_alone(session: nox.Session, path: str) -> None:
-    """Run one file; a neighbour's warnings are its own business."""
-    session.run("python", "-m", "pytest", "-q", "-W", "default", path)
+def _files_of(name: str) -> list[str]:
+    """Return what holds something of a neighbour: tests, and an example if any."""
+    tests, example = Path("tests/compat"), Path("tests/examples")
+    paths = (tests / f"with_{name}.py", example / f"example_of_{name}.py")
+    return [str(path) for path in paths if path.exists()]
+
+
+def _run_alone(session: nox.Session, *paths: str) -> None:
+    """Run these files; a neighbour's warnings are its own business."""
+    session.run("python", "-m", "pytest", "-q", "-W", "default", *paths)
 
 
 @nox.session(python="3.11")
@@ -191,7 +198,7 @@ def _run_alone(session: nox.Session, path: str) -> None:
 def preforkers(session: nox.Session, name: str) -> None:
     """Hold that servers deliver each event exactly once, however they end."""
     session.install(name, ".[collector]", *TEST_TOOLS)
-    _run_alone(session, f"tests/compat/with_{name}.py")
+    _run_alone(session, *_files_of(name))
 
 
 @nox.session
