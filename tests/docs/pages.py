@@ -1,12 +1,15 @@
 """The pages of the documentation, and the code blocks in them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from attrs import frozen
 
 ROOT = Path(__file__).parents[2]
+
+#: Runs the Python blocks of a page, and fails if one does.
+RunPage = Callable[[Path], None]
 
 _FENCE = re.compile(r"(?P<indent> *)(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)")
 _LANGUAGE = re.compile(r"[\s{.]*([\w+-]*)")

@@ -34,18 +34,14 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from commands import commands_of, extras, fault_of
-from pages import ROOT, Block, blocks_of, pages
+from pages import ROOT, Block, RunPage, blocks_of, pages
 from support.backend import Backend
-
-from libretto_instrument.demo import OfflineModel
-
-HERE = Path(__file__).parent
 
 #: Languages of which nothing can be held.
 UNCHECKED = {
@@ -55,10 +51,10 @@ UNCHECKED = {
 CHECKED = {"python", "console", "json", "toml", "yaml"}
 
 BLOCKS = [block for page in pages() for block in blocks_of(page)]
-#: The README has a test of its own.
+#: The others have tests of their own, which look at what arrived.
 PROGRAMS = sorted(
     {block.page for block in BLOCKS if block.language == "python"}
-    - {ROOT / "README.md"}
+    - {ROOT / "README.md", ROOT / "docs" / "migrating.md"}
 )
 
 
@@ -74,38 +70,6 @@ def of_language(*languages: str) -> list[Any]:
         for block in BLOCKS
         if block.language in languages
     ]
-
-
-RunPage = Callable[[Path], None]
-
-
-@pytest.fixture
-def run_page(
-    model: OfflineModel,
-    backend: Backend,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> RunPage:
-    """Return what runs the Python blocks of a page, and fails if one does."""
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
-    monkeypatch.setenv("OPENAI_BASE_URL", model.base_url)
-    monkeypatch.setenv("LIBRETTO_API_KEY", "key")
-    path = [str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
-
-    def run(page: Path) -> None:
-        done = subprocess.run(
-            [sys.executable, str(HERE / "run_page.py"), str(page)],
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout
-
-    return run
 
 
 @pytest.mark.parametrize("page", PROGRAMS, ids=name_of)
