@@ -8,6 +8,7 @@ nox -s preforkers      gunicorn with --preload, Celery's prefork pool, and uvico
 nox -s wheel           what is to be published: built, checked, installed and tested
 nox -s minimal         the suite on the lowest version of everything that is allowed
 nox -s newest          the suite on the newest version of everything
+nox -s minute          the README to the letter, with nothing but the wheel
 """
 
 import json
@@ -285,3 +286,10 @@ def _run_suite(session: nox.Session) -> None:
     """Say what is installed, and run the whole suite on it."""
     session.run("python", "-m", "pip", "freeze")
     session.run("python", "-m", "pytest", "-q", *(session.posargs or ["tests"]))
+
+
+@nox.session
+def minute(session: nox.Session) -> None:
+    """Do what the README says, to the letter, with nothing but the wheel."""
+    session.install(".[collector]", *TEST_TOOLS)
+    _run_alone(session, "tests/docs/users_minute.py")
