@@ -24,22 +24,22 @@ from libretto_instrument import _guard
 _guarded = False
 
 
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+_CHANGES = {"os.mkdir", "os.remove", "os.rename", "os.rmdir", "sqlite3.connect"}
+
+
 def _guard_this_machine(event: str, args: tuple[Any, ...]) -> None:
     """Stop what reaches out of the sandbox; an audit hook."""
     if not _guarded:
         return
-    if event == "open":
-        path, mode, _ = args
-        if isinstance(mode, str) and set(mode) & set("wax+"):
-            _stay_below_here(path)
-    elif event in ("os.mkdir", "sqlite3.connect"):
+    if event in _CHANGES or (event == "open" and args[2] & _WRITING):
         _stay_below_here(args[0])
     elif event == "socket.connect":
         _stay_on_loopback(args[1])
 
 
 def _stay_below_here(path: Any) -> None:
-    if isinstance(path, int) or os.fspath(path) in (os.devnull, b"/dev/null"):
+    if isinstance(path, int) or os.fsdecode(path) == os.devnull:
         return
     whole = Path(os.path.realpath(os.fsdecode(path).removeprefix("file:")))
     if not whole.is_relative_to(Path.cwd()):
@@ -48,7 +48,13 @@ def _stay_below_here(path: Any) -> None:
 
 
 def _stay_on_loopback(address: Any) -> None:
-    if isinstance(address, tuple) and not ipaddress.ip_address(address[0]).is_loopback:
+    if not isinstance(address, tuple) or address[0] == "localhost":
+        return
+    try:
+        there = ipaddress.ip_address(address[0]).is_loopback
+    except ValueError:
+        there = False
+    if not there:
         msg = f"the page talks to {address[0]}: mark it not run"
         raise PermissionError(msg)
 

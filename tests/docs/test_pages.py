@@ -225,6 +225,7 @@ def test_blocks_are_found(tmp_path: Path) -> None:
     [
         ("```python\nx = 1\nraise ValueError('no')\n```", 'page.md", line 3'),
         ("```python\nopen('/nowhere', 'w')\n```", "writes to /nowhere"),
+        ("```python\nimport os\nos.remove('/nowhere')\n```", "writes to /nowhere"),
         (
             "```python\nimport socket\nsocket.socket().connect(('192.0.2.1', 80))\n```",
             "talks to 192.0.2.1",
