@@ -69,7 +69,12 @@ def find(name: str) -> Any:
         except ModuleNotFoundError:
             continue
         for part in parts[at:]:
-            found = getattr(found, part)
+            # openai 1 only declares the resources of a client in its class.
+            declared = any(
+                part in getattr(base, "__annotations__", ())
+                for base in getattr(found, "__mro__", ())
+            )
+            found = getattr(found, part, True) if declared else getattr(found, part)
         return found
     raise LookupError(name)
 
