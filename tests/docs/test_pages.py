@@ -43,6 +43,8 @@ from commands import commands_of, extras, fault_of
 from pages import ROOT, Block, RunPage, blocks_of, pages
 from support.backend import Backend
 
+import libretto_instrument
+
 #: Languages of which nothing can be held.
 UNCHECKED = {
     *("", "text", "output", "mermaid", "diff", "http", "log", "html", "css", "js"),
@@ -178,9 +180,8 @@ def _variables(text: str) -> Iterator[str]:
 @pytest.mark.parametrize("page", pages(), ids=name_of)
 def test_variables_exist(page: Path) -> None:
     """A variable that a page names is one that the library reads."""
-    source = "".join(
-        path.read_text("utf-8") for path in (ROOT / "libretto_instrument").rglob("*.py")
-    )
+    package = Path(libretto_instrument.__file__).parent
+    source = "".join(path.read_text("utf-8") for path in package.rglob("*.py"))
     assert set(_variables(page.read_text("utf-8"))) <= set(_variables(source))
 
 
