@@ -8,8 +8,8 @@ block goes by its language:
     top included, against the offline model and a Libretto on loopback. The names in
     ``given.py`` are there from the start: a client, a question, a framework. A block
     that defines ``test_…`` functions is run by pytest instead, as a file of its own
-    that imports these names. A block that would talk to anything but loopback or write
-    elsewhere than below the current directory fails.
+    that imports these names. Else, a block that would talk to anything but loopback or
+    write elsewhere than below the current directory fails.
 ``console`` (``bash``, ``sh``)
     In a block where lines begin with ``$``, those are the commands, and the others are
     what they print; else each line is a command. All must be the shell's grammar.
@@ -29,6 +29,7 @@ A comment of HTML in the line above the fence changes that:
 Other languages, such as ``text`` and ``mermaid``, are not looked at.
 """
 
+import ast
 import json
 import os
 import re
@@ -110,6 +111,22 @@ def test_commands_exist(block: Block) -> None:
         if block.mark != "not run" and (fault := fault_of(command))
     ]
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    "example", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name
+)
+def test_examples_say_how_they_are_run(example: Path) -> None:
+    """The commands in an example's docstring name what its reader has."""
+    said = ast.get_docstring(ast.parse(example.read_text("utf-8"))) or ""
+    _, _, below = said.partition("To run it:\n")
+    commands = [line.strip() for line in below.splitlines() if line.strip()]
+    assert commands[0].startswith("pip install ")
+    assert example.stem in "".join(commands)
+    for command in commands:
+        assert fault_of(command) is None, command
+        for name in re.findall(r"\b\w+\.py\b", command):
+            assert (example.parent / name).exists(), command
 
 
 @pytest.mark.parametrize("block", of_language("json", "toml", "yaml"))

@@ -53,8 +53,9 @@ def test_an_answer_and_its_rating(service: Service, backend: Backend) -> None:
         given = {"key": key, "rating": 0.5, "better_response": "Steam."}
         with post(f"{address}/feedback", given) as accepted:
             assert accepted.status == 202
-        with pytest.raises(HTTPError, match="422"):
+        with pytest.raises(HTTPError, match="422") as refused:
             post(f"{address}/feedback", {"key": key, "rating": 2})
+        refused.value.close()
     (event,) = backend.events
     assert event["apiName"] == "answer"
     assert event["chatId"] == "s-1"
