@@ -20,15 +20,15 @@ MODEL = os.environ.get("OPENAI_MODEL", "gpt-4o-mini")
 # Code that knows nothing of Libretto, as most of a program does.
 
 
-async def slogan(client: openai.AsyncOpenAI, product: str) -> str:
+async def slogan(product: str) -> str:
     """Print a slogan as it is written, and return it."""
-    stream = await client.chat.completions.create(
-        model=MODEL,
-        messages=[{"role": "user", "content": f"Write a slogan for {product}."}],
-        stream=True,
-    )
-    said = ""
-    async with stream:
+    async with openai.AsyncOpenAI() as client:
+        stream = await client.chat.completions.create(
+            model=MODEL,
+            messages=[{"role": "user", "content": f"Write a slogan for {product}."}],
+            stream=True,
+        )
+        said = ""
         async for chunk in stream:
             for choice in chunk.choices:
                 said += choice.delta.content or ""
@@ -37,27 +37,27 @@ async def slogan(client: openai.AsyncOpenAI, product: str) -> str:
     return said
 
 
-def translate(client: openai.OpenAI, text: str) -> str:
+def translate(text: str) -> str:
     """Return a text in French."""
-    completion = client.chat.completions.create(
-        model=MODEL,
-        messages=[{"role": "user", "content": f"Say this in French: {text}"}],
-    )
+    with openai.OpenAI() as client:
+        completion = client.chat.completions.create(
+            model=MODEL,
+            messages=[{"role": "user", "content": f"Say this in French: {text}"}],
+        )
     return completion.choices[0].message.content or ""
 
 
 # Where the program starts: what is recorded, and under which name.
 
 
-async def main(product: str) -> None:
+def main(product: str) -> None:
     """Print a slogan for a product, and the same in French."""
     libretto.install(context={"program": "slogans"})
     with libretto.scope(prompt_template_name="slogan"):
-        async with openai.AsyncOpenAI() as client:
-            said = await slogan(client, product)
-    with libretto.scope(prompt_template_name="translate"), openai.OpenAI() as client:
-        print(translate(client, said))
+        said = asyncio.run(slogan(product))
+    with libretto.scope(prompt_template_name="translate"):
+        print(translate(said))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(" ".join(sys.argv[1:]) or "a quiet kettle"))
+    main(" ".join(sys.argv[1:]) or "a quiet kettle")
