@@ -36,7 +36,8 @@ def translate(language: str, text: str) -> str:
         template_chat=[{"role": role, "content": said} for role, said in TEMPLATE],
         template_params=params,
     ):
-        return steps.invoke(params)
+        answer: str = steps.invoke(params)
+    return answer
 
 
 def main(language: str = "French", *words: str) -> None:

@@ -4,7 +4,6 @@ Every place is reduced to a plain dict of the fields it gives; a field that is N
 not given. `_settings` lays these over each other.
 """
 
-import difflib
 import math
 import os
 from collections.abc import Callable, Mapping
@@ -365,6 +364,8 @@ def refuse_unknown(
     """Raise a `TypeError` that names the nearest field, if one is unknown."""
     for name in fields:
         if name not in known:
+            import difflib  # Not above: who makes no mistake need not wait for it.
+
             near = difflib.get_close_matches(str(name), known, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise TypeError(f"{where} has no field {name!r}.{hint}")
