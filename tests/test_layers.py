@@ -18,6 +18,9 @@ PACKAGES = ("libretto_instrument", "libretto_openai")
 
 ANYTHING = "anything"
 
+#: openai 3 has editions of its own of the first two.
+HTTP = "httpcore httpx httpcore2 httpx2"
+
 BOTTOM = (
     "_version",
     "_blobs",
@@ -47,7 +50,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], str]] = {
     "_settings":       ((*BOTTOM, "_config"), "attrs"),
     "_scope":          ((*BOTTOM, "_config", "_settings"), "attrs"),
     "_progress":       ((), "tqdm"),
-    "delivery":        (("_guard", "_progress", "_version"), "attrs httpx httpx2"),
+    "delivery":        (("_guard", "_progress", "_version"), f"attrs {HTTP}"),
     "redaction":       (("_guard",), "attrs phonenumbers stdnum"),
     "capture":         (SETTINGS, "attrs openai wrapt"),
     "_outgoing":       ((*SETTINGS, "delivery", "redaction"), "attrs"),

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from attrs import evolve, frozen
 
 from ._address import Address
-from ._http import connect, time_limits
+from ._connections import connect
+from ._http import time_limits
 
 
 @frozen
@@ -55,21 +56,21 @@ def probe(url: str, timeout: float = 5.0) -> Reply:
         return evolve(reply, fault="certificates", reason=exc.strerror or str(exc))
     line = exchange.lines["probe"]
     request = exchange.request(
-        "OPTIONS",
+        b"OPTIONS",
         line.url,
         headers=line.headers,
         extensions=time_limits(timeout, timeout),
     )
     try:
-        response = exchange.handle(line.transport, request)
+        response = line.pool.handle_request(request)
     except exchange.failures as exc:
         return _failed(reply, exc)
     else:
         with suppress(*exchange.failures):
             response.close()
-        return evolve(reply, status=response.status_code)
+        return evolve(reply, status=response.status)
     finally:
-        line.transport.close()
+        line.pool.close()
 
 
 def without_secrets(url: str) -> str:

@@ -16,7 +16,7 @@ from support.backend import Backend, content, redirect, slow, status
 from support.tls import self_signed
 
 from libretto_instrument.delivery import HttpSender, Message
-from libretto_instrument.delivery._http import _http_library
+from libretto_instrument.delivery._connections import libraries
 
 MESSAGE = Message("event", "e1", b'{"promptEventId": "e1", "apiKey": "key-123"}')
 
@@ -335,7 +335,7 @@ def test_not_watched(backend, sender, monkeypatch):
         seen.append(args)
         return wrapped(*args, **kwargs)
 
-    http = _http_library()
+    http, _ = libraries()
     for name in ("Client.send", "HTTPTransport.handle_request"):
         owner, attribute = getattr(http, name.split(".")[0]), name.split(".")[1]
         wrapper = wrapt.FunctionWrapper(getattr(owner, attribute), trace)
@@ -369,7 +369,7 @@ def test_fork_leaves_the_parents_connection(backend, sender):
     assert sender._exchange is not exchange
     assert backend.connections == 2
     for line in exchange.lines.values():
-        line.transport.close()
+        line.pool.close()
 
 
 def test_silence():
