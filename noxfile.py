@@ -54,7 +54,11 @@ PAIRS = [
 ]
 
 #: Rooms that never meet openai nor wrapt, and the pages, are left to `make test`.
-ELSEWHERE = ("collector", "delivery", "demo", "docs", "redaction")
+ELSEWHERE = (
+    *("collector", "delivery", "demo", "docs", "doctor", "examples", "exporters"),
+    *("launch", "otel", "redaction", "test_manifests.py", "test_site.py"),
+    "test_typing.py",
+)
 
 FRAMEWORKS = {
     "langchain": ("langchain-openai",),

@@ -23,7 +23,7 @@ from support.scripted import DEADLINE, ScriptedModel
 from support.work import Work, watched
 
 import libretto_instrument
-from libretto_instrument import LibrettoConfig, TemplateChat, scope
+from libretto_instrument import LibrettoConfig, TemplateChat, _ids, scope
 from libretto_instrument._runtime import runtime
 
 # Patching, recognising the client, settings, id, snapshot of the request and of the
@@ -39,6 +39,12 @@ OFF = 10
 PUT = 26
 #: Each further message is copied and weighed.
 MESSAGE = 8
+
+
+@pytest.fixture(autouse=True)
+def ids_ready() -> None:
+    """Have ids at hand: they are made by dozens, at the cost of one call of many."""
+    _ids._ready.extend([_ids._made_many() for _ in range(100)])
 
 
 @pytest.fixture
@@ -238,6 +244,16 @@ def test_messages_cost_alike(server, scripted, delivered):
     )
     assert many.total - few.total <= 100 * MESSAGE + PUT, many
     assert many.heavy == few.heavy
+
+
+def test_ids():
+    """An id costs two functions, and a share of one that makes many."""
+    _ids._ready.clear()
+    with watched() as work:
+        for _ in range(320):
+            _ids.fresh_id()
+    assert work.total <= 320 * 2.1
+    assert work.small <= 320 * 6
 
 
 def test_imports(server, scripted, recorded, monkeypatch):

@@ -16,8 +16,8 @@ from ._call import Call
 _CANCELLED = frozenset(("CancelledError", "Cancelled"))
 
 #: The answers under way, by identity. A dictionary, as its values can be listed while
-#: other threads add to it; a `WeakSet` cannot be iterated then.
-_open: "weakref.WeakValueDictionary[int, Recording]" = weakref.WeakValueDictionary()
+#: other threads add to it, and a plain one, as each stream waits for its entry.
+_open: "dict[int, weakref.ref[Recording]]" = {}
 
 
 class Recording:
@@ -39,7 +39,7 @@ class Recording:
         self.reading = False
         self.left = False
         self._turns = 0
-        _open[id(self)] = self
+        _open[id(self)] = weakref.ref(self)
 
     def read_on(self) -> int:
         """Take note that somebody reads, and return which turn at reading this is."""
@@ -87,6 +87,7 @@ class Recording:
             call.taken = self.taken
 
     def __del__(self) -> None:
+        _open.pop(id(self), None)
         if hasattr(self, "_turns"):  # Or else it never began.
             self.end("closed_early" if self.left else "abandoned")
 
@@ -157,8 +158,10 @@ async def follow_async(
 
 def _forget_all() -> None:
     """Leave the answers under way to the parent, in a forked child."""
-    for recording in list(_open.values()):
-        recording.call.submitted = True
+    for found in list(_open.values()):
+        recording = found()
+        if recording is not None:
+            recording.call.submitted = True
     _open.clear()
 
 
@@ -168,7 +171,7 @@ if hasattr(os, "register_at_fork"):
 
 def settle(*, everything: bool = False) -> None:
     """End the answers whose loops were left, or all of them: nobody reads them on."""
-    for recording in [found() for found in _open.valuerefs()]:
+    for recording in [found() for found in list(_open.values())]:
         if recording is None:
             continue
         if everything:
