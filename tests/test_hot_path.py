@@ -34,7 +34,7 @@ STREAM = 41
 #: `libretto=` makes a checked `LibrettoCreateParams`, a function for each field.
 ARGUMENT = 54
 #: Taking `libretto=` out, and finding that nothing is to be recorded.
-OFF = 6
+OFF = 9
 #: The queue's side of the caller: into the box, and if nobody will come by, lock,
 #: backlog, weight, rouse.
 PUT = 20
