@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import signal
 from collections.abc import Iterator
 
 import openai
@@ -10,7 +11,7 @@ from hypothesis import settings
 from support.backend import Backend
 
 import libretto_instrument
-from libretto_instrument import _guard, _settings
+from libretto_instrument import _guard, _ids, _settings
 from libretto_instrument.demo import OfflineModel, offline_model
 from libretto_instrument.testing import CapturedEvents, capture_events
 
@@ -29,6 +30,22 @@ def _no_certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         patched.delenv("SSL_CERT_FILE", raising=False)
         patched.setenv("SSL_CERT_DIR", str(tmp_path_factory.mktemp("certificates")))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> None:
+    """Let what the tests start be interrupted, also if they run in the background.
+
+    A shell starts those with SIGINT ignored, which their children inherit.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def ids_ready() -> None:
+    """Have ids at hand: they are made by dozens, at the cost of one call of many."""
+    _ids._ready.extend([_ids._made_many() for _ in range(100)])
 
 
 @pytest.fixture(autouse=True)

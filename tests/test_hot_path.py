@@ -26,6 +26,8 @@ import libretto_instrument
 from libretto_instrument import LibrettoConfig, TemplateChat, _ids, scope
 from libretto_instrument._runtime import runtime
 
+pytestmark = pytest.mark.usefixtures("ids_ready")
+
 # Patching, recognising the client, settings, id, snapshot of the request and of the
 # answer, handing over: some 20 functions, and a few for the containers in the request.
 CALL = 25
@@ -42,12 +44,6 @@ PUT = 20
 BOX = 4
 #: Each further message is copied and weighed.
 MESSAGE = 3
-
-
-@pytest.fixture(autouse=True)
-def ids_ready() -> None:
-    """Have ids at hand: they are made by dozens, at the cost of one call of many."""
-    _ids._ready.extend([_ids._made_many() for _ in range(100)])
 
 
 @pytest.fixture

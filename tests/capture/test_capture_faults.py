@@ -16,6 +16,8 @@ from libretto_instrument._runtime import runtime
 
 from .courses import ASYNC_COURSES, COURSES, SECRET, AsyncCourse, Course, plain
 
+pytestmark = pytest.mark.usefixtures("ids_ready")
+
 #: The user's call itself runs in these; all that they do of their own is in a zone.
 ON_THE_USERS_PATH = {
     "_drivers._taken",  # refuses a wrong libretto=
