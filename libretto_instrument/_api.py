@@ -63,7 +63,7 @@ def send_feedback(
     if key is None:
         return
     settings = runtime.settings_here(config_of_client(client))
-    if settings.api_key is None:
+    if settings.api_key is None and not settings.route.exporters:
         _warn_of_no_key("Feedback")
         return
     from ._events import Feedback
@@ -97,7 +97,7 @@ def update_chain(chain_id: str | UUID, result: Any, *, client: Any = None) -> No
     if not isinstance(chain, str) or not chain:
         raise TypeError(f"chain_id must be a string or a UUID, not {chain!r}.")
     settings = runtime.settings_here(config_of_client(client))
-    if settings.api_key is None:
+    if settings.api_key is None and not settings.route.exporters:
         _warn_of_no_key("The result of a chain")
         return
     from ._events import ChainResult

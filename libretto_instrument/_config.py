@@ -6,12 +6,15 @@ not given. `_settings` lays these over each other.
 
 import math
 import os
-from collections.abc import Callable, Mapping
-from typing import Any, TypedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypedDict
 from uuid import UUID
 
 import attrs
 from attrs import field, frozen
+
+if TYPE_CHECKING:
+    from .exporters import Exporter
 
 BeforeSend = Callable[[dict[str, Any]], "dict[str, Any] | None"]
 
@@ -62,10 +65,51 @@ def _check(instance: Any, attribute: Any, value: Any) -> None:
             raise ValueError(f"{name} must be finite and not negative, not {value}.")
         if name == "spool_max_age" and not value:
             raise ValueError("spool_max_age must be above 0, or nothing is kept.")
+    elif name == "exporters":
+        _check_exporters(value)
     elif name == "spool_dir":
         _require((str, os.PathLike), name, value, "a path")
     else:
         _require(str, name, value, "a string")
+
+
+def _check_exporters(exporters: Any) -> None:
+    _require(tuple, "exporters", exporters, "a list of exporters")
+    names: set[str] = set()
+    for exporter in exporters:
+        kind = type(exporter).__name__
+        for method in ("export", "close"):
+            if not callable(getattr(exporter, method, None)):
+                raise TypeError(
+                    f"exporters: {kind} has no method {method}(); see "
+                    "libretto_instrument.exporters.Exporter for what it needs."
+                )
+        name: Any = getattr(exporter, "name", None)
+        _require(str, f"exporters: the name of {kind}", name, "a string")
+        if not name.isprintable() or not name.strip():
+            raise ValueError(
+                f"exporters: {kind} needs a name of printable characters, not {name!r}."
+            )
+        if name == "libretto":
+            raise ValueError(
+                "exporters: the name 'libretto' is Libretto's own; give another."
+            )
+        if name in names:
+            raise ValueError(
+                f"exporters: two of them have the name {name!r}; give each its own."
+            )
+        names.add(name)
+        batch = getattr(exporter, "max_batch", 1)
+        if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
+            raise ValueError(
+                f"exporters: max_batch of {name!r} must be a number of at least 1, "
+                f"not {batch!r}."
+            )
+
+
+def _as_tuple(value: Any) -> Any:
+    """Return a list as it is now; what is none is refused by its type."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 _FLAGS = {
@@ -135,11 +179,16 @@ class LibrettoConfig:
         queue_max_bytes: How many bytes they may take; 64 MiB unless set.
         exit_timeout: For how many seconds the process waits at its end for what is not
             delivered yet; 5 unless set.
+        exporters: Other places for what is recorded, beside Libretto; see
+            `libretto_instrument.exporters`. Each has a queue of its own, of the bounds
+            above, and figures of its own in `stats()`. Without an API key what is
+            recorded goes to them alone. Those of the most specific place count, so an
+            empty list ends them for a scope.
 
     Raises:
         TypeError: A field has the wrong type.
-        ValueError: ``sample_rate`` is outside [0, 1], a bound allows nothing, or a
-            number of seconds is not finite.
+        ValueError: ``sample_rate`` is outside [0, 1], a bound allows nothing, a number
+            of seconds is not finite, or two exporters have one name or one has none.
     """
 
     api_key: str | None = field(default=None, repr=False, validator=_check)
@@ -173,6 +222,9 @@ class LibrettoConfig:
     queue_max_events: int | None = field(default=None, validator=_check, kw_only=True)
     queue_max_bytes: int | None = field(default=None, validator=_check, kw_only=True)
     exit_timeout: float | None = field(default=None, validator=_check, kw_only=True)
+    exporters: "Sequence[Exporter] | None" = field(
+        default=None, repr=False, converter=_as_tuple, validator=_check, kw_only=True
+    )
 
     def given(self) -> Given:
         """Return the fields that were set."""
@@ -257,6 +309,7 @@ class ConfigFields(TypedDict, total=False):
     queue_max_events: int | None
     queue_max_bytes: int | None
     exit_timeout: float | None
+    exporters: "Sequence[Exporter] | None"
 
 
 class _CallAndScopeFields(TypedDict, total=False):

@@ -124,7 +124,7 @@ class Feedback:
     kind: ClassVar[str] = "feedback"
 
     feedback_key: str
-    api_key: str = field(repr=False)
+    api_key: str | None = field(repr=False)
     rating: float | None = None
     better_response: str | None = None
     is_deleted: bool = False
@@ -139,10 +139,9 @@ class Feedback:
 
     def to_wire(self) -> dict[str, Any]:
         """Return the body of ``POST /feedback``."""
-        body: dict[str, Any] = {
-            "feedback_key": self.feedback_key,
-            "apiKey": self.api_key,
-        }
+        body: dict[str, Any] = {"feedback_key": self.feedback_key}
+        if self.api_key is not None:
+            body["apiKey"] = self.api_key
         if self.rating is not None:
             body["rating"] = self.rating
         if self.better_response is not None:
@@ -164,7 +163,7 @@ class ChainResult:
     kind: ClassVar[str] = "chain"
 
     chain_id: str
-    api_key: str = field(repr=False)
+    api_key: str | None = field(repr=False)
     result: Any
 
     @property
@@ -177,4 +176,5 @@ class ChainResult:
 
     def to_wire(self) -> dict[str, Any]:
         """Return the body of ``POST /v1/updateChain``."""
-        return {"id": self.chain_id, "apiKey": self.api_key, "result": self.result}
+        key = {} if self.api_key is None else {"apiKey": self.api_key}
+        return {"id": self.chain_id, **key, "result": self.result}

@@ -7,13 +7,14 @@ clear because something went wrong.
 import os
 import threading
 from hashlib import blake2b
+from time import perf_counter, time
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ._blobs import capped, may_need_capping
 from ._json import encode
-from ._scope import Scope
+from ._scope import UNRECORDED
 from ._settings import Settings
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ _STATEMENT_OVERHEAD = 1_000
 _MOST_REDACTORS = 4
 #: Without it, ids that were written down could be found out by trying.
 _VEIL = os.urandom(32)
-#: The calls that a hook or a redactor makes of a model are not the program's.
-_UNRECORDED = Scope({"enabled": False})
 
 
 @frozen(eq=False)
@@ -39,11 +38,13 @@ class Statement:
         said: The report.
         settings: What holds for it.
         size: How long the caller's words are, in bytes.
+        ended: `time.perf_counter` when it was said, in seconds.
     """
 
     said: "Report"
     settings: Settings
     size: int
+    ended: float = field(factory=perf_counter)
 
     @property
     def weight(self) -> int:
@@ -95,7 +96,7 @@ def body_of(report: "Report", settings: Settings) -> dict[str, Any] | None:
     body: dict[str, Any] | None = capped(report.to_wire(), settings.max_field_bytes)
     if body is None or is_untouched(settings):
         return body
-    with _UNRECORDED:
+    with UNRECORDED:
         if settings.redact_pii:
             with _redacting:
                 body = body_redactor(settings.redactor).redact(body)
@@ -116,15 +117,13 @@ def prepare(item: Any) -> "Message | None":
         if body is None:
             return None
         encoded = encode(body)
-    if not settings.redact_pii:
-        return Message(report.kind, report.id, encoded, report.order_key)
-    key = report.order_key
-    return Message(
-        report.kind,
-        _veiled(report.id, encoded),
-        encoded,
-        None if key is None else _veiled(key, encoded),
-    )
+    # A clock that nobody sets back timed the call; the one on the wall is read here.
+    at = time() - (perf_counter() - item.ended) if item.ended else None
+    name, key = report.id, report.order_key
+    if settings.redact_pii:
+        name = _veiled(name, encoded)
+        key = None if key is None else _veiled(key, encoded)
+    return Message(report.kind, name, encoded, key, at)
 
 
 def _veiled(name: str, redacted: bytes) -> str:
@@ -137,6 +136,14 @@ def _veiled(name: str, redacted: bytes) -> str:
     if data in redacted:
         return name
     return blake2b(data, key=_VEIL, digest_size=16).hexdigest()
+
+
+def is_for_libretto(item: Any) -> bool:
+    """Say whether Libretto would know whose report this is; exporters get it anyway."""
+    if isinstance(item, Statement):
+        return item.settings.api_key is not None
+    settings: Settings = item.settings
+    return settings.has_key
 
 
 def is_untouched(settings: Settings) -> bool:

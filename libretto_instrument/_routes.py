@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import define, field
 
-from ._outgoing import is_untouched, prepare
+from ._outgoing import is_for_libretto, is_untouched, prepare
 from ._settings import Route
 
 if TYPE_CHECKING:
-    from .delivery import Delivery, Stats
+    from ._exporting import ExporterSender
+    from .delivery import Delivery, Fan, Sender, Stats
     from .delivery.durable import DurableDelivery
 
-    AnyDelivery: TypeAlias = Delivery | DurableDelivery
+    AnyDelivery: TypeAlias = Delivery | Fan | DurableDelivery
 
 
 @define(eq=False)
@@ -32,6 +33,8 @@ class Deliveries:
     on_start: Callable[[], None]
     _urls: dict[str, str] = field(factory=dict)
     _by_route: "dict[Route, AnyDelivery]" = field(factory=dict)
+    # By the id of the user's exporter, which its sender keeps alive.
+    _exporters: "dict[int, ExporterSender]" = field(factory=dict)
     # To addresses that held before.
     _retired: "list[AnyDelivery]" = field(factory=list)
     # Stopped, but not known to have nothing in hand any more.
@@ -57,8 +60,10 @@ class Deliveries:
         """
         route = item.settings.route
         known = self._by_route.get(route)
-        delivery = known or self._start(route)
-        if route.spool_dir is None or not is_untouched(item.settings):
+        delivery: Any = known or self._start(route)
+        if route.exporters:
+            _put_for_each(delivery, item)
+        elif route.spool_dir is None or not is_untouched(item.settings):
             delivery.put(item)
         else:
             _put_durably(delivery, item)
@@ -83,7 +88,7 @@ class Deliveries:
         deadline = monotonic() + timeout
         with self._lock:
             stopped = self._all()
-            self._by_route, self._retired = {}, []
+            self._by_route, self._retired, self._exporters = {}, [], {}
             self._stopped.extend(stopped)
         delivered = [each.shutdown(deadline - monotonic()) for each in stopped]
         self._add_up()
@@ -121,10 +126,25 @@ class Deliveries:
     def _start(self, route: Route) -> "AnyDelivery":
         with self._lock:
             if route not in self._by_route:
-                started = _delivery_on(route, self._urls)
+                senders = self._senders(route)
+                started = _delivery_on(route, senders)
                 # A finalizer may have come in between on this very thread.
                 self._by_route.setdefault(route, started)
             return self._by_route[route]
+
+    def _senders(self, route: Route) -> "dict[str, Sender]":
+        """Return what delivers to each destination of a route, Libretto first."""
+        from .delivery import HOME, HttpSender
+
+        senders: dict[str, Sender] = {HOME: HttpSender(self._urls)}
+        if route.exporters:
+            from ._exporting import ExporterSender
+
+            for exporter in route.exporters:
+                # One for all routes, as it keeps them from using it at the same time.
+                sender = self._exporters.get(id(exporter)) or ExporterSender(exporter)
+                senders[exporter.name] = self._exporters[id(exporter)] = sender
+        return senders
 
     def renew_lock(self) -> None:
         """Forget, in a forked child, a lock that another thread held at the fork.
@@ -135,17 +155,18 @@ class Deliveries:
         self._stopped, self._past = [], []
 
 
-def _delivery_on(route: Route, urls: dict[str, str]) -> "AnyDelivery":
-    from .delivery import Delivery, HttpSender
+def _delivery_on(route: Route, senders: "dict[str, Sender]") -> "AnyDelivery":
+    from .delivery import HOME, Delivery, Fan
 
     bounds: dict[str, Any] = {
         "max_events": route.queue_max_events,
         "max_bytes": route.queue_max_bytes,
         "exit_timeout": route.exit_timeout,
     }
-    sender = HttpSender(urls)
     if route.spool_dir is None:
-        return Delivery(prepare, sender, **bounds)
+        if route.exporters:
+            return Fan(prepare, senders, **bounds)
+        return Delivery(prepare, senders[HOME], **bounds)
     from .delivery.durable import DurableDelivery, Spool
 
     spool = Spool(
@@ -155,8 +176,12 @@ def _delivery_on(route: Route, urls: dict[str, str]) -> "AnyDelivery":
         busy_timeout=route.spool_busy_timeout,
     )
     return DurableDelivery(
-        prepare, sender, spool, spool_only=route.spool_only, **bounds
+        prepare, senders[HOME], spool, spool_only=route.spool_only, **bounds
     )
+
+
+def _put_for_each(delivery: Any, item: Any) -> None:
+    delivery.put(item, home=is_for_libretto(item))
 
 
 def _put_durably(delivery: Any, item: Any) -> None:

@@ -125,7 +125,7 @@ class Runtime:
             return settings
         if not settings.enabled:
             return None
-        if not settings.has_key:
+        if not (settings.has_key or settings.route.exporters):
             _guard.warn_once(
                 "no key",
                 "Calls are not recorded: there is no Libretto API key. Set "

@@ -160,6 +160,11 @@ class Scope:
         return self
 
 
+#: The calls that a hook, a redactor or an exporter makes of a model are not the
+#: program's.
+UNRECORDED = Scope({"enabled": False})
+
+
 def scope(**fields: "Unpack[ScopeFields]") -> Scope:
     """Return a scope that sets ``fields`` for every call inside it.
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
-from attrs import frozen
+from attrs import field, frozen
 
 from ._config import MAPPINGS, BeforeSend, Given
 
@@ -22,6 +22,26 @@ ENDPOINTS = {
     "feedback": ("LIBRETTO_FEEDBACK_URL", "/feedback"),
     "chain": ("LIBRETTO_UPDATE_CHAIN_URL", "/v1/updateChain"),
 }
+
+
+class _Same(tuple[Any, ...]):
+    """Things that are equal if they are the very same: users' may not be hashable."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and list(map(id, self)) == list(map(id, other))
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(tuple(map(id, self)))
+
+
+def _by_identity(things: tuple[Any, ...]) -> tuple[Any, ...]:
+    # None, as a rule, and that is compared without any of our code.
+    return _Same(things) if things else ()
 
 
 @frozen(cache_hash=True)
@@ -39,6 +59,7 @@ class Route:
     queue_max_events: int = 10_000
     queue_max_bytes: int = 64 * 2**20
     exit_timeout: float = 5.0
+    exporters: tuple[Any, ...] = field(default=(), converter=_by_identity)
 
 
 @frozen(eq=False, repr=False)

@@ -32,7 +32,15 @@ BOTTOM = (
     "_events",
 )
 SETTINGS = (*BOTTOM, "_config", "_settings", "_scope")
-CORE = (*SETTINGS, "delivery", "redaction", "_outgoing", "_routes", "_runtime")
+CORE = (
+    *SETTINGS,
+    "delivery",
+    "redaction",
+    "_outgoing",
+    "_exporting",
+    "_routes",
+    "_runtime",
+)
 
 #: Bottom up: each room with the rooms that it may import, and the packages. Modules of
 #: one room know each other. A room is a module or a folder of `libretto_instrument`, or
@@ -46,7 +54,8 @@ ROOMS: dict[str, tuple[tuple[str, ...], str]] = {
     "_json":           (("_json_of_pydantic_1",), "pydantic_core"),
     "_templates":      ((), ""),
     "_events":         ((), "attrs"),
-    "_config":         (BOTTOM, "attrs"),
+    "exporters":       (("_guard", "_json"), "attrs"),
+    "_config":         ((*BOTTOM, "exporters"), "attrs"),
     "_settings":       ((*BOTTOM, "_config"), "attrs"),
     "_scope":          ((*BOTTOM, "_config", "_settings"), "attrs"),
     "_progress":       ((), "tqdm"),
@@ -55,7 +64,8 @@ ROOMS: dict[str, tuple[tuple[str, ...], str]] = {
     "redaction":       (("_guard",), "attrs phonenumbers stdnum"),
     "capture":         (SETTINGS, "attrs openai wrapt"),
     "_outgoing":       ((*SETTINGS, "delivery", "redaction"), "attrs"),
-    "_routes":         ((*SETTINGS, "delivery", "_outgoing"), "attrs"),
+    "_exporting":      ((*SETTINGS, "delivery", "exporters"), ""),
+    "_routes":         ((*SETTINGS, "delivery", "_exporting", "_outgoing"), "attrs"),
     "_runtime":        ((*SETTINGS, "delivery", "_outgoing", "_routes"), "attrs"),
     "_api":            (CORE, ""),
     "_install":        ((*CORE, "capture"), ""),

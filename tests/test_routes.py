@@ -19,6 +19,7 @@ from libretto_instrument._events import Feedback
 from libretto_instrument._runtime import runtime
 from libretto_instrument._settings import Route, Settings
 from libretto_instrument.delivery.durable import Spool
+from libretto_instrument.exporters import MemoryExporter
 
 NOT_THE_DEFAULT = {
     "spool_dir": "somewhere",
@@ -29,6 +30,7 @@ NOT_THE_DEFAULT = {
     "queue_max_events": 4,
     "queue_max_bytes": 5,
     "exit_timeout": 6.0,
+    "exporters": (MemoryExporter(),),
 }
 
 

@@ -6,13 +6,16 @@ decides what goes next and a crew of threads does it. What writes to disk first 
 """
 
 from ._delivery import Delivery
+from ._fan import HOME, Fan
 from ._http import HttpSender
-from ._life import drain_at_exit
+from ._life import drain_at_exit, reset_after_fork
 from ._message import Item, Message, Stats
 from ._sender import MemorySender, Outcome, Sender
 
 __all__ = [
+    "HOME",
     "Delivery",
+    "Fan",
     "HttpSender",
     "Item",
     "MemorySender",
@@ -21,4 +24,5 @@ __all__ = [
     "Sender",
     "Stats",
     "drain_at_exit",
+    "reset_after_fork",
 ]

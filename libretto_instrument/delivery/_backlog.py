@@ -2,6 +2,7 @@
 
 import heapq
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import define, field
@@ -142,6 +143,21 @@ class Backlog:
             return job
         return None
 
+    def take_more(self, now: float, limit: int) -> list[Job]:
+        """Hand out messages to be sent along with one that was taken before.
+
+        Only for a backlog whose items are messages already, taken by one worker.
+
+        Args:
+            now: The monotonic clock, in seconds.
+            limit: At most so many.
+        """
+        more: list[Job] = []
+        while len(more) < limit and (job := self.take(now)) is not None:
+            if job.message is not None or self.prepared(job, job.item):
+                more.append(job)
+        return more
+
     def pause(self, now: float) -> float | None:
         """Tell for how many seconds ``take`` will have nothing to hand out.
 
@@ -196,16 +212,26 @@ class Backlog:
             outcome: What became of it.
             now: The monotonic clock, in seconds.
         """
-        if outcome.error is not None:
-            self.ledger.note_error(outcome.error)
-        if outcome.retry:
-            cap = HURRIED_CAP if now < self.hurried_until else CAP
-            self.health.failed(now, outcome.retry_after, cap)
-            if not self.closed:
-                self._put_off(job, outcome, now, cap)
-                return
+        self.settle_all([(job, outcome)], now)
+
+    def settle_all(self, sent: Sequence[tuple[Job, Outcome]], now: float) -> None:
+        """End one attempt to send several messages; see ``settle``."""
+        cap = HURRIED_CAP if now < self.hurried_until else CAP
+        failed = [outcome for _, outcome in sent if outcome.retry]
+        if failed:
+            self.health.failed(now, failed[0].retry_after, cap)
         else:
             self.health.succeeded()
+        # The last first, as each that failed is put in front of the others.
+        for job, outcome in reversed(sent):
+            if outcome.error is not None:
+                self.ledger.note_error(outcome.error)
+            if outcome.retry and not self.closed:
+                self._put_off(job, outcome, now, cap)
+            else:
+                self._end(job, outcome)
+
+    def _end(self, job: Job, outcome: Outcome) -> None:
         self._forget(job)
         self._release_lane(job)
         if outcome.delivered:

@@ -3,7 +3,7 @@
 import sys
 import threading
 from _thread import LockType, start_new_thread
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic, sleep, thread_time
 from typing import Any
 
@@ -15,7 +15,7 @@ from ._backlog import Backlog, Job
 from ._gate import Gate, shut_latch
 from ._ledger import Mark
 from ._message import Message
-from ._sender import Outcome, Sender
+from ._sender import BatchSender, Outcome, Sender
 
 #: A worker beyond the first ends when it had nothing to do for so many seconds.
 LINGER = 1.0
@@ -50,6 +50,7 @@ class Crew:
         limit: At most so many workers, so many messages in flight.
         size: How many there are.
         on_hire: Called for each new worker, still on the thread that hires.
+        destination: Where the messages go, for the log.
         hiring: Whether more may be started; not any more when the interpreter exits.
     """
 
@@ -59,6 +60,7 @@ class Crew:
     sender: Sender
     limit: int
     on_hire: Callable[[], None]
+    destination: str = "Libretto"
     size: int = 0
     hiring: bool = True
     _idle: list[LockType] = field(factory=list)
@@ -73,6 +75,11 @@ class Crew:
     _last_settled: float = 0.0
     _reconsider_at: float = 0.0
     _reported: int = 0
+    _batching: BatchSender | None = field(init=False)
+
+    @_batching.default
+    def _find_batching(self) -> BatchSender | None:
+        return self.sender if isinstance(self.sender, BatchSender) else None
 
     # From the caller's side, with the gate held
 
@@ -101,6 +108,11 @@ class Crew:
             if now - self._last_settled > STALLED_AFTER:
                 self._last_settled = now
                 self._join()
+
+    def hire_first(self) -> None:
+        """Have a worker, before there is anything for it to do."""
+        if not self.size:
+            self._hire()
 
     def _join(self) -> None:
         if self._idle:
@@ -219,6 +231,9 @@ class Crew:
             message = self._prepare(job)
         if message is None:
             return
+        if self._batching is not None:
+            self._carry_batch(self._batching, job, message, timeout)
+            return
         fault: Exception | None = None
         started, cpu = monotonic(), thread_time()
         try:
@@ -232,6 +247,33 @@ class Crew:
             self._last_settled = now
             self._latency += (max(now - started, 1e-6) - self._latency) * 0.2
             self._cpu += (cpu - self._cpu) * 0.2
+        if fault is not None:
+            _guard.swallow(fault, "delivery.send")
+
+    def _carry_batch(
+        self, sender: BatchSender, job: Job, message: Message, timeout: float | None
+    ) -> None:
+        jobs, messages = [job], [message]
+        with self.gate:
+            for other in self.backlog.take_more(monotonic(), sender.max_batch - 1):
+                assert other.message is not None
+                jobs.append(other)
+                messages.append(other.message)
+        fault: Exception | None = None
+        outcomes: Sequence[Outcome]
+        try:
+            outcomes = sender.send_batch(messages, timeout)
+        except Exception as exc:
+            fault = exc
+            failed = Outcome(delivered=False, retry=True, error=type(exc).__name__)
+            outcomes = [failed] * len(jobs)
+        except BaseException:
+            with self.gate:
+                for other in reversed(jobs):
+                    self.backlog.give_back(other)
+            raise
+        with self.gate:
+            self.backlog.settle_all(list(zip(jobs, outcomes, strict=True)), monotonic())
         if fault is not None:
             _guard.swallow(fault, "delivery.send")
 
@@ -285,12 +327,14 @@ class Crew:
         # Said by a worker: to log on the caller's thread could wait for a handler.
         ledger = self.backlog.ledger
         dropped = ledger.dropped.get("queue_full", 0)
-        if dropped != self._reported and not _guard.quiet("delivery.queue_full"):
+        key = f"delivery.queue_full:{self.destination}"
+        if dropped != self._reported and not _guard.quiet(key):
             self._reported = dropped
             _guard.logger.warning(
-                "Libretto's queue is full: %d events dropped so far, the oldest first "
-                "(last error: %s). Check that Libretto can be reached from here.",
+                "A queue is full: %d events for %s dropped so far, the oldest first "
+                "(last error: %s). Check that they can be delivered from here.",
                 dropped,
+                self.destination,
                 ledger.last_error,
             )
 

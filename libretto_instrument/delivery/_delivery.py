@@ -11,6 +11,7 @@ from . import _life
 from ._backlog import Backlog
 from ._crew import Crew
 from ._gate import Gate
+from ._ledger import Mark
 from ._message import Item, Message, Stats
 from ._sender import Sender
 
@@ -35,6 +36,7 @@ class Delivery:
         exit_timeout: float = 5.0,
         max_in_flight: int = 32,
         drains_at_exit: bool = True,
+        destination: str = "Libretto",
     ) -> None:
         """Make a delivery that has not started anything yet.
 
@@ -50,6 +52,7 @@ class Delivery:
             max_in_flight: At most so many messages are sent at the same time.
             drains_at_exit: Whether to drain at exit unasked; if not, whoever owns the
                 delivery calls ``drain_at_exit``.
+            destination: Where the messages go, for the log.
 
         Raises:
             ValueError: If a bound allows nothing.
@@ -66,6 +69,7 @@ class Delivery:
         self._max_in_flight = max_in_flight
         self._exit_timeout = exit_timeout
         self._drains_at_exit = drains_at_exit
+        self._destination = destination
         self._start_afresh()
         _life.reset_after_fork(self)
 
@@ -81,7 +85,28 @@ class Delivery:
             self._sender,
             limit=self._max_in_flight,
             on_hire=self._prepare_for_exit,
+            destination=self._destination,
         )
+
+    def start(self) -> bool:
+        """Have a worker before there is work: when the process ends, none can come.
+
+        Like ``put`` it waits for nobody.
+
+        Returns:
+            Whether there is one; if not, it may be called again.
+        """
+        if self._gate.enter(0):
+            try:
+                self._crew.hire_first()
+            finally:
+                self._gate.leave()
+        return self.staffed
+
+    @property
+    def staffed(self) -> bool:
+        """Whether there is a worker."""
+        return self._crew.size > 0
 
     def put(self, item: Item) -> None:
         """Take an item for delivery.
@@ -110,8 +135,18 @@ class Delivery:
         # No lock can be waited for longer than this: some centuries.
         timeout = min(timeout, TIMEOUT_MAX)
         deadline = monotonic() + timeout
+        mark = self.begin_flush(timeout)
+        return mark is not None and self.end_flush(mark, deadline)
+
+    def begin_flush(self, timeout: float) -> Mark | None:
+        """Cut pauses short for so many seconds, and mark what was put so far.
+
+        Returns:
+            What ``end_flush`` must be given; None if that took too long.
+        """
+        deadline = monotonic() + timeout
         if not self._gate.enter(max(0.0, timeout)):
-            return False
+            return None
         crew, backlog = self._crew, self._backlog
         try:
             mark = backlog.ledger.mark(backlog.newest, backlog.pending)
@@ -121,6 +156,15 @@ class Delivery:
                 crew.rouse()
         finally:
             self._gate.leave()
+        return mark
+
+    def end_flush(self, mark: Mark, deadline: float) -> bool:
+        """Wait for what was marked, until a time of the monotonic clock.
+
+        Returns:
+            As ``flush`` does.
+        """
+        crew, backlog = self._crew, self._backlog
         try:
             while not mark.wait(min(_LOOK_AROUND, deadline - monotonic())):
                 if monotonic() >= deadline:
@@ -196,11 +240,17 @@ class Delivery:
             left = self._backlog.pending
         if not left or now > self._exit_deadline:
             return
-        if not self.flush(self._exit_deadline - now) and self._backlog.pending:
+        if not self.flush(self._exit_deadline - now):
+            self.tell_what_is_left()
+
+    def tell_what_is_left(self) -> None:
+        """Warn of what the end of the process leaves undelivered, if anything."""
+        if self._backlog.pending:
             _guard.logger.warning(
-                "The process ends before %d events could be delivered to Libretto "
+                "The process ends before %d events could be delivered to %s "
                 "(last error: %s). flush() with a longer timeout before the end, or "
                 "a spool directory, would keep them.",
                 self._backlog.pending,
+                self._destination,
                 self._backlog.ledger.last_error,
             )

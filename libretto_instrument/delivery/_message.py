@@ -29,12 +29,15 @@ class Message:
         body: The JSON to post.
         order_key: Messages of one key (a chat, a chain) leave in the order of
             ``put``; None when the order does not matter.
+        at: When what it tells of happened, in seconds since the epoch; None if that
+            is not known.
     """
 
     kind: str
     id: str
     body: bytes = field(repr=False)
     order_key: str | None = None
+    at: float | None = None
 
     @property
     def weight(self) -> int:
@@ -68,6 +71,8 @@ class Stats:
         last_error: The last failure: a status or the name of an exception.
         last_error_at: When that was, in seconds since the epoch.
         last_success_at: When Libretto last accepted a message, likewise.
+        exporters: The same figures for each exporter, by its name. The ones above are
+            Libretto's alone; what was recorded without an API key is not among them.
     """
 
     recorded: int = 0
@@ -83,6 +88,7 @@ class Stats:
     last_error: str | None = None
     last_error_at: float | None = None
     last_success_at: float | None = None
+    exporters: Mapping[str, "Stats"] = field(factory=dict)
 
     @classmethod
     def total(cls, parts: Iterable["Stats"]) -> "Stats":
@@ -92,7 +98,12 @@ class Stats:
             newest = max(total, part, key=lambda stats: stats.last_error_at or 0.0)
             dropped = Counter(total.dropped)
             dropped.update(part.dropped)
+            exporters = {**total.exporters, **part.exporters}
+            for name in total.exporters.keys() & part.exporters.keys():
+                both = (total.exporters[name], part.exporters[name])
+                exporters[name] = cls.total(both)
             total = cls(
+                exporters=exporters,
                 dropped=dict(dropped),
                 last_error=newest.last_error,
                 last_error_at=newest.last_error_at,

@@ -1,6 +1,7 @@
 """The seam to the network: a message goes in, an outcome comes out."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from attrs import define, field, frozen
 
@@ -30,7 +31,10 @@ class Outcome:
 
 
 class Sender(Protocol):
-    """Sends one message at a time; called from several threads at once."""
+    """Sends one message at a time; called from several threads at once.
+
+    One that is a `BatchSender`, too, is given several messages where there are.
+    """
 
     def send(self, message: Message, timeout: float | None = None) -> Outcome:
         """Try once to deliver the message.
@@ -43,6 +47,31 @@ class Sender(Protocol):
 
     def close(self) -> None:
         """Let go of connections. A later ``send`` may open them again."""
+        ...
+
+
+@runtime_checkable
+class BatchSender(Protocol):
+    """Sends several messages at a time.
+
+    Attributes:
+        max_batch: At most so many.
+    """
+
+    max_batch: int
+
+    def send_batch(
+        self, messages: Sequence[Message], timeout: float | None = None
+    ) -> Sequence[Outcome]:
+        """Try once to deliver the messages, no two of which have one order key.
+
+        Args:
+            messages: What to send.
+            timeout: As for ``send``.
+
+        Returns:
+            What became of each.
+        """
         ...
 
 

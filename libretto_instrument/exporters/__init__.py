@@ -3,6 +3,8 @@
 install(exporters=[JsonLinesExporter("events.jsonl")])
 """
 
+from ._json_lines import JsonLinesExporter
+from ._memory import MemoryExporter
 from ._protocol import Exporter, ExportError, Report
 
-__all__ = ["ExportError", "Exporter", "Report"]
+__all__ = ["ExportError", "Exporter", "JsonLinesExporter", "MemoryExporter", "Report"]

@@ -1,0 +1,67 @@
+"""Exporters that do what exporters should not."""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from libretto_instrument.exporters import Report
+
+
+class Doing:
+    """An exporter that does what it is told with each batch.
+
+    Attributes:
+        name: Its name.
+        max_batch: It is given so many reports at once.
+        given: The reports of all batches, those that were not taken included.
+        sizes: How many there were in each batch.
+        act: Called with each batch.
+    """
+
+    def __init__(
+        self,
+        act: Callable[[Sequence[Report]], Any] = lambda reports: None,
+        name: str = "doing",
+        max_batch: int = 1,
+    ) -> None:
+        self.name = name
+        self.max_batch = max_batch
+        self.act = act
+        self.given: list[Report] = []
+        self.sizes: list[int] = []
+        self.closed = 0
+
+    def export(self, reports: Sequence[Report]) -> Any:
+        self.given.extend(reports)
+        self.sizes.append(len(reports))
+        return self.act(reports)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Hanging(Doing):
+    """An exporter that never comes back, until it is let go.
+
+    Attributes:
+        began: Set when it was given something.
+        let_go: Set to let it come back.
+    """
+
+    def __init__(self, name: str = "hanging") -> None:
+        super().__init__(self._hang, name)
+        self.began = threading.Event()
+        self.let_go = threading.Event()
+
+    def _hang(self, reports: Sequence[Report]) -> None:
+        self.began.set()
+        self.let_go.wait(60)
+
+
+def raising(exc: BaseException) -> Callable[[Sequence[Report]], None]:
+    """Return what raises with each batch."""
+
+    def act(reports: Sequence[Report]) -> None:
+        raise exc
+
+    return act
