@@ -66,45 +66,14 @@ def _check(instance: Any, attribute: Any, value: Any) -> None:
         if name == "spool_max_age" and not value:
             raise ValueError("spool_max_age must be above 0, or nothing is kept.")
     elif name == "exporters":
-        _check_exporters(value)
+        from .exporters._check import check_exporters
+
+        _require(tuple, name, value, "a list of exporters")
+        check_exporters(value)
     elif name == "spool_dir":
         _require((str, os.PathLike), name, value, "a path")
     else:
         _require(str, name, value, "a string")
-
-
-def _check_exporters(exporters: Any) -> None:
-    _require(tuple, "exporters", exporters, "a list of exporters")
-    names: set[str] = set()
-    for exporter in exporters:
-        kind = type(exporter).__name__
-        for method in ("export", "close"):
-            if not callable(getattr(exporter, method, None)):
-                raise TypeError(
-                    f"exporters: {kind} has no method {method}(); see "
-                    "libretto_instrument.exporters.Exporter for what it needs."
-                )
-        name: Any = getattr(exporter, "name", None)
-        _require(str, f"exporters: the name of {kind}", name, "a string")
-        if not name.isprintable() or not name.strip():
-            raise ValueError(
-                f"exporters: {kind} needs a name of printable characters, not {name!r}."
-            )
-        if name == "libretto":
-            raise ValueError(
-                "exporters: the name 'libretto' is Libretto's own; give another."
-            )
-        if name in names:
-            raise ValueError(
-                f"exporters: two of them have the name {name!r}; give each its own."
-            )
-        names.add(name)
-        batch = getattr(exporter, "max_batch", 1)
-        if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
-            raise ValueError(
-                f"exporters: max_batch of {name!r} must be a number of at least 1, "
-                f"not {batch!r}."
-            )
 
 
 def _as_tuple(value: Any) -> Any:
@@ -183,7 +152,9 @@ class LibrettoConfig:
             `libretto_instrument.exporters`. Each has a queue of its own, of the bounds
             above, and figures of its own in `stats()`. Without an API key what is
             recorded goes to them alone. Those of the most specific place count, so an
-            empty list ends them for a scope.
+            empty list ends them for a scope. With ``spool_only`` a relay delivers to
+            those of its own exporters that have these names, or, if none is given
+            here, to all that it has.
 
     Raises:
         TypeError: A field has the wrong type.

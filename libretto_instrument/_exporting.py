@@ -59,10 +59,10 @@ class ExporterSender:
             timeout: How long to wait, in seconds, while it is busy with others. What it
                 does itself can't be cut short.
         """
-        until = TIMEOUT_MAX if timeout is None else max(0.0, timeout)
-        if not self._exporting.acquire(timeout=until):
-            return [_BUSY] * len(messages)
+        patience = TIMEOUT_MAX if timeout is None else max(0.0, timeout)
         lock = self._exporting
+        if not lock.acquire(timeout=min(patience, TIMEOUT_MAX)):
+            return [_BUSY] * len(messages)
         try:
             outcome = self._export(messages)
             if outcome.delivered or outcome.retry or len(messages) == 1:
@@ -108,15 +108,15 @@ class ExporterSender:
 
     def close(self) -> None:
         """Have it let go of files and connections, unless it is busy or too slow."""
-        done = threading.Event()
+        done, lock = threading.Event(), self._exporting
 
         def close() -> None:
             try:
-                if self._exporting.acquire(timeout=CLOSING):
+                if lock.acquire(timeout=CLOSING):
                     try:
                         self.exporter.close()
                     finally:
-                        self._exporting.release()
+                        lock.release()
             except (Exception, SystemExit) as exc:
                 self._warn("failed to close", type(exc).__name__)
             finally:

@@ -61,8 +61,9 @@ class Deliveries:
         route = item.settings.route
         known = self._by_route.get(route)
         delivery: Any = known or self._start(route)
-        if route.exporters:
-            _put_for_each(delivery, item)
+        # Without exporters, what is not for Libretto does not come here.
+        if route.exporters and not is_for_libretto(item):
+            _put_elsewhere(delivery, item)
         elif route.spool_dir is None or not is_untouched(item.settings):
             delivery.put(item)
         else:
@@ -103,7 +104,11 @@ class Deliveries:
         figures = [(each, each.stats()) for each in self._stopped.copy()]
         with self._lock:
             for each, stats in figures:
-                if each in self._stopped and not stats.queued + stats.in_flight:
+                in_hand = sum(
+                    its.queued + its.in_flight
+                    for its in (stats, *stats.exporters.values())
+                )
+                if each in self._stopped and not in_hand:
                     self._stopped.remove(each)
                     self._past = [Stats.total([*self._past, stats])]
 
@@ -176,12 +181,13 @@ def _delivery_on(route: Route, senders: "dict[str, Sender]") -> "AnyDelivery":
         busy_timeout=route.spool_busy_timeout,
     )
     return DurableDelivery(
-        prepare, senders[HOME], spool, spool_only=route.spool_only, **bounds
+        prepare,
+        senders.pop(HOME),
+        spool,
+        others=senders,
+        spool_only=route.spool_only,
+        **bounds,
     )
-
-
-def _put_for_each(delivery: Any, item: Any) -> None:
-    delivery.put(item, home=is_for_libretto(item))
 
 
 def _put_durably(delivery: Any, item: Any) -> None:
@@ -192,3 +198,16 @@ def _put_durably(delivery: Any, item: Any) -> None:
         delivery.put(item)
     else:
         delivery.put_message(message)
+
+
+def _put_elsewhere(delivery: Any, item: Any) -> None:
+    """Put what has no API key, for the exporters alone."""
+    if item.settings.route.spool_dir is None or not is_untouched(item.settings):
+        delivery.put(item, home=False)
+        return
+    try:
+        message = prepare(item)
+    except Exception:
+        delivery.put(item, home=False)
+    else:
+        delivery.put_message(message, home=False)

@@ -155,7 +155,7 @@ def test_what_cannot_be_says_what_to_do(
     """A command that cannot run here says what to do instead, with status 2."""
     (tmp_path / "latin").write_bytes(b"caf\xe9")
     (tmp_path / "foreign").mkdir()
-    foreign = tmp_path / "foreign" / "spool-1.db"
+    foreign = tmp_path / "foreign" / "spool-2.db"
     foreign.write_bytes(b"not a database at all" * 100)
     status = cli.main([part.format(tmp=tmp_path) for part in argv])
     told = capsys.readouterr()

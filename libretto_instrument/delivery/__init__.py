@@ -6,10 +6,10 @@ decides what goes next and a crew of threads does it. What writes to disk first 
 """
 
 from ._delivery import Delivery
-from ._fan import HOME, Fan
+from ._fan import Fan
 from ._http import HttpSender
 from ._life import drain_at_exit, reset_after_fork
-from ._message import Item, Message, Stats
+from ._message import HOME, Item, Message, Stats
 from ._sender import MemorySender, Outcome, Sender
 
 __all__ = [

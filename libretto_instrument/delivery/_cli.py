@@ -13,7 +13,9 @@ from attrs import define
 
 from .._progress import Standing, counted, watched
 from ._http import HttpSender
+from ._message import HOME
 from ._relay import relay
+from ._sender import Sender
 from ._spool import Spool
 from ._spool_look import look
 from ._spool_values import Refused
@@ -22,13 +24,19 @@ from ._spool_values import Refused
 _PART = 500
 
 
-def relay_command(directory: str, urls: Mapping[str, str], drain_timeout: float) -> int:
+def relay_command(
+    directory: str,
+    urls: Mapping[str, str],
+    drain_timeout: float,
+    others: Mapping[str, Sender] | None = None,
+) -> int:
     """Deliver what a spool holds and what comes, until SIGTERM or SIGINT.
 
     Args:
         directory: The spool.
         urls: The address for each kind of message.
         drain_timeout: For how many seconds to go on after the signal.
+        others: What delivers to other destinations than Libretto, by name.
 
     Returns:
         The exit code: 0. What could not be delivered in time stays in the spool.
@@ -37,9 +45,13 @@ def relay_command(directory: str, urls: Mapping[str, str], drain_timeout: float)
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     spool = _usable(directory)
-    print(f"Relaying {spool.directory} to {urls['event']}", file=sys.stderr, flush=True)
-    with watched(_Backlog(spool.directory, stop).look, every=0.5):
-        emptied = relay(spool, HttpSender(urls), stop, drain_timeout=drain_timeout)
+    to = ", ".join([urls["event"], *(others or ())])
+    print(f"Relaying {spool.directory} to {to}", file=sys.stderr, flush=True)
+    backlog = _Backlog(spool.directory, (HOME, *(others or ())), stop)
+    with watched(backlog.look, every=0.5):
+        emptied = relay(
+            spool, HttpSender(urls), stop, others=others, drain_timeout=drain_timeout
+        )
     if not emptied:
         print(
             "Stopped; what is left stays in the spool. Run it again to deliver it.",
@@ -54,17 +66,21 @@ class _Backlog:
 
     Attributes:
         directory: The spool.
+        destinations: To whom the relay delivers.
         stop: Set when the relay is to end.
     """
 
     directory: Path
+    destinations: tuple[str, ...]
     stop: threading.Event
     _most: int = 0
 
     def look(self) -> Standing:
         """Say what waits of the most that ever did."""
-        stats = look(self.directory).stats
-        waiting = 0 if stats is None else stats.waiting
+        stats = look(self.directory, otherwise=self.destinations).stats
+        waiting_for = {} if stats is None else stats.waiting_for
+        # The one furthest behind: to sum them up would count messages several times.
+        waiting = max(waiting_for.get(name, 0) for name in self.destinations)
         self._most = max(self._most, waiting) if waiting else 0
         what = "Emptying the spool" if self.stop.is_set() else "Relaying"
         return what, self._most - waiting, self._most
@@ -79,6 +95,9 @@ def list_command(directory: str, out: TextIO) -> int:
         f"{stats.aside} refused, {stats.size} bytes",
         file=out,
     )
+    if set(stats.waiting_for) - {HOME}:
+        for destination, count in sorted(stats.waiting_for.items()):
+            print(f"{count} waiting for {destination}", file=out)
     for reason, count in stats.lost.items():
         print(f"{count} dropped: {reason}", file=out)
     for refused in spool.refused():
@@ -125,17 +144,20 @@ def _existing(directory: str) -> Spool:
         ValueError: There is none, or it cannot be used.
     """
     found = look(directory)
-    if found.state == "absent":
+    if found.state == "absent" and not found.is_former:
         raise ValueError(
             f"there is no spool in {directory}. Either nothing was written yet, or "
             "another directory is meant: see spool_dir= or LIBRETTO_SPOOL_DIR."
         )
-    if found.state != "ours":
+    if found.state not in ("ours", "absent"):
         raise ValueError(
             f"{found.path} cannot be used ({found.reason}). For what to do, run: "
             f"libretto-instrument doctor --spool {directory}"
         )
-    return Spool(directory)
+    spool = Spool(directory)
+    if found.is_former:
+        spool.adopt()
+    return spool
 
 
 def _usable(directory: str) -> Spool:
@@ -159,7 +181,8 @@ def _usable(directory: str) -> Spool:
 
 def _line(refused: Refused) -> str:
     at = datetime.fromtimestamp(refused.refused_at, timezone.utc)
+    by = "" if refused.destination == HOME else f"{refused.destination}: "
     return (
         f"{refused.row:>6}  {at:%Y-%m-%d %H:%M:%S}Z  {refused.message.kind:<8}  "
-        f"{refused.message.id}  {refused.reason}"
+        f"{refused.message.id}  {by}{refused.reason}"
     )

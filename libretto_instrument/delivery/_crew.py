@@ -327,8 +327,9 @@ class Crew:
         # Said by a worker: to log on the caller's thread could wait for a handler.
         ledger = self.backlog.ledger
         dropped = ledger.dropped.get("queue_full", 0)
-        key = f"delivery.queue_full:{self.destination}"
-        if dropped != self._reported and not _guard.quiet(key):
+        if dropped != self._reported and not _guard.quiet(
+            f"delivery.queue_full:{self.destination}"
+        ):
             self._reported = dropped
             _guard.logger.warning(
                 "A queue is full: %d events for %s dropped so far, the oldest first "

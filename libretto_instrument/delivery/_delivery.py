@@ -1,7 +1,7 @@
 """The delivery as the rest of the library sees it."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from threading import TIMEOUT_MAX
 from time import monotonic
 from typing import Any
@@ -132,8 +132,6 @@ class Delivery:
             True if Libretto has everything that was put since the last flush (less
             what the user withheld); False if something is still on its way, or lost.
         """
-        # No lock can be waited for longer than this: some centuries.
-        timeout = min(timeout, TIMEOUT_MAX)
         deadline = monotonic() + timeout
         mark = self.begin_flush(timeout)
         return mark is not None and self.end_flush(mark, deadline)
@@ -144,8 +142,10 @@ class Delivery:
         Returns:
             What ``end_flush`` must be given; None if that took too long.
         """
+        # No lock can be waited for longer than this: some centuries.
+        timeout = min(max(0.0, timeout), TIMEOUT_MAX)
         deadline = monotonic() + timeout
-        if not self._gate.enter(max(0.0, timeout)):
+        if not self._gate.enter(timeout):
             return None
         crew, backlog = self._crew, self._backlog
         try:
@@ -254,3 +254,32 @@ class Delivery:
                 self._destination,
                 self._backlog.ledger.last_error,
             )
+
+
+def flush_all(deliveries: Iterable[Delivery], deadline: float) -> bool:
+    """Flush several deliveries at the same time.
+
+    Those without a worker, as at the end of the process, do their work here, one
+    after the other, and may each take its share of the time that is left.
+
+    Args:
+        deliveries: Which.
+        deadline: Until when at most, by the monotonic clock.
+
+    Returns:
+        Whether each of them returned True; see `Delivery.flush`.
+    """
+    begun = [(each, each.begin_flush(deadline - monotonic())) for each in deliveries]
+    complete = True
+    try:
+        while begun:
+            each, mark = begun.pop(0)
+            shares = 1 + sum(not other.staffed for other, _ in begun)
+            now = monotonic()
+            until = deadline if each.staffed else now + (deadline - now) / shares
+            complete = mark is not None and each.end_flush(mark, until) and complete
+    finally:
+        for each, mark in begun:
+            if mark is not None:
+                each.end_flush(mark, 0.0)
+    return complete

@@ -1,7 +1,7 @@
 """A delivery that writes to disk first."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any
 
@@ -10,36 +10,14 @@ from attrs import evolve
 from .. import _guard
 from . import _life
 from ._background import Background
-from ._delivery import Delivery
-from ._message import Item, Message, Stats
+from ._fan import Fan
+from ._message import HOME, Item, Message, Stats
 from ._relay import Relay
-from ._sender import Outcome, Sender
+from ._sender import Sender
 from ._spool import Spool
 
 #: How soon a flush asks the spool what is left, first and at the longest, in seconds.
 _SOON, _LATE = 0.01, 0.25
-
-
-class _ToDisk:
-    """The sender of what comes by way of the memory: it writes to the spool.
-
-    While that fails, it sends by itself, if it may.
-    """
-
-    def __init__(self, spool: Spool, otherwise: Sender | None) -> None:
-        self._spool = spool
-        self._otherwise = otherwise
-
-    def send(self, message: Message, timeout: float | None = None) -> Outcome:
-        """Write the message to the spool, or else send it."""
-        if self._spool.add(message):
-            return Outcome(delivered=False, spooled=True)
-        if self._otherwise is not None:
-            return self._otherwise.send(message, timeout)
-        return Outcome(delivered=False, retry=True, error="spool unavailable")
-
-    def close(self) -> None:
-        """Nothing is open that is not somebody else's."""
 
 
 class DurableDelivery:
@@ -57,6 +35,7 @@ class DurableDelivery:
         sender: Sender,
         spool: Spool,
         *,
+        others: Mapping[str, Sender] | None = None,
         spool_only: bool = False,
         max_events: int = 10_000,
         max_bytes: int = 64 * 2**20,
@@ -69,6 +48,7 @@ class DurableDelivery:
             prepare: As for `Delivery`.
             sender: As for `Delivery`; not used with ``spool_only``.
             spool: Where messages are written; closed by ``shutdown``.
+            others: What delivers to other destinations, by name; likewise.
             spool_only: Write, and leave the sending to a relay.
             max_events: As for `Delivery`: the bounds of what is in memory.
             max_bytes: Likewise.
@@ -77,19 +57,28 @@ class DurableDelivery:
         """
         self._spool = spool
         self._exit_timeout = exit_timeout
-        self._memory = Delivery(
+        others = others or {}
+        # With a relay declared and nobody else named, the relay is to decide.
+        self._destinations = {
+            True: None if spool_only and not others else (HOME, *others),
+            False: tuple(others),
+        }
+        self._memory = Fan(
             lambda item: item if isinstance(item, Message) else prepare(item),
-            _ToDisk(spool, None if spool_only else sender),
+            {HOME: sender, **others},
+            write=lambda message, home: spool.add(message, self._destinations[home]),
+            disk_only=spool_only,
             max_events=max_events,
             max_bytes=max_bytes,
-            # One worker is as fast as a disk's, and keeps the order on the way.
-            max_in_flight=1 if spool_only else max_in_flight,
+            max_in_flight=max_in_flight,
             exit_timeout=exit_timeout,
             drains_at_exit=False,
         )
         self._relay: Relay | None = None
         if not spool_only:
-            self._relay = Relay(spool, sender, max_in_flight=max_in_flight)
+            self._relay = Relay(
+                spool, sender, others=others, max_in_flight=max_in_flight
+            )
             self._relaying = Background("libretto-relay", self._relay.step)
         self._start_afresh()
         _life.reset_after_fork(self)
@@ -99,27 +88,35 @@ class DurableDelivery:
         self._refused = 0
         self._exit_prepared = False
         self._ended = False
+        self._relay_started = False
 
     after_fork_in_child = _start_afresh
 
-    def put_message(self, message: Message) -> None:
+    def put_message(self, message: Message, *, home: bool = True) -> None:
         """Write a message to disk; it is there when this returns.
 
         If it can't be, within the spool's time for busy files, the message stays in
         memory, counted as ``unspooled``. It never raises.
+
+        Args:
+            message: The message.
+            home: Whether Libretto is among its destinations.
         """
         try:
-            if not self._stopped and self._spool.add(message):
+            written = not self._stopped and self._spool.add(
+                message, self._destinations[home]
+            )
+            if written:
                 self._after_write()
             else:
-                self.put(message)
+                self.put(message, home=home)
         except Exception as exc:
-            self.put(message)
+            self.put(message, home=home)
             _guard.swallow(exc, "delivery.put_message")
 
-    def put(self, item: Item) -> None:
-        """Take an item that has yet to be prepared; as for `Delivery`."""
-        self._memory.put(item)
+    def put(self, item: Item, *, home: bool = True) -> None:
+        """Take an item that has yet to be prepared; as for `Fan`."""
+        self._memory.put(item, home=home)
         self._after_write()
 
     def _after_write(self) -> None:
@@ -127,6 +124,8 @@ class DurableDelivery:
             self._exit_prepared = True
             _life.drain_at_exit(self)
         if self._relay is not None:
+            if not self._relay_started:
+                self._relay_started = self._relay.start()
             self._relaying.rouse()
 
     def start(self) -> None:
@@ -194,11 +193,23 @@ class DurableDelivery:
         self._spool.close()
 
     def stats(self) -> Stats:
-        """Tell where everything that was ever put is now."""
+        """Tell where everything is that was put for Libretto, and for each exporter."""
         stats = self._memory.stats()
+        exporters = {
+            name: self._with_the_spool(name, its)
+            for name, its in stats.exporters.items()
+        }
+        return evolve(self._with_the_spool(HOME, stats), exporters=exporters)
+
+    def _with_the_spool(self, name: str, stats: Stats) -> Stats:
         # What did not go by way of the memory. What a worker is writing just now may
         # for that moment count as recorded twice; the sum is right all the same.
-        direct = self._spool.written - stats.spooled
+        written = self._spool.written_for.copy()
+        direct = -stats.spooled + sum(
+            count
+            for destinations, count in written.items()
+            if name in (destinations or (HOME,))
+        )
         stats = evolve(
             stats,
             recorded=stats.recorded + direct,
@@ -207,7 +218,7 @@ class DurableDelivery:
         )
         if self._relay is None:
             return stats
-        relayed = self._relay.stats()
+        relayed = self._relay.stats(name)
         newest = max(stats, relayed, key=lambda s: s.last_error_at or 0.0)
         return evolve(
             stats,

@@ -11,15 +11,12 @@ from typing import Any
 from attrs import evolve
 
 from . import _life
-from ._delivery import Delivery
-from ._message import Item, Message, Stats
+from ._delivery import Delivery, flush_all
+from ._message import HOME, Item, Message, Stats
 from ._sender import Outcome, Sender
 
-#: The destination that is not an exporter.
-HOME = "libretto"
-
-#: Writes a message, for the destinations named, to disk; returns whether it could.
-Write = Callable[[Message, tuple[str, ...]], bool]
+#: Writes a message, that is for Libretto, too, or not, to disk; says whether it could.
+Write = Callable[[Message, bool], bool]
 
 
 class _Onward:
@@ -27,26 +24,26 @@ class _Onward:
 
     def __init__(
         self,
-        names: tuple[str, ...],
+        home: bool,
         queues: Mapping[str, Delivery],
         write: Write | None,
         *,
         disk_only: bool,
     ) -> None:
-        self._names = names
-        self._queues = queues
+        self._home = home
+        self._queues = [queue for name, queue in queues.items() if home or name != HOME]
         self._write = write
         self._disk_only = disk_only
 
     def send(self, message: Message, timeout: float | None = None) -> Outcome:
         """Write the message to disk, or else put it into each queue."""
         if self._write is not None:
-            if self._write(message, self._names):
+            if self._write(message, self._home):
                 return Outcome(delivered=False, spooled=True)
             if self._disk_only:
                 return Outcome(delivered=False, retry=True, error="spool unavailable")
-        for name in self._names:
-            self._queues[name].put(message)
+        for queue in self._queues:
+            queue.put(message)
         return Outcome(delivered=True)
 
     def close(self) -> None:
@@ -104,17 +101,16 @@ class Fan:
         }
         # Two ways in, as what is recorded without an API key must not count among
         # what Libretto gets, not even while it waits to be prepared.
-        abroad = tuple(name for name in senders if name != HOME)
         self._entries = {
             home: Delivery(
                 prepare,
-                _Onward(names, self._queues, write, disk_only=disk_only),
+                _Onward(home, self._queues, write, disk_only=disk_only),
                 destination="Libretto and the exporters" if home else "the exporters",
                 # One worker keeps the order, and to pass on takes no time.
                 max_in_flight=1,
                 **bounds,
             )
-            for home, names in ((True, tuple(senders)), (False, abroad))
+            for home in (True, False)
         }
         self._start_afresh()
         _life.reset_after_fork(self)
@@ -152,9 +148,8 @@ class Fan:
     def flush(self, timeout: float = 5.0) -> bool:
         """Wait until every destination has all that was put for it; as `Delivery`."""
         deadline = monotonic() + timeout
-        entries, queues = list(self._entries.values()), list(self._queues.values())
-        passed_on = _flush(entries, deadline)
-        return _flush(queues, deadline) and passed_on
+        passed_on = flush_all(self._entries.values(), deadline)
+        return flush_all(self._queues.values(), deadline) and passed_on
 
     def shutdown(self, timeout: float = 5.0) -> bool:
         """Deliver what can be delivered in time, then stop for good; as `Delivery`."""
@@ -203,25 +198,3 @@ def _as_it_is(item: Any) -> Message:
 def _is_busy(delivery: Delivery) -> bool:
     stats = delivery.stats()
     return stats.queued + stats.in_flight > 0
-
-
-def _flush(deliveries: list[Delivery], deadline: float) -> bool:
-    """Flush all of them at the same time.
-
-    Those without a worker, as at the end of the process, do their work here, one
-    after the other, and may each take its share of the time that is left.
-    """
-    begun = [(each, each.begin_flush(deadline - monotonic())) for each in deliveries]
-    complete = True
-    try:
-        while begun:
-            each, mark = begun.pop(0)
-            shares = 1 + sum(not other.staffed for other, _ in begun)
-            now = monotonic()
-            until = deadline if each.staffed else now + (deadline - now) / shares
-            complete = mark is not None and each.end_flush(mark, until) and complete
-    finally:
-        for each, mark in begun:
-            if mark is not None:
-                each.end_flush(mark, 0.0)
-    return complete

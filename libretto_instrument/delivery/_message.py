@@ -6,6 +6,8 @@ from typing import Protocol
 
 from attrs import field, frozen
 
+#: The name of the destination that is not an exporter.
+HOME = "libretto"
 #: What a prepared message weighs beyond its body: the objects that carry it.
 MESSAGE_OVERHEAD = 256
 

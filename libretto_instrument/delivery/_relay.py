@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from time import monotonic
 
@@ -9,10 +10,10 @@ from attrs import frozen
 
 from .. import _guard
 from . import _life
-from ._delivery import Delivery
-from ._message import Message, Stats
+from ._delivery import Delivery, flush_all
+from ._message import HOME, Message, Stats
 from ._presence import Presence
-from ._sender import Outcome, Sender
+from ._sender import BatchSender, Outcome, Sender
 from ._spool import LEASE, Spool
 from ._spool_values import Stored
 
@@ -25,6 +26,8 @@ HOUSEKEEPING = LEASE / 4
 #: How soon an empty spool is looked at again: first, and at the longest, in seconds.
 #: What other processes write is found this way.
 SOON, LATE = 0.02, 0.5
+#: At the end one destination after the other is waited for, for so long, in seconds.
+SLICE = 0.1
 
 _EXPIRED = Outcome(delivered=False, error="claim expired")
 
@@ -36,19 +39,18 @@ class _Claimed(Message):
     stored: Stored | None = None
 
 
-def _unpack(stored: Stored) -> Message:
-    message = stored.message
-    return _Claimed(
-        message.kind, message.id, message.body, message.order_key, stored=stored
-    )
+def _unpack(claimed: Message) -> Message:
+    return claimed
 
 
 class _Accounting:
     """A sender that keeps the spool's books as it sends."""
 
-    def __init__(self, spool: Spool, sender: Sender) -> None:
+    def __init__(self, spool: Spool, sender: Sender, destination: str) -> None:
         self._spool = spool
         self._sender = sender
+        self._batching = sender if isinstance(sender, BatchSender) else None
+        self._destination = destination
         #: Until when what was claimed is ours, by the monotonic clock.
         self.leased_until = 0.0
         #: What is in memory, and of that what is being sent right now.
@@ -57,45 +59,149 @@ class _Accounting:
         # Sent, but the spool could not be told.
         self._settled: dict[tuple[int, str], Outcome] = {}
 
+    def claim(self, limit: int) -> list[_Claimed]:
+        """Claim so many messages at most; those that are in memory are left out."""
+        claimed = []
+        for stored in self._spool.claim(
+            limit, WINDOW_BYTES, destination=self._destination
+        ):
+            # Claimed once more after a sleep that outlasted the claim, one is here.
+            if stored.key not in self.held:
+                self.held.add(stored.key)
+                it = stored.message
+                claimed.append(
+                    _Claimed(it.kind, it.id, it.body, it.order_key, it.at, stored)
+                )
+        return claimed
+
+    def release(self) -> None:
+        """Give back what was claimed and is not being sent."""
+        under_way = {row for row, _ in self.under_way.copy()}
+        self._spool.release(under_way, destination=self._destination)
+
     def send(self, message: Message, timeout: float | None = None) -> Outcome:
         """Send a claimed message, once, while the claim holds."""
-        assert isinstance(message, _Claimed)
-        assert message.stored is not None
-        stored = message.stored
-        self.under_way.add(stored.key)
-        try:
-            outcome = self._settled.pop(stored.key, None) or self._try(message, timeout)
-            if not outcome.retry:
-                outcome = self._book(stored, outcome)
-            if not outcome.retry:
-                self.held.discard(stored.key)
-            return outcome
-        finally:
-            self.under_way.discard(stored.key)
+        return self._send([message], timeout)[0]
 
-    def _try(self, message: Message, timeout: float | None) -> Outcome:
+    def _send(
+        self, messages: Sequence[Message], timeout: float | None
+    ) -> list[Outcome]:
+        keys = [_stored(message).key for message in messages]
+        self.under_way.update(keys)
+        try:
+            fresh = [
+                message
+                for message, key in zip(messages, keys, strict=True)
+                if key not in self._settled
+            ]
+            tried = iter(self._try(fresh, timeout) if fresh else [])
+            outcomes = {
+                key: self._settled.pop(key) if key in self._settled else next(tried)
+                for key in keys
+            }
+            self._book(messages, outcomes)
+            self.held.difference_update(key for key in keys if not outcomes[key].retry)
+            return [outcomes[key] for key in keys]
+        finally:
+            self.under_way.difference_update(keys)
+
+    def _try(
+        self, messages: Sequence[Message], timeout: float | None
+    ) -> Sequence[Outcome]:
         left = self.leased_until - monotonic()
         if left <= 0:
             # We were asleep for too long: by now another process may have it. It will
             # be claimed again, by whomever.
-            return _EXPIRED
+            return [_EXPIRED] * len(messages)
         limit = left if timeout is None else min(left, timeout)
-        return self._sender.send(message, limit)
+        if self._batching is not None:
+            return self._batching.send_batch(messages, limit)
+        return [self._sender.send(message, limit) for message in messages]
 
-    def _book(self, stored: Stored, outcome: Outcome) -> Outcome:
+    def _book(
+        self, messages: Sequence[Message], outcomes: dict[tuple[int, str], Outcome]
+    ) -> None:
+        """Tell the spool; what it can't be told now is kept, to be told later."""
+        stored = map(_stored, messages)
+        unbooked = [each for each in stored if _is_final(outcomes[each.key])]
         try:
-            if outcome.delivered:
-                self._spool.remove(stored)
-            elif outcome is not _EXPIRED:
-                self._spool.set_aside(stored, outcome.error or "refused")
+            delivered = [each for each in unbooked if outcomes[each.key].delivered]
+            if delivered:
+                self._spool.remove(*delivered)
+            unbooked = [each for each in unbooked if not outcomes[each.key].delivered]
+            while unbooked:
+                reason = outcomes[unbooked[-1].key].error or "refused"
+                self._spool.set_aside(unbooked[-1], reason)
+                unbooked.pop()
         except (sqlite3.Error, OSError) as exc:
-            self._settled[stored.key] = outcome
-            return Outcome(delivered=False, retry=True, error=type(exc).__name__)
-        return outcome
+            error = type(exc).__name__
+            for each in unbooked:
+                self._settled[each.key] = outcomes[each.key]
+                outcomes[each.key] = Outcome(delivered=False, retry=True, error=error)
 
     def close(self) -> None:
         """Let go of connections."""
         self._sender.close()
+
+
+class _BatchAccounting(_Accounting):
+    """The same around a sender of batches."""
+
+    def __init__(self, spool: Spool, sender: BatchSender, destination: str) -> None:
+        super().__init__(spool, sender, destination)
+        self.max_batch = sender.max_batch
+
+    def send_batch(
+        self, messages: Sequence[Message], timeout: float | None = None
+    ) -> Sequence[Outcome]:
+        """Send claimed messages; see ``send``."""
+        return self._send(messages, timeout)
+
+
+def _is_final(outcome: Outcome) -> bool:
+    return not outcome.retry and outcome is not _EXPIRED
+
+
+def _stored(message: Message) -> Stored:
+    assert isinstance(message, _Claimed)
+    assert message.stored is not None
+    return message.stored
+
+
+class _Lane:
+    """The way from the spool to one destination."""
+
+    def __init__(
+        self, spool: Spool, sender: Sender, destination: str, max_in_flight: int
+    ) -> None:
+        self.sender = (
+            _BatchAccounting(spool, sender, destination)
+            if isinstance(sender, BatchSender)
+            else _Accounting(spool, sender, destination)
+        )
+        self.delivery = Delivery(
+            _unpack,
+            self.sender,
+            # What is claimed must not be dropped, so the window is the bound.
+            max_events=4 * WINDOW,
+            max_bytes=2**62,
+            max_in_flight=max_in_flight,
+            drains_at_exit=False,
+        )
+
+    def step(self) -> bool:
+        """Claim what there is room for; say whether there was anything."""
+        room = WINDOW - self.delivery.stats().queued
+        claimed = self.sender.claim(room) if room >= WINDOW // 4 else []
+        for message in claimed:
+            self.delivery.put(message)
+        return bool(claimed)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something of what was claimed has yet to be sent."""
+        stats = self.delivery.stats()
+        return stats.queued + stats.in_flight > 0
 
 
 class Relay:
@@ -103,29 +209,30 @@ class Relay:
 
     Several may work on one spool, in one process or in many: what one has claimed the
     others leave alone. A relay that is killed loses its claims after ``LEASE`` seconds.
+    Each destination has claims, and a queue, of its own.
     """
 
     def __init__(
-        self, spool: Spool, sender: Sender, *, max_in_flight: int = 32
+        self,
+        spool: Spool,
+        sender: Sender,
+        *,
+        others: Mapping[str, Sender] | None = None,
+        max_in_flight: int = 32,
     ) -> None:
         """Make a relay that does nothing yet.
 
         Args:
             spool: Where the messages are.
-            sender: Sends them; closed with the relay.
-            max_in_flight: At most so many are sent at the same time.
+            sender: Sends them to Libretto; closed with the relay.
+            others: What sends them elsewhere, by the destination's name; likewise.
+            max_in_flight: At most so many are sent to Libretto at the same time.
         """
         self._spool = spool
-        self._sender = _Accounting(spool, sender)
-        self._delivery = Delivery(
-            _unpack,
-            self._sender,
-            # What is claimed must not be dropped, so the window is the bound.
-            max_events=4 * WINDOW,
-            max_bytes=2**62,
-            max_in_flight=max_in_flight,
-            drains_at_exit=False,
-        )
+        self._lanes = {HOME: _Lane(spool, sender, HOME, max_in_flight)}
+        for name, other in (others or {}).items():
+            self._lanes[name] = _Lane(spool, other, name, 1)
+        spool.delivers = tuple(self._lanes)
         self._housekeeping_at = 0.0
         self._idle_for = SOON
         # One step at a time: the background's own, and those of a flush.
@@ -135,8 +242,9 @@ class Relay:
     def after_fork_in_child(self) -> None:
         """Leave what the parent claimed to the parent."""
         self._stepping = threading.Lock()
-        self._sender.under_way.clear()
-        self._sender.held.clear()
+        for lane in self._lanes.values():
+            lane.sender.under_way.clear()
+            lane.sender.held.clear()
 
     def step(self) -> float:
         """Claim what there is room for.
@@ -161,17 +269,14 @@ class Relay:
         now = monotonic()
         if now >= self._housekeeping_at:
             self._spool.renew()
-            self._sender.leased_until = now + LEASE
+            for lane in self._lanes.values():
+                lane.sender.leased_until = now + LEASE
             self._spool.keep_bounds()
             self._housekeeping_at = now + HOUSEKEEPING
-        room = WINDOW - self._delivery.stats().queued
-        claimed = self._spool.claim(room, WINDOW_BYTES) if room >= WINDOW // 4 else []
-        for stored in claimed:
-            # Claimed once more after a sleep that outlasted the claim, one is here.
-            if stored.key not in self._sender.held:
-                self._sender.held.add(stored.key)
-                self._delivery.put(stored)
-        if claimed:
+            # The last, lest trouble with that file keep the rest from being done.
+            self._spool.adopt()
+        claimed = [lane.step() for lane in self._lanes.values()]
+        if any(claimed):
             self._idle_for = SOON
         else:
             self._idle_for = min(self._idle_for * 1.5, LATE)
@@ -188,37 +293,50 @@ class Relay:
             Whether nothing that could be claimed is left.
         """
         deadline = monotonic() + timeout
+        lanes = list(self._lanes.values())
         if at_exit:
-            self._delivery.hire_no_more()
-        while (left := deadline - monotonic()) > 0:
+            for lane in lanes:
+                lane.delivery.hire_no_more()
+            # What an exporter does on this thread can't be cut short; the spool keeps
+            # for the next process what there is nobody else to do.
+            home = self._lanes[HOME]
+            lanes = [lane for lane in lanes if lane is home or lane.delivery.staffed]
+        while monotonic() < deadline:
+            claimed = self._claimed()
             self.step()
-            if not self._delivery.flush(left):
-                if not self._delivery.stats().queued:
-                    continue  # Some were refused, and are out of the way.
-                return False
-            if not self._claim_more():
+            busy = [lane.delivery for lane in lanes if lane.busy]
+            if not busy and self._claimed() == claimed:
                 return True
+            # While one is waited for, the others have only what was claimed for them.
+            together = len(lanes) > 1 and all(delivery.staffed for delivery in busy)
+            until = monotonic() + SLICE if together else deadline
+            flush_all(busy, min(until, deadline))
         return False
 
-    def _claim_more(self) -> bool:
-        before = self._delivery.stats().recorded
-        self.step()
-        return self._delivery.stats().recorded > before
+    def start(self) -> bool:
+        """Have the exporters' workers there; as `Delivery.start`."""
+        lanes = [lane for name, lane in self._lanes.items() if name != HOME]
+        started = [lane.delivery.start() for lane in lanes]
+        return all(started)
 
-    def stats(self) -> Stats:
+    def _claimed(self) -> int:
+        return sum(lane.delivery.stats().recorded for lane in self._lanes.values())
+
+    def stats(self, destination: str = HOME) -> Stats:
         """Tell what this relay did; ``recorded`` counts what it claimed."""
-        return self._delivery.stats()
+        return self._lanes[destination].delivery.stats()
 
     def hurry(self, timeout: float) -> None:
         """Cut pauses short for what was claimed, for so many seconds at most."""
-        self._delivery.flush(timeout)
+        lanes = self._lanes.values()
+        flush_all([lane.delivery for lane in lanes], monotonic() + timeout)
 
     def close(self) -> None:
         """Stop, and leave what was claimed and not sent to others."""
-        self._delivery.shutdown(0)
-        with suppress(sqlite3.Error, OSError):  # Claims run out by themselves, too.
-            under_way = self._sender.under_way.copy()
-            self._spool.release(but={row for row, _ in under_way})
+        for lane in self._lanes.values():
+            lane.delivery.shutdown(0)
+            with suppress(sqlite3.Error, OSError):  # Claims run out by themselves.
+                lane.sender.release()
 
 
 def relay(
@@ -226,6 +344,7 @@ def relay(
     sender: Sender,
     stop: threading.Event,
     *,
+    others: Mapping[str, Sender] | None = None,
     drain_timeout: float = 10.0,
     max_in_flight: int = 32,
 ) -> bool:
@@ -235,13 +354,14 @@ def relay(
         spool: The spool.
         sender: Sends the messages; closed at the end.
         stop: Set, by a signal handler for instance, to end the relay.
+        others: As for `Relay`.
         drain_timeout: For how many seconds to go on then, to empty the spool.
         max_in_flight: At most so many messages are sent at the same time.
 
     Returns:
         Whether the spool was left with nothing to send.
     """
-    worker = Relay(spool, sender, max_in_flight=max_in_flight)
+    worker = Relay(spool, sender, others=others, max_in_flight=max_in_flight)
     presence = Presence(spool.directory)
     try:
         while not stop.wait(worker.step()):

@@ -51,8 +51,8 @@ class Sender(Protocol):
 
 
 @runtime_checkable
-class BatchSender(Protocol):
-    """Sends several messages at a time.
+class BatchSender(Sender, Protocol):
+    """Sends several messages at a time, or one.
 
     Attributes:
         max_batch: At most so many.

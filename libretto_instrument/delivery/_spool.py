@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from time import monotonic, time
@@ -10,10 +11,10 @@ from uuid import uuid4
 from attrs import evolve
 
 from .. import _guard
-from . import _life
-from ._message import Message
+from . import _life, _spool_deeds
+from ._message import HOME, Message
 from ._spool_bounds import LOOK_EVERY, Bounds, bytes_used
-from ._spool_file import SpoolFile, scalar, transaction
+from ._spool_file import FORMER_FILE, SpoolFile, scalar, transaction
 from ._spool_values import Refused, SpoolStats, Stored
 
 #: Who takes a message to send it has it to itself for so many seconds, unless the claim
@@ -27,20 +28,6 @@ REST, LONGEST_REST = 0.01, 30.0
 _PATIENCE = 5.0
 #: In pages. The senders move the log into the file; a writer only if nobody else does.
 _SENDERS_CHECKPOINT, _WRITERS_CHECKPOINT = 1000, 16_000
-
-# Whether somebody has claimed a message. All processes share the monotonic clock, which
-# no step of the wall clock moves. A claim that ends later than any can is from before
-# the machine was started.
-_HELD = "leased_until > 0 AND leased_until > :now AND leased_until <= :latest"
-# Whether this process may claim a message: not while another has one of the same key.
-_FREE = f"""
-    NOT ({_HELD}) AND (order_key IS NULL OR order_key NOT IN (
-        SELECT order_key FROM messages
-        WHERE {_HELD} AND owner != :me AND order_key IS NOT NULL
-    ))
-"""
-# The number of a row that was deleted may be given to another message.
-_STILL_OURS = "id = :row AND message_id = :id AND owner = :owner"
 
 
 class Spool:
@@ -83,14 +70,24 @@ class Spool:
         self._for_sending = SpoolFile(
             self.directory, busy=_PATIENCE, checkpoint=_SENDERS_CHECKPOINT
         )
+        self._former = SpoolFile(
+            self.directory,
+            busy=_PATIENCE,
+            checkpoint=_SENDERS_CHECKPOINT,
+            name=FORMER_FILE,
+        )
+        #: To whom goes what names no destination, if it is delivered from here.
+        self.delivers: tuple[str, ...] = (HOME,)
         self._start_afresh()
         _life.reset_after_fork(self)
 
     def _start_afresh(self) -> None:
         #: Tells this process's messages and claims from those of others.
         self.name = uuid4().hex
-        #: How many messages this process wrote, and how many it could not write.
+        #: How many messages this process wrote, in all and by their destinations, and
+        #: how many it could not write.
         self.written = 0
+        self.written_for: Counter[tuple[str, ...] | None] = Counter()
         self.missed = 0
         #: The row that this process wrote last.
         self.last_row = 0
@@ -101,8 +98,15 @@ class Spool:
 
     # Writing
 
-    def add(self, message: Message) -> bool:
+    def add(
+        self, message: Message, destinations: tuple[str, ...] | None = None
+    ) -> bool:
         """Write a message, so that it outlives this process.
+
+        Args:
+            message: The message.
+            destinations: Who shall get it; it is kept until all of them have it. None
+                leaves that to whoever delivers it.
 
         Returns:
             Whether it is on disk. If not, because the disk is full, the file busy for
@@ -114,29 +118,34 @@ class Spool:
         try:
             with self._for_writing.use() as connection:
                 row = connection.execute(
-                    "INSERT INTO messages"
-                    " (kind, message_id, order_key, writer, stored_at, body)"
-                    " VALUES (?, ?, ?, ?, ?, ?)",
-                    (
-                        message.kind,
-                        message.id,
-                        message.order_key,
-                        self.name,
-                        time(),
-                        message.body,
-                    ),
+                    _spool_deeds.ADD, self._columns(message, destinations)
                 ).lastrowid
                 self.last_row = row or self.last_row
                 self.written += 1
+                self.written_for[destinations] += 1
                 if self.written % LOOK_EVERY == 0:
                     self._bounds.keep(connection)
         except (sqlite3.Error, OSError) as exc:
             return self._missed(exc)
         except UnicodeEncodeError:
             # Half of a surrogate pair, as in text that was cut in the wrong place.
-            return self.add(_storable(message))
+            return self.add(_storable(message), destinations)
         self._rest = 0.0
         return True
+
+    def _columns(
+        self, message: Message, destinations: tuple[str, ...] | None
+    ) -> tuple[object, ...]:
+        return (
+            message.kind,
+            message.id,
+            message.order_key,
+            self.name,
+            time(),
+            message.at,
+            _spool_deeds.named(destinations),
+            message.body,
+        )
 
     def _missed(self, exc: Exception) -> bool:
         # Each failure may have waited for as long as a write may, so not every message
@@ -158,68 +167,25 @@ class Spool:
 
     # Sending
 
-    def claim(self, limit: int, max_bytes: int = 8 * 2**20) -> list[Stored]:
+    def claim(
+        self, limit: int, max_bytes: int = 8 * 2**20, *, destination: str = HOME
+    ) -> list[Stored]:
         """Take messages to send, the oldest first, that nobody else is sending.
 
-        A chat's or chain's messages are all with one process at a time, so that they
-        can leave in order. The claim holds for ``LEASE`` seconds, or until renewed.
+        A chat's or chain's messages for one destination are all with one process at a
+        time, so that they can leave in order. The claim holds for ``LEASE`` seconds, or
+        until renewed.
 
         Args:
             limit: At most so many messages.
             max_bytes: At most so many bytes, but at least one message.
+            destination: Where they are to be sent.
         """
         with self._for_sending.use() as connection:
-            # A look first, which unlike the claim keeps no writer waiting.
-            last = self._last_that_fits(connection, limit, max_bytes)
-            if last is None:
-                return []
-            terms = {
-                "until": monotonic() + LEASE,
-                "last": last,
-                "limit": limit,
-                **self._now(),
-            }
-            # One statement: a thread that has to wait for the interpreter in between
-            # two would keep the writers waiting for as long.
-            connection.execute(
-                "UPDATE messages SET owner = :me, leased_until = :until WHERE id IN ("
-                f"SELECT id FROM messages WHERE {_FREE} AND id <= :last"
-                " ORDER BY id LIMIT :limit)",
-                terms,
-            )
-            ours = "leased_until > 0 AND leased_until = :until AND owner = :me"
-            try:
-                rows = connection.execute(
-                    "SELECT id, kind, message_id, order_key, body FROM messages"
-                    f" WHERE {ours} ORDER BY id",
-                    terms,
-                ).fetchall()
-            except BaseException:
-                # Kept, they would be nobody's to send for as long as this process is.
-                connection.execute(
-                    f"UPDATE messages SET leased_until = 0 WHERE {ours}", terms
-                )
-                raise
-            return [
-                Stored(row, Message(kind, name, body, key))
-                for row, kind, name, key, body in rows
-            ]
-
-    def _last_that_fits(
-        self, connection: sqlite3.Connection, limit: int, max_bytes: int
-    ) -> int | None:
-        last, size = None, 0
-        rows = connection.execute(
-            f"SELECT id, length(body) FROM messages WHERE {_FREE}"
-            " ORDER BY id LIMIT :limit",
-            {"limit": limit} | self._now(),
-        ).fetchall()
-        for row, length in rows:
-            size += length
-            if last is not None and size > max_bytes:
-                break
-            last = row
-        return last
+            _spool_deeds.spread(connection, self.delivers)
+            terms = self._now() | {"destination": destination}
+            until = monotonic() + LEASE
+            return _spool_deeds.claim(connection, terms, limit, max_bytes, until)
 
     def _now(self) -> dict[str, object]:
         return {"me": self.name} | _now()
@@ -228,33 +194,33 @@ class Spool:
         """Keep what was claimed for another ``LEASE`` seconds."""
         with self._for_sending.use() as connection:
             connection.execute(
-                "UPDATE messages SET leased_until = ?"
-                " WHERE leased_until > 0 AND owner = ?",
+                "UPDATE todo SET leased_until = ? WHERE leased_until > 0 AND owner = ?",
                 (monotonic() + LEASE, self.name),
             )
 
-    def release(self, but: Collection[int] = ()) -> None:
+    def release(self, but: Collection[int] = (), *, destination: str = HOME) -> None:
         """Give back what was claimed and not sent, for others to claim at once.
 
         Args:
             but: Rows that are still being sent.
+            destination: Where they were to be sent.
         """
         with self._for_sending.use() as connection, transaction(connection):
             rows = connection.execute(
-                "SELECT id FROM messages WHERE leased_until > 0 AND owner = ?",
-                (self.name,),
+                "SELECT destination, message FROM todo"
+                " WHERE leased_until > 0 AND owner = ? AND destination = ?",
+                (self.name, destination),
             ).fetchall()
             connection.executemany(
-                "UPDATE messages SET leased_until = 0 WHERE id = ?",
-                [row for row in rows if row[0] not in but],
+                "UPDATE todo SET leased_until = 0"
+                " WHERE destination = ? AND message = ?",
+                [row for row in rows if row[1] not in but],
             )
 
-    def remove(self, stored: Stored) -> None:
-        """Forget a message that was delivered."""
+    def remove(self, *delivered: Stored) -> None:
+        """Strike off messages that were delivered; the last destination's ends them."""
         with self._for_sending.use() as connection:
-            connection.execute(
-                f"DELETE FROM messages WHERE {_STILL_OURS}", self._terms(stored)
-            )
+            _spool_deeds.strike_off(connection, delivered, self.name)
 
     def set_aside(self, stored: Stored, reason: str) -> None:
         """Keep a message that was refused, for inspection.
@@ -264,20 +230,10 @@ class Spool:
             reason: Why, such as ``"HTTP 413"``.
         """
         with self._for_sending.use() as connection, transaction(connection):
-            connection.execute(
-                "INSERT INTO aside SELECT NULL, kind, message_id, order_key, writer,"
-                f" stored_at, :now, :reason, body FROM messages WHERE {_STILL_OURS}",
-                {"now": time(), "reason": reason} | self._terms(stored),
-            )
-            connection.execute(
-                f"DELETE FROM messages WHERE {_STILL_OURS}", self._terms(stored)
-            )
-
-    def _terms(self, stored: Stored) -> dict[str, object]:
-        return {"row": stored.row, "id": stored.message.id, "owner": self.name}
+            _spool_deeds.set_aside(connection, stored, self.name, reason)
 
     def left_of_mine(self, last_row: int) -> int:
-        """Count this process's messages up to a row that were not yet sent."""
+        """Count this process's messages up to a row that have yet to be sent."""
         with self._for_sending.use() as connection:
             return scalar(
                 connection,
@@ -302,18 +258,18 @@ class Spool:
     def stats(self) -> SpoolStats:
         """Count what is in the spool."""
         with self._for_sending.use() as connection:
-            return stats_of(connection)
+            return stats_of(connection, self.delivers)
 
     def refused(self) -> list[Refused]:
         """List what was set aside, the oldest first."""
         with self._for_sending.use() as connection:
             rows = connection.execute(
-                "SELECT id, reason, stored_at, refused_at,"
-                " kind, message_id, body, order_key FROM aside ORDER BY id"
+                "SELECT id, reason, stored_at, refused_at, destination,"
+                " kind, message_id, body, order_key, at FROM aside ORDER BY id"
             )
             return [
-                Refused(row, reason, stored_at, refused_at, Message(*rest))
-                for row, reason, stored_at, refused_at, *rest in rows
+                Refused(row, reason, stored_at, refused_at, Message(*rest), destination)
+                for row, reason, stored_at, refused_at, destination, *rest in rows
             ]
 
     def refused_rows(self) -> list[int]:
@@ -333,14 +289,14 @@ class Spool:
         with self._for_sending.use() as connection, transaction(connection):
             count = 0
             for row in self._rows_aside(connection, rows):
-                count += connection.execute(
-                    "INSERT INTO messages"
-                    " (kind, message_id, order_key, writer, stored_at, body)"
-                    " SELECT kind, message_id, order_key, writer, stored_at, body"
-                    " FROM aside WHERE id = ?",
+                found = connection.execute(
+                    "SELECT kind, message_id, order_key, writer, stored_at, at,"
+                    " destination, body FROM aside WHERE id = ?",
                     (row,),
-                ).rowcount
+                ).fetchall()
+                connection.executemany(_spool_deeds.ADD, found)
                 connection.execute("DELETE FROM aside WHERE id = ?", (row,))
+                count += len(found)
             return count
 
     def discard(self, rows: Iterable[int] | None = None) -> int:
@@ -361,8 +317,27 @@ class Spool:
             row for (row,) in connection.execute("SELECT id FROM aside ORDER BY id")
         ]
 
+    def adopt(self) -> None:
+        """Take over what is in the file of the version before, and held by nobody.
+
+        Processes of that version may still write to it, and send from it.
+        """
+        while self._former.path.exists() and self._adopt_some():
+            pass
+
+    def _adopt_some(self) -> bool:
+        with (
+            self._former.use() as former,
+            # Whoever is killed between the two commits leaves messages in both files.
+            transaction(former),
+            self._for_sending.use() as connection,
+            transaction(connection),
+        ):
+            return _spool_deeds.adopt(former, connection, self._now(), HOME)
+
     def close(self) -> None:
         """Close the files; another use opens them again."""
+        self._former.close()
         self._for_writing.close()
         self._for_sending.close()
 
@@ -378,14 +353,22 @@ def _now() -> dict[str, object]:
     return {"now": now, "latest": now + 2 * LEASE}
 
 
-def stats_of(connection: sqlite3.Connection) -> SpoolStats:
-    """Count what is in a spool's file."""
+def stats_of(
+    connection: sqlite3.Connection, otherwise: tuple[str, ...] = (HOME,)
+) -> SpoolStats:
+    """Count what is in a spool's file.
+
+    Args:
+        connection: To the file.
+        otherwise: The destinations of messages that name none.
+    """
     waiting, oldest = connection.execute(
         "SELECT count(*), min(stored_at) FROM messages"
     ).fetchone()
-    claimed = f"SELECT count(*) FROM messages WHERE {_HELD}"
+    claimed = f"SELECT count(DISTINCT message) FROM todo WHERE {_spool_deeds.HELD}"
     return SpoolStats(
         waiting=waiting,
+        waiting_for=_spool_deeds.waiting_for(connection, otherwise),
         claimed=scalar(connection, claimed, _now()),
         aside=scalar(connection, "SELECT count(*) FROM aside"),
         lost=dict(connection.execute("SELECT reason, count FROM losses")),

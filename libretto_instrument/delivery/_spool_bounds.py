@@ -48,8 +48,9 @@ class Bounds:
     ) -> int:
         dropped = connection.execute(
             "DELETE FROM messages WHERE id IN (SELECT id FROM"
-            " (SELECT id, stored_at, leased_until FROM messages ORDER BY id LIMIT ?)"
-            " WHERE leased_until = 0 AND stored_at < ?)",
+            " (SELECT id, stored_at FROM messages ORDER BY id LIMIT ?) WHERE"
+            " stored_at < ? AND id NOT IN"
+            " (SELECT message FROM todo WHERE leased_until > 0))",
             (_OLDEST, before),
         ).rowcount
         if dropped:

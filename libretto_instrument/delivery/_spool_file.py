@@ -16,7 +16,9 @@ from . import _life
 APPLICATION = 0x4C696272
 #: The file's name says which form of the tables it has, so that versions of this
 #: library that differ in it can share a directory.
-FILE = "spool-1.db"
+FILE = "spool-2.db"
+#: The file of the version before, in which nothing is written any more.
+FORMER_FILE = "spool-1.db"
 #: Nobody waits for a busy file for longer, in seconds: SQLite counts in few bits.
 _LONGEST_WAIT = 24 * 3600.0
 #: For how long a fork waits for whoever uses the connection, in seconds.
@@ -33,12 +35,59 @@ CREATE TABLE messages (
     order_key TEXT,
     writer TEXT NOT NULL,
     stored_at REAL NOT NULL,
-    owner TEXT,
-    leased_until REAL NOT NULL DEFAULT 0,
+    at REAL,
+    -- One a line. None leaves it to whoever delivers the message.
+    destinations TEXT,
     body BLOB NOT NULL
 );
--- Partial, so that to store a message touches no index.
-CREATE INDEX leases ON messages (leased_until) WHERE leased_until > 0;
+-- To store a message touches the table of messages alone. Those who deliver make it
+-- into as many deeds as it has destinations, which they do each by itself.
+CREATE TABLE todo (
+    destination TEXT NOT NULL,
+    message INTEGER NOT NULL,
+    owner TEXT,
+    leased_until REAL NOT NULL DEFAULT 0,
+    PRIMARY KEY (destination, message)
+) WITHOUT ROWID;
+CREATE INDEX leases ON todo (leased_until) WHERE leased_until > 0;
+-- All that there is or was anything to do for. An index on the messages would have to
+-- be written with each deed; these are few, and looked up one by one.
+CREATE TABLE destinations (name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TRIGGER nothing_to_do AFTER DELETE ON messages BEGIN
+    DELETE FROM todo
+    WHERE destination IN (SELECT name FROM destinations) AND message = old.id;
+END;
+CREATE TRIGGER all_done AFTER DELETE ON todo BEGIN
+    DELETE FROM messages WHERE id = old.message AND NOT EXISTS (
+        SELECT 1 FROM todo
+        WHERE destination IN (SELECT name FROM destinations) AND message = old.message
+    );
+END;
+-- Up to which message that has been done, and to whom went what named no destination.
+-- To move it on does it, in one statement: a thread that has to wait for the
+-- interpreter in between two would keep the writers waiting for as long.
+CREATE TABLE spread (upto INTEGER NOT NULL, otherwise TEXT NOT NULL);
+INSERT INTO spread VALUES (0, '');
+CREATE TRIGGER spread_further AFTER UPDATE ON spread BEGIN
+    INSERT OR IGNORE INTO destinations SELECT name FROM (
+        WITH RECURSIVE split (name, rest) AS (
+            SELECT DISTINCT NULL, coalesce(destinations, new.otherwise) || char(10)
+            FROM messages WHERE id > old.upto AND id <= new.upto
+            UNION ALL
+            SELECT
+                substr(rest, 1, instr(rest, char(10)) - 1),
+                substr(rest, instr(rest, char(10)) + 1)
+            FROM split WHERE rest != ''
+        )
+        SELECT name FROM split WHERE name IS NOT NULL
+    );
+    INSERT OR IGNORE INTO todo (destination, message)
+    SELECT name, id FROM messages CROSS JOIN destinations ON instr(
+        char(10) || coalesce(destinations, new.otherwise) || char(10),
+        char(10) || name || char(10)
+    )
+    WHERE id > old.upto AND id <= new.upto;
+END;
 CREATE TABLE aside (
     id INTEGER PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -48,6 +97,8 @@ CREATE TABLE aside (
     stored_at REAL NOT NULL,
     refused_at REAL NOT NULL,
     reason TEXT NOT NULL,
+    at REAL,
+    destination TEXT NOT NULL,
     body BLOB NOT NULL
 );
 CREATE TABLE losses (reason TEXT PRIMARY KEY, count INTEGER NOT NULL);
@@ -62,15 +113,18 @@ class SpoolFile:
     The connection is closed before a fork, for SQLite's must not cross one.
     """
 
-    def __init__(self, directory: Path, *, busy: float, checkpoint: int) -> None:
+    def __init__(
+        self, directory: Path, *, busy: float, checkpoint: int, name: str = FILE
+    ) -> None:
         """Make a connection that is not open yet.
 
         Args:
             directory: Where the file is, or will be.
             busy: For how many seconds to wait for the lock, or for other processes.
             checkpoint: Move the log into the file when it has so many pages.
+            name: The file's.
         """
-        self.path = directory / FILE
+        self.path = directory / name
         self._busy = min(busy, _LONGEST_WAIT)
         self._checkpoint = checkpoint
         self._connection: sqlite3.Connection | None = None

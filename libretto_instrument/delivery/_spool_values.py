@@ -2,7 +2,7 @@
 
 from attrs import field, frozen
 
-from ._message import Message
+from ._message import HOME, Message
 
 
 @frozen
@@ -12,10 +12,12 @@ class Stored:
     Attributes:
         row: Its place in the spool.
         message: The message.
+        destination: Where it is to be sent by who claimed it.
     """
 
     row: int
     message: Message
+    destination: str = HOME
 
     @property
     def key(self) -> tuple[int, str]:
@@ -30,7 +32,7 @@ class Stored:
 
 @frozen
 class Refused:
-    """A message that Libretto refused and that was kept for inspection.
+    """A message that a destination refused and that was kept for inspection.
 
     Attributes:
         row: Its number, for ``retry`` and ``discard``.
@@ -38,6 +40,7 @@ class Refused:
         stored_at: When it was written, in seconds since the epoch.
         refused_at: When it was refused, likewise.
         message: The message.
+        destination: Where it was refused.
     """
 
     row: int
@@ -45,6 +48,7 @@ class Refused:
     stored_at: float
     refused_at: float
     message: Message = field(repr=False)
+    destination: str = HOME
 
 
 @frozen(kw_only=True)
@@ -52,7 +56,8 @@ class SpoolStats:
     """What is in a spool, over all the processes that share it.
 
     Attributes:
-        waiting: Messages to be sent.
+        waiting: Messages that some destination has yet to be sent.
+        waiting_for: Messages to be sent, by destination.
         claimed: Those among them that some process is sending.
         aside: Messages that were refused, kept for inspection.
         lost: Messages pushed out by the bounds, by reason: ``"spool_full"``,
@@ -62,6 +67,7 @@ class SpoolStats:
     """
 
     waiting: int
+    waiting_for: dict[str, int]
     claimed: int
     aside: int
     lost: dict[str, int]

@@ -40,6 +40,8 @@ def look_at_spool(report: Report, known: Mapping[str, Any]) -> None:
         return
     found = look(path)
     report.fact("spool", "state", found.state)
+    if found.is_former:
+        report.fact("spool", "of an earlier version", True)
     if found.state in _STATES:
         name, what = _STATES[found.state]
         report.problem(
@@ -98,7 +100,7 @@ def _refusal(directory: Path) -> str | None:
 
 
 def _look_at_contents(report: Report, path: Path, found: SpoolLook) -> None:
-    moved = sorted(path.glob(f"{found.path.name}.damaged-*"))
+    moved = sorted(path.glob("spool-*.db.damaged-*"))
     if moved := [one for one in moved if not one.name.endswith(("-wal", "-shm"))]:
         report.warn(
             "spool-was-damaged",
@@ -117,7 +119,7 @@ def _look_at_contents(report: Report, path: Path, found: SpoolLook) -> None:
     if stats.aside:
         report.warn(
             "refused-events",
-            f"Libretto refused {stats.aside} messages, which are kept.",
+            f"{stats.aside} messages were refused, and are kept.",
             f"See why: libretto-instrument spool ls --spool {path}",
         )
     if stats.lost:

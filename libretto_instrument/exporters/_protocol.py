@@ -28,6 +28,8 @@ class Report:
 class ExportError(Exception):
     """An export that did not succeed, and whether it is worth trying again.
 
+    Its message goes into the log and into `stats()`, so it should quote no report.
+
     Attributes:
         retry: Whether to try again; if not, the reports are dropped and counted.
         after: In how many seconds at the soonest; None leaves it to the delivery.
@@ -45,9 +47,10 @@ class ExportError(Exception):
 class Exporter(Protocol):
     """Takes finished reports to some other place.
 
-    Its methods are called on background threads of the delivery, ``export`` by one
-    at a time. It may have an attribute ``max_batch``: it is then given up to so many
-    reports at once, and one at a time otherwise.
+    Its methods are called on background threads of the delivery, by one at a time. It
+    may have an attribute ``max_batch``: it is then given up to so many reports at once,
+    and one at a time otherwise. After a fork the child goes on with the same exporter,
+    so connections and locks of its own must bear that.
     """
 
     @property

@@ -181,10 +181,10 @@ def test_fault_in_writing(make, backend, monkeypatch):
     delivery = make(HttpSender(backend.urls))
     faults, add = [RuntimeError("ours")], delivery._spool.add
 
-    def fail_at_first(message):
+    def fail_at_first(message, destinations):
         if faults:
             raise faults.pop()
-        return add(message)
+        return add(message, destinations)
 
     monkeypatch.setattr(delivery._spool, "add", fail_at_first)
     delivery.put_message(message("a"))

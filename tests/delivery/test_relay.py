@@ -213,13 +213,16 @@ def test_spool_busy_after_sending(spool, monkeypatch):
 
 
 def test_a_row_given_to_another_message(spool, monkeypatch):
-    """A message is sent that got the row of one whose delivery is just being noted."""
+    """A message is sent that got the row of one whose delivery is just being noted, as
+    in a file that was made anew."""
     fill(spool, 1)
-    remove = spool.remove
+    remove, rows = spool.remove, []
 
     def be_slow(stored):
+        rows.append(stored.row)
         remove(stored)
         if stored.message.id == "0":
+            shutil.rmtree(spool.directory)
             fill(spool, 1, first=2)
             worker.step()
 
@@ -229,6 +232,7 @@ def test_a_row_given_to_another_message(spool, monkeypatch):
     assert worker.drain(10)
     worker.close()
     assert sender.attempts == ["0", "2"]
+    assert rows == [1, 1]
 
 
 def test_spool_out_of_reach(tmp_path, caplog):

@@ -18,6 +18,7 @@ from support.waiting import eventually
 from libretto_instrument.delivery import Message
 from libretto_instrument.delivery import _spool as spool_module
 from libretto_instrument.delivery import _spool_bounds as bounds_module
+from libretto_instrument.delivery import _spool_deeds as deeds_module
 from libretto_instrument.delivery._spool import Spool
 from libretto_instrument.delivery._spool_file import FILE
 
@@ -34,7 +35,7 @@ def names(claimed) -> list[str]:
 
 def set_clock(monkeypatch, clock: list[float]) -> None:
     """Make the spool read the time off a list."""
-    for module in (spool_module, bounds_module):
+    for module in (spool_module, bounds_module, deeds_module):
         monkeypatch.setattr(module, "time", lambda: clock[0])
 
 
@@ -98,11 +99,23 @@ def test_remove(make):
     spool.remove(stored)
 
 
+def test_numbers_are_not_given_twice(spool):
+    """A message never gets the number of one that has been delivered."""
+    rows = []
+    for n in range(3):
+        spool.add(message(str(n)))
+        [stored] = spool.claim(10)
+        spool.remove(stored)
+        rows.append(stored.row)
+    assert rows == sorted(set(rows))
+
+
 def test_a_row_that_is_used_again(spool):
-    """A late removal does not hit the message that got the number of the old one."""
+    """A late removal does not hit the message that got the number of the old one, as
+    in a file that was made anew."""
     spool.add(message("old"))
     [old] = spool.claim(10)
-    spool.remove(old)
+    shutil.rmtree(spool.directory)
     spool.add(message("new"))
     [new] = spool.claim(10)
     assert new.row == old.row
@@ -172,7 +185,7 @@ def test_leases_from_before_a_restart(make, path):
     one.add(message(key="chat"))
     one.claim(10)
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("UPDATE messages SET leased_until = 1e9")
+        connection.execute("UPDATE todo SET leased_until = 1e9")
         connection.commit()
     assert names(two.claim(10)) == ["a"]
 
@@ -362,7 +375,7 @@ def test_claiming_keeps_nobody_waiting(make, monkeypatch):
         written.append(writing.add(message("more")))
         return Message(*fields)
 
-    monkeypatch.setattr(spool_module, "Message", make_message)
+    monkeypatch.setattr(deeds_module, "Message", make_message)
     assert names(sending.claim(10)) == ["0", "1", "2"]
     assert written == [True, True, True]
 

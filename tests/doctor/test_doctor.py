@@ -303,7 +303,7 @@ def test_a_directory_that_cannot_be_written(doctor: Doctor, tmp_path: Path) -> N
 
 def test_a_foreign_file(doctor: Doctor, spool: Spool) -> None:
     """Another program's database in the spool's place is named, and left alone."""
-    path = spool.directory / "spool-1.db"
+    path = spool.directory / "spool-2.db"
     spool.close()
     for left in spool.directory.iterdir():
         left.unlink()
@@ -312,12 +312,12 @@ def test_a_foreign_file(doctor: Doctor, spool: Spool) -> None:
     theirs.close()
     told = doctor("--spool", str(spool.directory))
     assert told.levels == {"foreign-spool": "problem"}
-    assert [one.name for one in spool.directory.iterdir()] == ["spool-1.db"]
+    assert [one.name for one in spool.directory.iterdir()] == ["spool-2.db"]
 
 
 def test_a_damaged_file(doctor: Doctor, spool: Spool) -> None:
     """A file that is no database is named; so is one that was moved away before."""
-    path = spool.directory / "spool-1.db"
+    path = spool.directory / "spool-2.db"
     spool.close()
     path.write_bytes(b"no database at all " * 1000)
     told = doctor("--spool", str(spool.directory))

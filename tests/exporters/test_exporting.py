@@ -66,7 +66,7 @@ def test_beside_libretto(
     before = time()
     ask(client)
     after = time()
-    assert libretto.flush(20)
+    assert libretto.flush(float("inf"))
     (event,), (report,) = backend.events, memory.reports
     assert event.pop("apiKey") == "key"
     assert event.pop("projectKey") == "secret"
@@ -209,11 +209,14 @@ def test_batches_and_their_order(client: openai.OpenAI, backend: Backend) -> Non
     let_go = threading.Event()
     slow = Doing(lambda reports: let_go.wait(30), max_batch=10)
     libretto.install(LibrettoConfig("key", "name", exporters=[slow]))
-    for n in range(40):
+    ask(client, "0", libretto={"chat_id": "chat"})
+    eventually(lambda: slow.sizes)
+    for n in range(1, 40):
         chat = "chat" if n % 10 == 0 else None
         with libretto.scope(chat_id=chat) if chat else libretto.scope():
             ask(client, str(n))
-    eventually(lambda: len(backend.events) == 40)
+    backend.wait_for(40)  # Libretto's queue is filled first.
+    eventually(lambda: libretto.stats().exporters["doing"].queued == 39)
     let_go.set()
     assert libretto.flush(20)
     assert max(slow.sizes) == 10
@@ -288,6 +291,21 @@ def test_raising(
     assert "secret" not in record.getMessage()
 
 
+@pytest.mark.usefixtures("lenient")
+def test_ending_the_thread(client: openai.OpenAI, backend: Backend) -> None:
+    """An exporter that ends its thread loses nothing; another one takes its place."""
+    deadly = Doing(raising(GeneratorExit()), max_batch=10)
+    libretto.install(LibrettoConfig("key", "name", exporters=[deadly]))
+    ask(client)
+    eventually(lambda: deadly.given)
+    deadly.act = lambda reports: None
+    ask(client)
+    assert libretto.flush(20)
+    stats = libretto.stats().exporters["doing"]
+    assert (stats.recorded, stats.sent) == (2, 2)
+    assert stats.restarted >= 1
+
+
 def test_a_refusal_costs_one_report(client: openai.OpenAI, backend: Backend) -> None:
     """Of a batch that is refused only those are dropped that are refused alone, too."""
     let_go = threading.Event()
@@ -299,9 +317,12 @@ def test_a_refusal_costs_one_report(client: openai.OpenAI, backend: Backend) -> 
 
     picky = Doing(act, max_batch=10)
     libretto.install(LibrettoConfig("key", "name", exporters=[picky]))
-    for text in ["first", "good", "bad", "better"]:
+    ask(client, "first")
+    eventually(lambda: picky.sizes)
+    for text in ["good", "improper", "better"]:
         ask(client, text)
-    backend.wait_for(4)
+    backend.wait_for(4)  # Libretto's queue is filled first.
+    eventually(lambda: libretto.stats().exporters["doing"].queued == 3)
     let_go.set()
     assert not libretto.flush(20)
     assert 3 in picky.sizes
