@@ -148,13 +148,26 @@ def _relay_arguments(parser: argparse.ArgumentParser) -> None:
     _spool_argument(parser)
     add = parser.add_argument
     add("--drain", type=seconds, default=10.0, help="seconds to go on after SIGTERM")
+    add(
+        "--exporter",
+        dest="exporters",
+        metavar="EXPORTER",
+        action="append",
+        default=[],
+        help="deliver to this exporter, too: [NAME=]jsonl:PATH, [NAME=]otlp:ENDPOINT "
+        "or MODULE:ATTRIBUTE; may be repeated",
+    )
 
 
 def _relay(args: argparse.Namespace) -> int:
+    from ._exporting import ExporterSender
+    from ._named_exporters import exporters_named
     from ._settings import endpoints
     from .delivery._cli import relay_command
 
-    return relay_command(_spool_dir(args), endpoints(), args.drain)
+    exporters = exporters_named(args.exporters)
+    others = {exporter.name: ExporterSender(exporter) for exporter in exporters}
+    return relay_command(_spool_dir(args), endpoints(), args.drain, others)
 
 
 def _spool_arguments(parser: argparse.ArgumentParser) -> None:

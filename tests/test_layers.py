@@ -79,6 +79,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], str]] = {
     "doctor":          ((*CORE, "capture", "_arguments", "launch"), "attrs openai"),
     "collector":       (("_version", "_events"), "attrs jinja2 starlette uvicorn"),
     "demo":            ((ANYTHING,), "anyio attrs httpx openai starlette uvicorn"),
+    "_named_exporters": ((*SETTINGS, "exporters"), ""),
     "cli":             ((ANYTHING,), "attrs"),
     "__main__":        ((ANYTHING,), ""),
 }  # fmt: skip
