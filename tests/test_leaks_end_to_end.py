@@ -26,6 +26,7 @@ from support.backend import Backend
 from support.scripted import DEADLINE, ScriptedModel
 
 import libretto_instrument as libretto
+from libretto_instrument.exporters import JsonLinesExporter, MemoryExporter
 
 pytest.importorskip("phonenumbers", reason="the extra pii is not installed")
 
@@ -314,6 +315,39 @@ def test_to_disk(
     assert libretto.stats().spooled == spooled + 1
     files = [path for path in (tmp_path / "spool").iterdir() if path.is_file()]
     _assert_absent(planted, b"".join(path.read_bytes() for path in files), caplog)
+
+
+@given(
+    way=st.sampled_from(list(WAYS)),
+    planted=st.sampled_from(list(PLANTED)),
+    before=WORDS,
+    after=WORDS,
+)
+@LIMITS
+def test_by_an_exporter(
+    way: str,
+    planted: str,
+    before: str,
+    after: str,
+    asking: openai.OpenAI,
+    server: ScriptedModel,
+    backend: Backend,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """No report that an exporter is given holds any of it, ids included."""
+    caplog.set_level(logging.DEBUG, logger="libretto_instrument")
+    caplog.clear()
+    memory, path = MemoryExporter(), tmp_path / "reports.jsonl"
+    _install(exporters=[memory, JsonLinesExporter(path)])
+    before_it = path.stat().st_size if path.exists() else 0
+    WAYS[way](asking, server, f"{before}\n{planted}\n{after}")
+    assert libretto.flush(DEADLINE)
+    [report] = memory.reports
+    lines = path.read_bytes()[before_it:]
+    assert lines.endswith(b"\n")
+    _assert_absent(planted, lines + repr(report).encode(), caplog)
+    _assert_absent(planted, repr(report.body).encode(), caplog)
 
 
 def _assert_absent(
