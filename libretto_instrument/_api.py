@@ -12,6 +12,7 @@ from ._outgoing import Statement
 from ._runtime import runtime
 from ._scope import Scope
 from ._settings import Settings
+from ._trace import trace_as_uuid
 
 if TYPE_CHECKING:
     from ._events import Report
@@ -123,11 +124,15 @@ class Chain(Scope):
         result: What the chain came to; reported on leaving the scope, once set.
     """
 
-    def __init__(self, chain_id: str | None, client: Any) -> None:
-        self.id = chain_id or fresh_id()
+    def __init__(
+        self, chain_id: str | None, client: Any, from_trace: bool = False
+    ) -> None:
+        traced = trace_as_uuid() if from_trace else None
+        self.id = chain_id or traced or fresh_id()
         self.result: Any = _NO_RESULT
         self._given_id = chain_id
         self._client = client
+        self._from_trace = from_trace
         super().__init__({"chain_id": self.id})
 
     def __exit__(
@@ -143,10 +148,15 @@ class Chain(Scope):
             super().__exit__(exc_type, exc, traceback)
 
     def _again(self) -> "Chain":
-        return Chain(self._given_id, self._client)
+        return Chain(self._given_id, self._client, self._from_trace)
 
 
-def chain(chain_id: str | UUID | None = None, *, client: Any = None) -> Chain:
+def chain(
+    chain_id: str | UUID | None = None,
+    *,
+    from_trace: bool = False,
+    client: Any = None,
+) -> Chain:
     """Return a scope that groups the calls inside it into one chain.
 
     As a decorator it makes each call of the function a chain of its own, unless
@@ -154,16 +164,23 @@ def chain(chain_id: str | UUID | None = None, *, client: Any = None) -> Chain:
 
     Args:
         chain_id: The chain's UUID; a fresh one if left out.
+        from_trace: Take the id from OpenTelemetry's current trace: the 32 digits of the
+            trace id, written as a UUID. All chains of one trace are one, then. Where
+            no span is current the id is a fresh one, so that a program also runs where
+            its tracing is off.
         client: The client whose configuration says to which project the result goes;
             without one, the scope, `install()` and the environment do.
 
     Raises:
         TypeError: ``chain_id`` is no id.
+        ValueError: There is a ``chain_id``, and ``from_trace`` asks for another.
     """
     given = id_text(chain_id)
     if given is not None and (not isinstance(given, str) or not given):
         raise TypeError(f"chain_id must be a string or a UUID, not {given!r}.")
-    return Chain(given, client)
+    if given is not None and from_trace:
+        raise ValueError("Give a chain_id or from_trace=True, not both.")
+    return Chain(given, client, from_trace)
 
 
 def _submit(report: "Report", settings: Settings, size: int) -> None:

@@ -87,6 +87,7 @@ _FLAGS = {
     "enabled",
     "annotate_responses",
     "spool_only",
+    "trace_context",
 }
 _COUNTS = {
     "max_field_bytes": "a number of bytes",
@@ -135,6 +136,8 @@ class LibrettoConfig:
         max_field_bytes: How much of one string an event keeps; 262,144 bytes unless
             set. Base64 images, sound and files are never kept: a marker with media
             type, size and SHA-256 stands for each.
+        trace_context: Add ``trace_id`` and ``span_id`` of OpenTelemetry's current span
+            to ``context``. On unless set; nothing happens where it is not in use.
         spool_dir: A directory in which events wait on disk until they are delivered,
             also when the process is killed (``LIBRETTO_SPOOL_DIR``). Several processes
             may share it.
@@ -181,6 +184,7 @@ class LibrettoConfig:
     )
     redactor: Any = field(default=None, validator=_check, kw_only=True)
     max_field_bytes: int | None = field(default=None, validator=_check, kw_only=True)
+    trace_context: bool | None = field(default=None, validator=_check, kw_only=True)
     spool_dir: "str | os.PathLike[str] | None" = field(
         default=None, validator=_check, kw_only=True
     )
@@ -272,6 +276,7 @@ class ConfigFields(TypedDict, total=False):
     annotate_responses: bool | None
     redactor: Any
     max_field_bytes: int | None
+    trace_context: bool | None
     spool_dir: "str | os.PathLike[str] | None"
     spool_only: bool | None
     spool_max_bytes: int | None

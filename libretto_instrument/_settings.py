@@ -90,6 +90,7 @@ class Settings:
     annotate_responses: bool = True
     redactor: Any = None
     max_field_bytes: int = 262_144
+    trace_context: bool = True
     route: Route = Route()
 
     @property

@@ -93,6 +93,7 @@ CONFIG_ERRORS = [
     ({"redact_pii": 1}, "redact_pii"),
     ({"enabled": "no"}, "enabled"),
     ({"annotate_responses": 0}, "annotate_responses"),
+    ({"trace_context": 1}, "trace_context"),
     ({"context": [("a", 1)]}, "context"),
     ({"sample_rate": "0.5"}, "sample_rate"),
     ({"before_send": "not callable"}, "before_send"),

@@ -29,10 +29,11 @@ from libretto_instrument._runtime import runtime
 pytestmark = pytest.mark.usefixtures("ids_ready")
 
 # Patching, recognising the client, settings, id, snapshot of the request and of the
-# answer, handing over: some 20 functions, and a few for the containers in the request.
-CALL = 25
+# answer, handing over: some 20 functions, and a few for the containers in the request;
+# and one that looks for a span, if another test has OpenTelemetry imported.
+CALL = 26
 #: A stream is watched by four methods of its own, and has an end.
-STREAM = 41
+STREAM = 42
 #: `libretto=` makes a checked `LibrettoCreateParams`, a function for each field.
 ARGUMENT = 54
 #: Taking `libretto=` out, and finding that nothing is to be recorded.

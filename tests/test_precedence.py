@@ -221,6 +221,7 @@ def test_every_field_is_held_here() -> None:
         "max_field_bytes",
         "before_send",
         "template_chat",  # held with a chat, in test_scope.py
+        "trace_context",  # held with a tracer, in otel/test_trace.py
         *_settings._ROUTE_NAMES,  # all of them at once, in test_routes.py
     }
     fields = {

@@ -4,6 +4,7 @@ On the caller's thread a call only keeps what it is handed; what the event says 
 worked out by `_report`, on the worker's.
 """
 
+import sys
 from collections.abc import Mapping
 from contextvars import ContextVar
 from time import perf_counter
@@ -16,6 +17,7 @@ from .._ids import fresh_id
 from .._json import photograph, photograph_given
 from .._settings import Settings
 from .._templates import TemplateChat, TemplateText
+from .._trace import OPENTELEMETRY, with_trace
 from . import _keys
 from ._record import Record
 from ._report import event_of
@@ -82,6 +84,8 @@ class Call(Record):
                 self.params = {**params, **(self.params or {})}
             if settings.context:
                 self.context = snapshot(settings.context)
+            if OPENTELEMETRY in sys.modules and settings.trace_context:
+                self.context = with_trace(self.context)
         except Exception as exc:
             _guard.swallow(exc, "capture.start")
         self.outer = _asking.get()
