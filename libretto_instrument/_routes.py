@@ -17,7 +17,7 @@ from ._settings import Route
 if TYPE_CHECKING:
     from ._exporting import ExporterSender
     from .delivery import Delivery, Fan, Sender, Stats
-    from .delivery.durable import DurableDelivery
+    from .delivery.durable import DurableDelivery, SpoolStats
 
     AnyDelivery: TypeAlias = Delivery | Fan | DurableDelivery
 
@@ -124,6 +124,11 @@ class Deliveries:
         with self._lock:
             past, deliveries = self._past, [*self._stopped, *self._all()]
         return Stats.total([*past, *(each.stats() for each in deliveries)])
+
+    def spools(self) -> "list[SpoolStats]":
+        """Return what is in the spools that are in use."""
+        found = (getattr(each, "spool_stats", None) for each in self._all())
+        return [look() for look in found if look is not None]
 
     def _all(self) -> "list[AnyDelivery]":
         return [*self._retired, *self._by_route.values()]

@@ -6,6 +6,7 @@ one line.
 """
 
 import argparse
+import functools
 import importlib.util
 import os
 import sys
@@ -23,6 +24,7 @@ __all__ = ["main"]
 _EXTRAS = {
     "collector": ("starlette", "uvicorn", "jinja2"),
     "pii": ("phonenumbers", "stdnum"),
+    "metrics": ("prometheus_client",),
 }
 
 #: Exit status for a command that was called wrongly or cannot run here.
@@ -157,6 +159,8 @@ def _relay_arguments(parser: argparse.ArgumentParser) -> None:
         help="deliver to this exporter, too: [NAME=]jsonl:PATH, [NAME=]otlp:ENDPOINT "
         "or MODULE:ATTRIBUTE; may be repeated",
     )
+    add("--metrics-port", type=port, help="serve Prometheus here; 0 takes a free one")
+    add("--metrics-host", default="127.0.0.1", help="address to serve Prometheus on")
 
 
 def _relay(args: argparse.Namespace) -> int:
@@ -165,9 +169,19 @@ def _relay(args: argparse.Namespace) -> int:
     from ._settings import endpoints
     from .delivery._cli import relay_command
 
+    directory, show = _spool_dir(args), None
+    if args.metrics_port is not None:
+        if _missing("metrics"):
+            raise ValueError(
+                "--metrics-port needs prometheus_client: "
+                "pip install 'libretto-instrument[metrics]'"
+            )
+        from ._prometheus import serve
+
+        show = functools.partial(serve, args.metrics_host, args.metrics_port)
     exporters = exporters_named(args.exporters)
     others = {exporter.name: ExporterSender(exporter) for exporter in exporters}
-    return relay_command(_spool_dir(args), endpoints(), args.drain, others)
+    return relay_command(directory, endpoints(), args.drain, others, show)
 
 
 def _spool_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,12 +13,12 @@ from attrs import define
 
 from .._progress import Standing, counted, watched
 from ._http import HttpSender
-from ._message import HOME
+from ._message import HOME, Stats
 from ._relay import relay
 from ._sender import Sender
 from ._spool import Spool
 from ._spool_look import look
-from ._spool_values import Refused
+from ._spool_values import Refused, SpoolStats
 
 #: So many rows are moved or deleted in one transaction.
 _PART = 500
@@ -29,6 +29,7 @@ def relay_command(
     urls: Mapping[str, str],
     drain_timeout: float,
     others: Mapping[str, Sender] | None = None,
+    on_start: Callable[[Callable[[], tuple[Stats, SpoolStats]]], None] | None = None,
 ) -> int:
     """Deliver what a spool holds and what comes, until SIGTERM or SIGINT.
 
@@ -37,6 +38,7 @@ def relay_command(
         urls: The address for each kind of message.
         drain_timeout: For how many seconds to go on after the signal.
         others: What delivers to other destinations than Libretto, by name.
+        on_start: Called at the beginning with what tells the figures at any moment.
 
     Returns:
         The exit code: 0. What could not be delivered in time stays in the spool.
@@ -50,7 +52,12 @@ def relay_command(
     backlog = _Backlog(spool.directory, (HOME, *(others or ())), stop)
     with watched(backlog.look, every=0.5):
         emptied = relay(
-            spool, HttpSender(urls), stop, others=others, drain_timeout=drain_timeout
+            spool,
+            HttpSender(urls),
+            stop,
+            others=others,
+            drain_timeout=drain_timeout,
+            on_start=on_start,
         )
     if not emptied:
         print(

@@ -15,6 +15,7 @@ from ._message import HOME, Item, Message, Stats
 from ._relay import Relay
 from ._sender import Sender
 from ._spool import Spool
+from ._spool_values import SpoolStats
 
 #: How soon a flush asks the spool what is left, first and at the longest, in seconds.
 _SOON, _LATE = 0.01, 0.25
@@ -232,6 +233,10 @@ class DurableDelivery:
                 default=None,
             ),
         )
+
+    def spool_stats(self) -> SpoolStats:
+        """Count what is in the spool, whoever wrote it."""
+        return self._spool.stats()
 
     def drain_at_exit(self) -> None:
         """Get everything to disk, and as much as possible delivered, at the exit."""

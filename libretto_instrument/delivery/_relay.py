@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from time import monotonic
 
@@ -15,7 +15,7 @@ from ._message import HOME, Message, Stats
 from ._presence import Presence
 from ._sender import BatchSender, Outcome, Sender
 from ._spool import LEASE, Spool
-from ._spool_values import Stored
+from ._spool_values import SpoolStats, Stored
 
 #: So many messages are taken from the spool ahead of being sent.
 WINDOW = 256
@@ -347,6 +347,7 @@ def relay(
     others: Mapping[str, Sender] | None = None,
     drain_timeout: float = 10.0,
     max_in_flight: int = 32,
+    on_start: "Callable[[Callable[[], tuple[Stats, SpoolStats]]], None] | None" = None,
 ) -> bool:
     """Deliver what the spool holds and what comes, until told to stop.
 
@@ -357,6 +358,7 @@ def relay(
         others: As for `Relay`.
         drain_timeout: For how many seconds to go on then, to empty the spool.
         max_in_flight: At most so many messages are sent at the same time.
+        on_start: Called at the beginning with what tells the figures at any moment.
 
     Returns:
         Whether the spool was left with nothing to send.
@@ -364,6 +366,8 @@ def relay(
     worker = Relay(spool, sender, others=others, max_in_flight=max_in_flight)
     presence = Presence(spool.directory)
     try:
+        if on_start is not None:
+            on_start(lambda: (worker.stats(), spool.stats()))
         while not stop.wait(worker.step()):
             presence.show()
         return worker.drain(drain_timeout)

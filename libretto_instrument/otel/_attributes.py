@@ -1,0 +1,272 @@
+"""What a span says of a call: the GenAI conventions' attributes, and Libretto's own.
+
+The names are those of the conventions as of version 1.41, which backends know, and
+where these have none, those of their successor.
+"""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any, TypeAlias
+
+from ._messages import (
+    Body,
+    as_mapping,
+    as_mappings,
+    input_messages,
+    output_messages,
+    result_message,
+    tool_definitions,
+)
+
+Value: TypeAlias = str | bool | int | float | list[str]
+Attributes = dict[str, Value]
+
+#: Request parameters that are said as they are, by the names that APIs have for them.
+_NUMBERS = {
+    "temperature": "gen_ai.request.temperature",
+    "top_p": "gen_ai.request.top_p",
+    "max_tokens": "gen_ai.request.max_tokens",
+    "max_completion_tokens": "gen_ai.request.max_tokens",
+    "max_output_tokens": "gen_ai.request.max_tokens",
+    "frequency_penalty": "gen_ai.request.frequency_penalty",
+    "presence_penalty": "gen_ai.request.presence_penalty",
+    "seed": "gen_ai.request.seed",
+}
+#: What OpenAI's formats of answers are to the conventions.
+_FORMATS = {"text": "text", "json_object": "json", "json_schema": "json"}
+
+_CLASS = re.compile(r"[A-Za-z_][\w.]*(?=:|$)")
+_LARGEST = 2**63
+
+
+def of_call(body: Body, *, content: bool) -> Attributes:
+    """Return the attributes of a call's span.
+
+    Args:
+        body: The event's body.
+        content: Whether to say what was asked and answered, too.
+    """
+    said: dict[str, Any] = {
+        **identity(body),
+        **_request(as_mapping(body.get("modelParameters"))),
+        **_response(body),
+        **{f"gen_ai.usage.{name}": count for name, count in usage(body).items()},
+        **_own(body),
+        "error.type": error_type(body),
+    }
+    if content:
+        said.update(_content(body))
+    return _clean(said)
+
+
+def of_chain(body: Body, *, content: bool) -> Attributes:
+    """Return the attributes of a chain's span."""
+    said: dict[str, Any] = {
+        "gen_ai.operation.name": "invoke_workflow",
+        "libretto.chain_id": body.get("id"),
+    }
+    if content:
+        said["gen_ai.output.messages"] = [result_message(body.get("result"))]
+    return _clean(said)
+
+
+def of_feedback(body: Body, response_id: Any, *, content: bool) -> Attributes:
+    """Return the attributes of an evaluation.
+
+    Args:
+        body: The feedback's body.
+        response_id: The id of the response that it is about, if known.
+        content: Whether to say what the answer should have been, too.
+    """
+    said: dict[str, Any] = {
+        "gen_ai.evaluation.name": "libretto.feedback",
+        "gen_ai.evaluation.score.value": _as_float(body.get("rating")),
+        "gen_ai.response.id": response_id,
+        "libretto.feedback_key": body.get("feedback_key"),
+    }
+    if body.get("is_deleted"):
+        said["gen_ai.evaluation.score.label"] = "deleted"
+    if content:
+        said["gen_ai.evaluation.explanation"] = body.get("better_response")
+    return _clean(said)
+
+
+def identity(body: Body) -> Attributes:
+    """Return what tells calls apart in metrics, too: operation, provider and models."""
+    parameters = as_mapping(body.get("modelParameters"))
+    is_text = parameters.get("modelType") == "completion"
+    return _clean(
+        {
+            "gen_ai.operation.name": "text_completion" if is_text else "chat",
+            "gen_ai.provider.name": parameters.get("modelProvider") or "openai",
+            "gen_ai.request.model": parameters.get("model"),
+            "gen_ai.response.model": as_mapping(body.get("rawResponse")).get("model"),
+        }
+    )
+
+
+def usage(body: Body) -> dict[str, int]:
+    """Return the tokens used, by the conventions' names for their kinds."""
+    given = as_mapping(as_mapping(body.get("responseMetrics")).get("usage"))
+    inputs = given.get("prompt_tokens_details", given.get("input_tokens_details"))
+    outputs = given.get("completion_tokens_details", given.get("output_tokens_details"))
+    counts = {
+        "input_tokens": given.get("prompt_tokens", given.get("input_tokens")),
+        "output_tokens": given.get("completion_tokens", given.get("output_tokens")),
+        "cache_read.input_tokens": as_mapping(inputs).get("cached_tokens"),
+        "reasoning.output_tokens": as_mapping(outputs).get("reasoning_tokens"),
+    }
+    return {name: count for name, count in counts.items() if isinstance(count, int)}
+
+
+def took(body: Body) -> float:
+    """Return how long a call took, in seconds; 0 if that is not known."""
+    milliseconds = body.get("responseTime")
+    if not isinstance(milliseconds, int | float) or not 0 <= milliseconds < math.inf:
+        return 0.0
+    return milliseconds / 1000
+
+
+def error_type(body: Body) -> str | None:
+    """Return the class of the error that a call ended with, or None."""
+    errors = errors_of(body)
+    if not errors:
+        return None
+    named = _CLASS.match(errors[0])
+    return named[0] if named else "_OTHER"
+
+
+def errors_of(body: Body) -> list[str]:
+    """Return what went wrong."""
+    errors = body.get("responseErrors")
+    return [str(error) for error in errors] if isinstance(errors, list) else []
+
+
+def _request(parameters: Body) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        name: parameters[given]
+        for given, name in _NUMBERS.items()
+        if isinstance(parameters.get(given), int | float)
+    }
+    for name in ("temperature", "top_p", "frequency_penalty", "presence_penalty"):
+        if f"gen_ai.request.{name}" in said:
+            said[f"gen_ai.request.{name}"] = float(said[f"gen_ai.request.{name}"])
+    stop = parameters.get("stop")
+    said["gen_ai.request.stop_sequences"] = [stop] if isinstance(stop, str) else stop
+    if parameters.get("n") != 1:
+        said["gen_ai.request.choice.count"] = parameters.get("n")
+    if parameters.get("stream"):
+        said["gen_ai.request.stream"] = True
+    effort = as_mapping(parameters.get("reasoning")).get("effort")
+    said["gen_ai.request.reasoning.level"] = parameters.get("reasoning_effort", effort)
+    previous = parameters.get("previous_response_id")
+    said["gen_ai.request.previous_response.id"] = previous
+    wanted = parameters.get("response_format") or as_mapping(
+        parameters.get("text")
+    ).get("format")
+    # A class given as the format was recorded as its schema.
+    kind = as_mapping(wanted).get("type", "json_schema") if wanted else None
+    said["gen_ai.output.type"] = _FORMATS.get(str(kind))
+    said["openai.request.service_tier"] = parameters.get("service_tier")
+    if parameters.get("modelType") == "chat":
+        api = parameters.get("modelApi") or "chat_completions"
+        said["openai.api.type"] = api
+    return said
+
+
+def _response(body: Body) -> dict[str, Any]:
+    raw, metrics = (
+        as_mapping(body.get(of)) for of in ("rawResponse", "responseMetrics")
+    )
+    first = metrics.get("time_to_first_token")
+    return {
+        "gen_ai.response.id": raw.get("id"),
+        "gen_ai.response.finish_reasons": finish_reasons(body) or None,
+        "gen_ai.response.time_to_first_chunk": (
+            first / 1000 if isinstance(first, int | float) else None
+        ),
+        "openai.response.service_tier": raw.get("service_tier"),
+        "openai.response.system_fingerprint": raw.get("system_fingerprint"),
+        "libretto.stream_status": metrics.get("stream_status"),
+    }
+
+
+def finish_reasons(body: Body) -> list[str]:
+    """Return why each choice ended; ``error`` where the end never came."""
+    raw, metrics = (
+        as_mapping(body.get(of)) for of in ("rawResponse", "responseMetrics")
+    )
+    choices = as_mappings(raw.get("choices"))
+    if choices:
+        return [str(choice.get("finish_reason") or "error") for choice in choices]
+    reason = metrics.get("finish_reason")
+    if raw.get("status") == "completed" and not reason:
+        reason = "stop"
+    if reason is None and raw:
+        reason = "error"
+    return [] if reason is None else [str(reason)]
+
+
+def _own(body: Body) -> dict[str, Any]:
+    """Return what Libretto knows a call by."""
+    template = body.get("promptTemplateChat", body.get("promptTemplateText"))
+    name = body.get("promptTemplateName")
+    return {
+        "gen_ai.conversation.id": body.get("chatId"),
+        "gen_ai.prompt.name": name,
+        "libretto.prompt_template_name": name,
+        "libretto.template_hash": None if template is None else _hash(template),
+        "libretto.chat_id": body.get("chatId"),
+        "libretto.chain_id": body.get("chainId"),
+        "libretto.event_id": body.get("promptEventId"),
+        "libretto.feedback_key": body.get("feedbackKey"),
+    }
+
+
+def _content(body: Body) -> dict[str, Any]:
+    params = as_mapping(body.get("params"))
+    return {
+        "gen_ai.input.messages": input_messages(body) or None,
+        "gen_ai.output.messages": output_messages(body, finish_reasons(body)) or None,
+        "gen_ai.tool.definitions": tool_definitions(body) or None,
+        **{f"gen_ai.prompt.variable.{name}": params[name] for name in params},
+    }
+
+
+def _hash(template: Any) -> str:
+    """Return what tells one template from another, without telling it."""
+    text = json.dumps(template, sort_keys=True, separators=(",", ":"))
+    return sha256(text.encode()).hexdigest()
+
+
+def _as_float(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _clean(said: Mapping[str, Any]) -> Attributes:
+    """Return attributes that can be encoded, those with nothing to say left out."""
+    return {
+        name: value
+        for name, given in said.items()
+        if given is not None and (value := _encodable(given)) is not None
+    }
+
+
+def _encodable(value: Any) -> Value | None:
+    if isinstance(value, str):
+        return cleaned(value)
+    if isinstance(value, bool | float):
+        return value
+    if isinstance(value, int):
+        return value if -_LARGEST <= value < _LARGEST else str(value)
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return [cleaned(item) for item in value]
+    return _encodable(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def cleaned(text: str) -> str:
+    """Return text that protobuf takes: half a surrogate pair is none to it."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,214 @@
+"""The exporter to OpenTelemetry."""
+
+import os
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from attrs import frozen
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk._logs import ReadableLogRecord
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
+
+from ..exporters import Report
+from ._figures import Figures
+from ._memory import Memory
+from ._telling import Teller
+from ._transport import Session, Signal
+
+
+class OTLPExporter:
+    """Sends each recorded call as a span, by OTLP over HTTP.
+
+    A chain with a result becomes a span, too, feedback an event on the call's span, and
+    the calls' tokens and durations become histograms. It has exporters of its own: the
+    program's tracer, meter and logger providers are neither used nor changed, and only
+    what the library recorded is sent.
+
+    What is not said here the standard variables say: ``OTEL_EXPORTER_OTLP_ENDPOINT``,
+    ``_HEADERS``, ``_TIMEOUT``, ``_COMPRESSION``, ``_CERTIFICATE`` and those of each
+    signal; ``OTEL_SERVICE_NAME`` and ``OTEL_RESOURCE_ATTRIBUTES`` say whose calls they
+    are.
+    """
+
+    max_batch = 64
+
+    def __init__(
+        self,
+        endpoint: str | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        content: bool = False,
+        metrics: bool = True,
+        feedback: bool = True,
+        name: str = "otlp",
+    ) -> None:
+        """Make an exporter that connects when there is something to send.
+
+        Args:
+            endpoint: The receiver, such as ``http://collector:4318``; ``/v1/traces``
+                and so on are added to it.
+            headers: Headers to send along, such as a key of the receiver's.
+            timeout: How many seconds one attempt may take; 10 unless set.
+            content: Whether to send what was asked and answered: messages, tool
+                definitions, template parameters, what errors say, better responses and
+                results of chains. All of it has been redacted if ``redact_pii`` is on.
+            metrics: Whether to send the histograms.
+            feedback: Whether to send feedback, as log records: not every receiver of
+                traces takes these.
+            name: Tells it from other exporters in `stats()`.
+
+        Raises:
+            ValueError: ``endpoint`` is no address that paths can be added to, or
+                ``timeout`` is not above 0.
+        """
+        if endpoint is not None and not _is_base(endpoint):
+            raise ValueError(
+                f"endpoint must be an http(s) address such as http://collector:4318, "
+                f"without /v1/traces, not {endpoint!r}."
+            )
+        if timeout is not None and timeout <= 0:
+            raise ValueError(f"timeout must be above 0 seconds, not {timeout}.")
+        self.name = name
+        self._settings = _Settings(
+            endpoint, dict(headers or {}), timeout, content, metrics, feedback
+        )
+        self._memory = Memory()
+        self._start_afresh()
+        _all.add(self)
+
+    def _start_afresh(self) -> None:
+        self._open: _Open | None = None
+        self._opening = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"OTLPExporter(name={self.name!r})"
+
+    def export(self, reports: Sequence[Report]) -> None:
+        """Send reports.
+
+        Raises:
+            ExportError: The receiver did not take them.
+        """
+        with self._opening:
+            if self._open is None:
+                self._open = _Open(self._settings, self._memory)
+            sending = self._open
+        sending.export(reports)
+
+    def close(self) -> None:
+        """Send the last figures, and close the connections."""
+        with self._opening:
+            closing, self._open = self._open, None
+        if closing is not None:
+            closing.close()
+
+
+@frozen(repr=False)
+class _Settings:
+    """What an exporter was told."""
+
+    endpoint: str | None
+    headers: dict[str, str]
+    timeout: float | None
+    content: bool
+    metrics: bool
+    feedback: bool
+
+    def wire(self, signal: str) -> dict[str, Any]:
+        """Return what one of OpenTelemetry's exporters is told."""
+        base = self.endpoint
+        return {
+            "endpoint": None if base is None else f"{base.rstrip('/')}/v1/{signal}",
+            "headers": self.headers or None,
+            "timeout": self.timeout,
+        }
+
+
+class _Open:
+    """An exporter with its connections."""
+
+    def __init__(self, settings: _Settings, memory: Memory) -> None:
+        resource = Resource.create()
+        self._settings = settings
+        self._teller = Teller(resource, settings.content, memory)
+        session = Session()
+        traces = OTLPSpanExporter(**settings.wire("traces"), session=session)
+        self._traces = Signal(traces, session)
+        session = Session()
+        logs = OTLPLogExporter(**settings.wire("logs"), session=session)
+        self._logs = Signal(logs, session)
+        self._figures = (
+            Figures(settings.wire("metrics"), resource) if settings.metrics else None
+        )
+        # Of a batch that is to be given again: what need not be sent again.
+        self._taken: set[tuple[str, str, float]] = set()
+
+    def export(self, reports: Sequence[Report]) -> None:
+        """Send reports; those of a batch that failed half-way are not sent twice."""
+        spans: list[ReadableSpan] = []
+        evaluations: list[ReadableLogRecord] = []
+        fresh = [one for one in reports if _identity(one) not in self._taken]
+        for report in fresh:
+            if report.kind == "event":
+                spans.append(self._teller.span_of_call(report))
+            elif report.kind == "chain":
+                spans.append(self._teller.span_of_chain(report))
+            elif report.kind == "feedback" and self._settings.feedback:
+                evaluations.append(self._teller.evaluation(report))
+        if spans:
+            self._traces.send(spans)
+            # Feedback goes elsewhere, and may still fail.
+            taken = [one for one in fresh if one.kind != "feedback"]
+            self._taken |= {_identity(one) for one in taken}
+            self._count([one for one in taken if one.kind == "event"])
+        if evaluations:
+            self._logs.send(evaluations)
+        self._taken = set()
+
+    def _count(self, events: Sequence[Report]) -> None:
+        if self._figures is not None:
+            for event in events:
+                self._figures.count(event.body)
+            self._figures.send_soon()
+
+    def close(self) -> None:
+        """Send the last figures, and close the connections."""
+        if self._figures is not None:
+            self._figures.close()
+        self._traces.close()
+        self._logs.close()
+
+
+def _identity(report: Report) -> tuple[str, str, float]:
+    """Return what tells a report from the others, also from later feedback."""
+    return report.kind, report.id, report.at
+
+
+def _is_base(endpoint: str) -> bool:
+    try:
+        parts = urlsplit(endpoint)
+    except ValueError:
+        return False
+    path = parts.path.rstrip("/")
+    named = path.endswith(("/v1/traces", "/v1/metrics", "/v1/logs"))
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not named
+
+
+#: Every exporter there is, for a forked child to begin anew with each: connections and
+#: figures are the parent's.
+_all: "weakref.WeakSet[OTLPExporter]" = weakref.WeakSet()
+
+
+def _start_all_afresh() -> None:
+    for exporter in list(_all):
+        exporter._start_afresh()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_all_afresh)

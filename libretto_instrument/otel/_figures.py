@@ -1,0 +1,117 @@
+"""The conventions' histograms of the recorded calls, and when they are sent."""
+
+import os
+import threading
+from contextlib import suppress
+from typing import Any
+
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricsData
+from opentelemetry.sdk.resources import Resource
+
+from .. import _guard
+from .._version import __version__
+from ..exporters import ExportError
+from . import _attributes
+from ._messages import Body
+from ._transport import Session, Signal
+
+#: How long figures may wait, if OTEL_METRIC_EXPORT_INTERVAL does not say; in seconds.
+_INTERVAL = 10.0
+
+#: The bounds that the conventions advise.
+_TOKENS = [4**power for power in range(14)]
+_SECONDS = [0.01 * 2**power for power in range(14)]
+
+
+class Figures:
+    """Counts calls, and sends the sums a while after a call, and at the end."""
+
+    def __init__(self, wire: dict[str, Any], resource: Resource) -> None:
+        """Make figures of no calls.
+
+        Args:
+            wire: What OpenTelemetry's exporter is told.
+            resource: Whose calls they are.
+        """
+        session = Session()
+        exporter = OTLPMetricExporter(**wire, session=session)
+        self._signal = Signal(exporter, session)
+        # The SDK's own periodic reader hands the preferences on in this way.
+        self._reader = InMemoryMetricReader(
+            exporter._preferred_temporality, exporter._preferred_aggregation
+        )
+        self._sending = threading.Lock()
+        self._timer: threading.Timer | None = None
+        self._provider = MeterProvider([self._reader], resource, shutdown_on_exit=False)
+        meter = self._provider.get_meter("libretto_instrument", __version__)
+        self._tokens = meter.create_histogram(
+            "gen_ai.client.token.usage",
+            "{token}",
+            "Number of input and output tokens used.",
+            explicit_bucket_boundaries_advisory=_TOKENS,
+        )
+        self._duration = meter.create_histogram(
+            "gen_ai.client.operation.duration",
+            "s",
+            "GenAI operation duration.",
+            explicit_bucket_boundaries_advisory=_SECONDS,
+        )
+
+    def count(self, body: Body) -> None:
+        """Count a call."""
+        attributes = _attributes.identity(body)
+        used = _attributes.usage(body)
+        for kind in ("input", "output"):
+            tokens = used.get(f"{kind}_tokens")
+            if tokens is not None and tokens >= 0:
+                of_kind = {**attributes, "gen_ai.token.type": kind}
+                self._tokens.record(tokens, of_kind)
+        error = _attributes.error_type(body)
+        failed = {} if error is None else {"error.type": error}
+        self._duration.record(_attributes.took(body), {**attributes, **failed})
+
+    def send_soon(self) -> None:
+        """Send what was counted, within the interval."""
+        if self._timer is not None:
+            return
+        self._timer = timer = threading.Timer(_interval(), self._send)
+        timer.name, timer.daemon = "libretto-otlp-figures", True
+        # At the end of the process no thread starts any more; `close` sends then.
+        with suppress(RuntimeError):
+            timer.start()
+
+    def _send(self) -> None:
+        """Send the sums; what is not taken is in the next ones, too."""
+        with self._sending:
+            self._timer = None
+            data: MetricsData | None = self._reader.get_metrics_data()
+            if data is None:
+                return
+            try:
+                self._signal.send(data)
+            except ExportError as exc:
+                _guard.warn(
+                    "otlp.metrics",
+                    "Histograms of calls were not taken by the OTLP receiver (%s); "
+                    "OTLPExporter(metrics=False) sends none.",
+                    exc,
+                )
+
+    def close(self) -> None:
+        """Send what was counted, and close the connections."""
+        timer = self._timer
+        if timer is not None:
+            timer.cancel()
+            self._send()
+        self._signal.close()
+        self._provider.shutdown()
+
+
+def _interval() -> float:
+    """Return how long figures may wait, in seconds."""
+    try:
+        return float(os.environ["OTEL_METRIC_EXPORT_INTERVAL"]) / 1000
+    except (KeyError, ValueError):
+        return _INTERVAL

@@ -1,0 +1,65 @@
+"""What an exporter remembers of past calls, so that later reports find them."""
+
+from collections import OrderedDict
+from typing import Any
+
+from attrs import define, field, frozen
+from opentelemetry.trace import SpanContext
+
+#: So many calls, and so many chains, are remembered; the oldest are forgotten first.
+MOST = 4_096
+
+
+@frozen
+class Call:
+    """A call that feedback may come for.
+
+    Attributes:
+        event_id: The call's event.
+        place: Its span.
+        response_id: The id of the response, if there was one.
+    """
+
+    event_id: str
+    place: SpanContext
+    response_id: Any
+
+
+@frozen
+class Chain:
+    """A chain that is under way.
+
+    Attributes:
+        started: When the first of its calls began, in nanoseconds since the epoch.
+        parent: The program's own span that it is in, if it is in the same trace.
+    """
+
+    started: int
+    parent: SpanContext | None
+
+
+@define
+class Memory:
+    """Calls by feedback key, and chains by id."""
+
+    calls: "OrderedDict[str, Call]" = field(factory=OrderedDict)
+    chains: "OrderedDict[str, Chain]" = field(factory=OrderedDict)
+
+    def keep_call(self, key: str, call: Call) -> None:
+        """Remember a call."""
+        _keep(self.calls, key, call)
+
+    def keep_chain(self, chain_id: str, chain: Chain) -> None:
+        """Remember when a chain began: the earliest that is known."""
+        known = self.chains.get(chain_id)
+        if known is not None:
+            parent = known.parent or chain.parent
+            chain = Chain(min(known.started, chain.started), parent)
+        _keep(self.chains, chain_id, chain)
+
+
+def _keep(known: "OrderedDict[str, Any]", key: str, value: Any) -> None:
+    known[key] = value
+    known.move_to_end(key)
+    while len(known) > MOST:
+        known.popitem(last=False)

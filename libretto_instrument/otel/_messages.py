@@ -1,0 +1,218 @@
+"""What was said to a model and what it answered, in the conventions' own form.
+
+The bodies have passed redaction and the user's hook, which may leave anything in any
+place: nothing here takes a field's type for granted.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from .._templates import TemplateError, TemplateText
+
+Json = dict[str, Any]
+Body = Mapping[str, Any]
+
+#: What texts are called in requests and answers of OpenAI's APIs.
+_TEXTS = ("text", "input_text", "output_text", "summary_text", "reasoning_text")
+
+
+def input_messages(body: Body) -> list[Json]:
+    """Return what was said to the model, the template filled in."""
+    params = as_mapping(body.get("params"))
+    text = body.get("promptTemplateText")
+    if isinstance(text, str):
+        return [{"role": "user", "parts": [_text(_filled(text, params))]}]
+    template = body.get("promptTemplateChat")
+    if not isinstance(template, list):
+        return [] if template is None else [_message(template)]
+    return [
+        _message(message)
+        for entry in template
+        for message in _messages_of(entry, params)
+    ]
+
+
+def output_messages(body: Body, reasons: list[str]) -> list[Json]:
+    """Return what the model answered: a message for each choice.
+
+    Args:
+        body: The event's body.
+        reasons: Why each choice ended.
+    """
+    raw = as_mapping(body.get("rawResponse"))
+    choices = as_mappings(raw.get("choices"))
+    output = as_mappings(raw.get("output"))
+    if choices:
+        said = [_choice(choice) for choice in choices]
+    elif output:
+        parts = [part for item in output for part in _item(item)["parts"]]
+        said = [{"role": "assistant", "parts": parts}]
+    else:
+        calls = as_mappings(body.get("toolCalls"))
+        parts = [*_content(body.get("response")), *map(_call, calls)]
+        said = [{"role": "assistant", "parts": parts}] if parts else []
+    for at, message in enumerate(said):
+        message["finish_reason"] = reasons[at] if at < len(reasons) else "error"
+    return said
+
+
+def tool_definitions(body: Body) -> list[Json]:
+    """Return the tools that the model was offered."""
+    return [
+        # Of chats a function's definition is nested; the conventions have it flat.
+        {"type": "function", **tool["function"]}
+        if isinstance(tool.get("function"), Mapping)
+        else dict(tool)
+        for tool in as_mappings(body.get("tools"))
+    ]
+
+
+def result_message(result: Any) -> Json:
+    """Return what a chain came to as a message."""
+    return {"role": "assistant", "parts": [_text(_as_text(result))]}
+
+
+def as_mapping(value: Any) -> Body:
+    """Return a value if it is a mapping, and an empty one otherwise."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def as_mappings(value: Any) -> list[Body]:
+    """Return the mappings among the items of a list; none if it is no list."""
+    items = value if isinstance(value, list) else []
+    return [item for item in items if isinstance(item, Mapping)]
+
+
+def _messages_of(entry: Any, params: Body) -> Iterator[Any]:
+    """Yield the messages that an entry of a template stands for."""
+    content = entry.get("content") if isinstance(entry, Mapping) else None
+    if as_mapping(entry).get("role") != "chat_history" or not isinstance(content, str):
+        yield _filled(entry, params)
+        return
+    for name in content.replace("{", " ").replace("}", " ").split():
+        history = params.get(name)
+        if isinstance(history, list):
+            yield from history
+        elif history is not None:
+            # What redaction withheld is no list any more.
+            yield {"role": "chat_history", "content": history}
+
+
+def _filled(value: Any, params: Body) -> Any:
+    """Return part of a template with the parameters that there are filled in."""
+    if isinstance(value, str) and params:
+        try:
+            return str(TemplateText(value, params))
+        except TemplateError:
+            return value
+    if isinstance(value, Mapping):
+        return {name: _filled(item, params) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, params) for item in value]
+    return value
+
+
+def _message(given: Any) -> Json:
+    """Return a message, or an item of the Responses API, as the conventions have it."""
+    if not isinstance(given, Mapping):
+        return {"role": "user", "parts": _content(given)}
+    if "role" not in given:
+        return _item(given)
+    role = "assistant" if given["role"] == "ai" else _as_text(given["role"])
+    content = given.get("content")
+    parts = _content(content)
+    if role == "tool":
+        answered = given.get("tool_call_id")
+        parts = [{"type": "tool_call_response", "id": answered, "response": content}]
+    message = {"role": role, "parts": [*parts, *_spoken_beside(given)]}
+    if isinstance(given.get("name"), str):
+        message["name"] = given["name"]
+    return message
+
+
+def _spoken_beside(message: Body) -> list[Json]:
+    """Return the parts of a message that are not in its content."""
+    parts = [_call(call) for call in as_mappings(message.get("tool_calls"))]
+    for name in ("reasoning", "reasoning_content"):
+        if message.get(name):
+            thought = _as_text(message[name])
+            parts.insert(0, {"type": "reasoning", "content": thought})
+    if message.get("refusal"):
+        parts.append({"type": "refusal", "content": _as_text(message["refusal"])})
+    return parts
+
+
+def _item(item: Body) -> Json:
+    """Return an item of the Responses API as a message."""
+    kind = item.get("type")
+    if kind in ("function_call", "custom_tool_call"):
+        return {"role": "assistant", "parts": [_call(item)]}
+    if kind in ("function_call_output", "custom_tool_call_output"):
+        part = {
+            "type": "tool_call_response",
+            "id": item.get("call_id"),
+            "response": item.get("output"),
+        }
+        return {"role": "tool", "parts": [part]}
+    if kind == "reasoning":
+        thoughts = _content(item.get("summary")) + _content(item.get("content"))
+        parts = [{**part, "type": "reasoning"} for part in thoughts]
+        return {"role": "assistant", "parts": parts}
+    if "content" in item:
+        role = _as_text(item.get("role", "assistant"))
+        return {"role": role, "parts": _content(item["content"])}
+    return {"role": "assistant", "parts": [_part(item)]}
+
+
+def _choice(choice: Body) -> Json:
+    message = choice.get("message")
+    if isinstance(message, Mapping):
+        return _message({"role": "assistant", **message})
+    return {"role": "assistant", "parts": _content(choice.get("text"))}
+
+
+def _content(content: Any) -> list[Json]:
+    if content is None:
+        return []
+    if isinstance(content, list):
+        return [_part(part) for part in content]
+    return [_text(_as_text(content))]
+
+
+def _part(part: Any) -> Json:
+    if not isinstance(part, Mapping):
+        return _text(_as_text(part))
+    if part.get("type") in _TEXTS:
+        return _text(_as_text(part.get("text", "")))
+    if part.get("type") == "refusal":
+        return {"type": "refusal", "content": _as_text(part.get("refusal", ""))}
+    image = part.get("image_url")
+    address = image.get("url") if isinstance(image, Mapping) else image
+    if isinstance(address, str):
+        return {"type": "uri", "modality": "image", "uri": address}
+    return {"type": "unknown", **part}
+
+
+def _call(call: Body) -> Json:
+    """Return a call of a tool: of a chat, of the Responses API, or a custom one."""
+    inner = as_mapping(call.get("function") or call.get("custom") or call)
+    arguments = inner.get("arguments", inner.get("input"))
+    if isinstance(arguments, str):
+        with suppress(ValueError, RecursionError):  # A model need not write JSON.
+            arguments = json.loads(arguments)
+    return {
+        "type": "tool_call",
+        "id": call.get("call_id") or call.get("id"),
+        "name": _as_text(inner.get("name") or "tool"),
+        "arguments": arguments,
+    }
+
+
+def _text(content: str) -> Json:
+    return {"type": "text", "content": content}
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

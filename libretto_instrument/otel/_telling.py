@@ -1,0 +1,178 @@
+"""From reports to what OpenTelemetry's exporters send: spans and log records."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import define, field
+from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.context import Context
+from opentelemetry.sdk._logs import ReadableLogRecord
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    set_span_in_context,
+)
+
+from .._version import __version__
+from ..exporters import Report
+from . import _attributes, _places
+from ._memory import Call, Chain, Memory
+
+#: Under which name, and which version, all that is sent is sent.
+SCOPE = InstrumentationScope("libretto_instrument", __version__)
+
+#: In nanoseconds.
+_SECOND = 10**9
+
+
+@define
+class Teller:
+    """Makes spans and log records of reports.
+
+    Attributes:
+        resource: Whose they are.
+        content: Whether they say what was asked and answered, too.
+        memory: What later reports may refer to.
+    """
+
+    resource: Resource
+    content: bool
+    memory: Memory = field(factory=Memory)
+
+    def span_of_call(self, report: Report) -> ReadableSpan:
+        """Return the span of a call.
+
+        It is a child of the span that the program made the call in; else of its chain's
+        span; else it is alone in a trace of its own.
+        """
+        body = report.body
+        end = round(report.at * _SECOND)
+        start = end - round(_attributes.took(body) * _SECOND)
+        around = _places.place_around(body.get("context"))
+        chain_id = _text(body.get("chainId"))
+        chain = _places.place_of_chain(chain_id) if chain_id else None
+        place = self._place(report, around or chain)
+        if chain_id and chain:
+            in_it = around is not None and around.trace_id == chain.trace_id
+            self.memory.keep_chain(chain_id, Chain(start, around if in_it else None))
+        attributes = _attributes.of_call(body, content=self.content)
+        errors = _attributes.errors_of(body)
+        return self._span(
+            _name(attributes),
+            place,
+            around or chain,
+            attributes,
+            (start, end),
+            kind=SpanKind.CLIENT,
+            links=[Link(chain)] if around and chain else [],
+            # What an error says may quote the prompt.
+            status=_status(attributes, errors if self.content else []),
+        )
+
+    def span_of_chain(self, report: Report) -> ReadableSpan:
+        """Return the span of a chain that came to a result.
+
+        It lasts from its first call, as far as that is known, to its result.
+        """
+        chain_id = _text(report.body.get("id")) or report.id
+        end = round(report.at * _SECOND)
+        known = self.memory.chains.get(chain_id, Chain(end, None))
+        return self._span(
+            "invoke_workflow",
+            _places.place_of_chain(chain_id),
+            known.parent,
+            _attributes.of_chain(report.body, content=self.content),
+            (min(known.started, end), end),
+        )
+
+    def evaluation(self, report: Report) -> ReadableLogRecord:
+        """Return feedback as the conventions have it: an event on the call's span."""
+        key = _text(report.body.get("feedback_key")) or report.id
+        call = self.memory.calls.get(key)
+        place = call.place if call else _places.place_of_call(key, _alone(key))
+        at = round(report.at * _SECOND)
+        record = LogRecord(
+            timestamp=at,
+            observed_timestamp=at,
+            context=set_span_in_context(NonRecordingSpan(place), Context()),
+            severity_number=SeverityNumber.INFO,
+            attributes=_attributes.of_feedback(
+                report.body,
+                call.response_id if call else None,
+                content=self.content,
+            ),
+            event_name="gen_ai.evaluation.result",
+        )
+        return ReadableLogRecord(record, self.resource, SCOPE)
+
+    def _place(self, report: Report, parent: SpanContext | None) -> SpanContext:
+        """Return a call's own place, and remember it for feedback."""
+        key = _text(report.body.get("feedbackKey")) or report.id
+        trace_id = parent.trace_id if parent else _alone(key)
+        known = self.memory.calls.get(key)
+        if known is not None and known.event_id != report.id:
+            # One key for several calls: each has a span of its own all the same.
+            return _places.place_of_call(f"{key}:{report.id}", trace_id)
+        place = _places.place_of_call(key, trace_id)
+        raw = report.body.get("rawResponse")
+        response_id = raw.get("id") if isinstance(raw, Mapping) else None
+        self.memory.keep_call(key, Call(report.id, place, response_id))
+        return place
+
+    def _span(
+        self,
+        name: str,
+        place: SpanContext,
+        parent: SpanContext | None,
+        attributes: _attributes.Attributes,
+        times: tuple[int, int],
+        *,
+        kind: SpanKind = SpanKind.INTERNAL,
+        links: "list[Link] | None" = None,
+        status: Status | None = None,
+    ) -> ReadableSpan:
+        return ReadableSpan(
+            name,
+            context=place,
+            parent=parent,
+            resource=self.resource,
+            attributes=attributes,
+            links=links or [],
+            kind=kind,
+            status=status or Status(),
+            start_time=times[0],
+            end_time=times[1],
+            instrumentation_scope=SCOPE,
+        )
+
+
+def _alone(key: str) -> int:
+    """Return the trace of a call that is in no other."""
+    return _places.trace_of(key)
+
+
+def _name(attributes: _attributes.Attributes) -> str:
+    names = ("gen_ai.operation.name", "gen_ai.request.model")
+    return " ".join(str(attributes[name]) for name in names if name in attributes)
+
+
+def _status(attributes: _attributes.Attributes, errors: list[str]) -> Status:
+    kind = attributes.get("error.type")
+    if kind is None:
+        return Status()
+    return Status(StatusCode.ERROR, _attributes.cleaned("\n".join(errors) or str(kind)))
+
+
+def _text(value: Any) -> str | None:
+    """Return an id as text, None if there is none."""
+    if value is None or isinstance(value, str):
+        return value or None
+    return json.dumps(value, default=str)

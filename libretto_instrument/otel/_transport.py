@@ -1,0 +1,152 @@
+"""How OpenTelemetry's exporters reach the network on our behalf.
+
+They try again by themselves, on the caller's thread, and tell of a failure no more than
+that there was one. A delivery of ours has pauses, bounds and figures of its own, so
+they get a session that tries once and remembers what was wrong.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import requests
+from opentelemetry import context
+
+from ..exporters import ExportError
+
+#: What OTLP says is worth trying again.
+_RETRYABLE = frozenset((429, 502, 503, 504))
+
+_LOGGERS = ("trace_exporter", "_log_exporter", "metric_exporter")
+
+
+class _NotTakenError(Exception):
+    """Ends the exporter's own attempts; what it does not know it does not repeat."""
+
+
+class Session(requests.Session):
+    """Posts once, follows nobody, and remembers why a request was not taken.
+
+    Attributes:
+        refusal: What was wrong with the last request; None if it was taken.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refusal: ExportError | None = None
+
+    def send(self, request: Any, **kwargs: Any) -> requests.Response:
+        """Send a prepared request, as `requests.Session` has it.
+
+        Raises:
+            _NotTakenError: It was not answered, or not with success.
+        """
+        self.refusal = None
+        # A key in a header must not follow a redirection to another host.
+        kwargs["allow_redirects"] = False
+        try:
+            response = self._reach(request, kwargs)
+        except (OSError, ValueError) as exc:
+            # A wrong certificate or address today may be mended tomorrow.
+            self.refusal = ExportError(type(exc).__name__)
+            raise _NotTakenError(type(exc).__name__) from None
+        if not 200 <= response.status_code < 300:
+            status = f"HTTP {response.status_code}"
+            self.refusal = ExportError(
+                status,
+                retry=response.status_code in _RETRYABLE,
+                after=_seconds(response.headers.get("Retry-After")),
+            )
+            raise _NotTakenError(status)
+        return response
+
+    def _reach(self, request: Any, kwargs: dict[str, Any]) -> requests.Response:
+        try:
+            return super().send(request, **kwargs)
+        except requests.Timeout:
+            raise
+        except requests.ConnectionError:
+            # A kept connection may have been closed by the other side meanwhile.
+            return super().send(request, **kwargs)
+
+
+class Signal:
+    """One of OpenTelemetry's exporters, which says what went wrong by raising."""
+
+    def __init__(self, exporter: Any, session: Session) -> None:
+        """Take an exporter, and the session that it was made with."""
+        self._exporter = exporter
+        self._session = session
+
+    def send(self, batch: Any) -> None:
+        """Send what the exporter takes.
+
+        Raises:
+            ExportError: It was not taken. What cannot even be encoded never will be.
+        """
+        self._session.refusal = None
+        problem = "could not be encoded"
+        with unseen():
+            try:
+                taken = self._exporter.export(batch).name == "SUCCESS"
+            except Exception as exc:
+                taken, problem = False, type(exc).__name__
+        if not taken:
+            # Without the cause: it may hold a part of what was to be sent.
+            raise self._session.refusal or ExportError(problem, retry=False) from None
+
+    def close(self) -> None:
+        """Close the connections."""
+        with unseen():
+            self._exporter.shutdown()
+
+
+@contextmanager
+def unseen() -> Iterator[None]:
+    """Keep what is sent inside out of the program's own traces and logs.
+
+    An instrumented HTTP client makes no spans of our requests, and OpenTelemetry's
+    exporters do not log at each attempt what `stats()` says.
+    """
+    suppressed = context.get_current()
+    for name in ("_SUPPRESS_INSTRUMENTATION_KEY", "_SUPPRESS_HTTP_INSTRUMENTATION_KEY"):
+        key = getattr(context, name, None)
+        if key is not None:
+            suppressed = context.set_value(key, True, suppressed)
+    for name in _LOGGERS:
+        # Adding it once more does nothing.
+        logging.getLogger(f"opentelemetry.exporter.otlp.proto.http.{name}").addFilter(
+            _is_heard
+        )
+    token = context.attach(suppressed)
+    hidden = _hidden.set(True)
+    try:
+        yield
+    finally:
+        _hidden.reset(hidden)
+        context.detach(token)
+
+
+_hidden: ContextVar[bool] = ContextVar("libretto_otlp_hidden", default=False)
+
+
+def _is_heard(record: logging.LogRecord) -> bool:
+    return not _hidden.get()
+
+
+def _seconds(after: str | None) -> float | None:
+    """Return a Retry-After in seconds from now."""
+    if after is None:
+        return None
+    try:
+        return max(0.0, float(after))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(after).timestamp() - time.time())
+    except (TypeError, ValueError):
+        return None
