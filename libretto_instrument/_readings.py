@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from .delivery import HOME, Stats
+
 if TYPE_CHECKING:
-    from .delivery import Stats
     from .delivery.durable import SpoolStats
 
 Labels = dict[str, str]
@@ -36,27 +37,40 @@ _OF_STATS = {
     "recorded": ("Reports taken for delivery.", True),
     "queued": ("Reports that wait in memory.", False),
     "in_flight": ("Reports that are being prepared or sent.", False),
-    "sent": ("Reports that Libretto accepted.", True),
+    "sent": ("Reports that were accepted.", True),
     "retried": ("Attempts that failed and were put off.", True),
     "spooled": ("Reports written to the spool.", True),
-    "relayed": ("Reports from the spool that Libretto accepted.", True),
+    "relayed": ("Reports from the spool that were accepted.", True),
     "unspooled": ("Reports that could not be written to the spool at once.", True),
     "restarted": ("Workers that died and were replaced.", True),
 }
 
 
-def readings(stats: "Stats", spools: "Iterable[SpoolStats] | None") -> list[Reading]:
+def readings(stats: Stats, spools: "Iterable[SpoolStats] | None") -> list[Reading]:
     """Return the figures of a delivery.
 
     Args:
         stats: What became of its reports.
         spools: The spools that it uses, perhaps none; None leaves their figures out.
     """
+    everywhere = {HOME: stats, **stats.exporters}
     found = [
-        Reading(name, text, grows, [({}, getattr(stats, name))])
+        Reading(
+            name,
+            text,
+            grows,
+            [
+                ({"destination": place}, getattr(of_place, name))
+                for place, of_place in everywhere.items()
+            ],
+        )
         for name, (text, grows) in _OF_STATS.items()
     ]
-    lost = [({"reason": reason}, count) for reason, count in stats.dropped.items()]
+    lost = [
+        ({"destination": place, "reason": reason}, count)
+        for place, of_place in everywhere.items()
+        for reason, count in of_place.dropped.items()
+    ]
     found.append(Reading("dropped", "Reports that will never arrive.", True, lost))
     if spools is not None:
         found += _of_spools(list(spools))

@@ -2,8 +2,8 @@
 
 import os
 import threading
-import weakref
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 
+from ..delivery import drain_at_exit, reset_after_fork
 from ..exporters import Report
 from ._figures import Figures
 from ._memory import Memory
@@ -79,12 +80,19 @@ class OTLPExporter:
             endpoint, dict(headers or {}), timeout, content, metrics, feedback
         )
         self._memory = Memory()
+        # Not when the first call is sent: that may be at the end of the process, and
+        # to find out takes threads.
+        self._resource = Resource.create()
+        self._pid = os.getpid()
         self._start_afresh()
-        _all.add(self)
+        reset_after_fork(self)
 
     def _start_afresh(self) -> None:
         self._open: _Open | None = None
         self._opening = threading.Lock()
+
+    # Connections and figures are the parent's.
+    after_fork_in_child = _start_afresh
 
     def __repr__(self) -> str:
         return f"OTLPExporter(name={self.name!r})"
@@ -97,9 +105,20 @@ class OTLPExporter:
         """
         with self._opening:
             if self._open is None:
-                self._open = _Open(self._settings, self._memory)
+                teller = Teller(
+                    self._whose_calls(), self._settings.content, self._memory
+                )
+                self._open = _Open(self._settings, teller)
+                drain_at_exit(self._open)
             sending = self._open
         sending.export(reports)
+
+    def _whose_calls(self) -> Resource:
+        """Return the resource of this process: a forked child has one of its own."""
+        if self._pid != os.getpid():
+            with suppress(RuntimeError):  # The child ends, and has no more threads.
+                self._resource, self._pid = Resource.create(), os.getpid()
+        return self._resource
 
     def close(self) -> None:
         """Send the last figures, and close the connections."""
@@ -133,10 +152,9 @@ class _Settings:
 class _Open:
     """An exporter with its connections."""
 
-    def __init__(self, settings: _Settings, memory: Memory) -> None:
-        resource = Resource.create()
+    def __init__(self, settings: _Settings, teller: Teller) -> None:
         self._settings = settings
-        self._teller = Teller(resource, settings.content, memory)
+        self._teller = teller
         session = Session()
         traces = OTLPSpanExporter(**settings.wire("traces"), session=session)
         self._traces = Signal(traces, session)
@@ -144,9 +162,11 @@ class _Open:
         logs = OTLPLogExporter(**settings.wire("logs"), session=session)
         self._logs = Signal(logs, session)
         self._figures = (
-            Figures(settings.wire("metrics"), resource) if settings.metrics else None
+            Figures(settings.wire("metrics"), teller.resource)
+            if settings.metrics
+            else None
         )
-        # Of a batch that is to be given again: what need not be sent again.
+        # Of batches that are to be given again: what need not be sent again.
         self._taken: set[tuple[str, str, float]] = set()
 
     def export(self, reports: Sequence[Report]) -> None:
@@ -169,13 +189,18 @@ class _Open:
             self._count([one for one in taken if one.kind == "event"])
         if evaluations:
             self._logs.send(evaluations)
-        self._taken = set()
+        self._taken -= {_identity(one) for one in reports}
 
     def _count(self, events: Sequence[Report]) -> None:
         if self._figures is not None:
             for event in events:
                 self._figures.count(event.body)
             self._figures.send_soon()
+
+    def drain_at_exit(self) -> None:
+        """Send the last figures as the process ends."""
+        if self._figures is not None:
+            self._figures.hurry()
 
     def close(self) -> None:
         """Send the last figures, and close the connections."""
@@ -198,17 +223,3 @@ def _is_base(endpoint: str) -> bool:
     path = parts.path.rstrip("/")
     named = path.endswith(("/v1/traces", "/v1/metrics", "/v1/logs"))
     return parts.scheme in ("http", "https") and bool(parts.hostname) and not named
-
-
-#: Every exporter there is, for a forked child to begin anew with each: connections and
-#: figures are the parent's.
-_all: "weakref.WeakSet[OTLPExporter]" = weakref.WeakSet()
-
-
-def _start_all_afresh() -> None:
-    for exporter in list(_all):
-        exporter._start_afresh()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_all_afresh)

@@ -44,6 +44,7 @@ class Figures:
         )
         self._sending = threading.Lock()
         self._timer: threading.Timer | None = None
+        self._is_urgent = _interval() <= 0
         self._provider = MeterProvider([self._reader], resource, shutdown_on_exit=False)
         meter = self._provider.get_meter("libretto_instrument", __version__)
         self._tokens = meter.create_histogram(
@@ -74,12 +75,13 @@ class Figures:
 
     def send_soon(self) -> None:
         """Send what was counted, within the interval."""
-        if self._timer is not None:
+        if self._is_urgent:
+            self._send()
+        if self._is_urgent or self._timer is not None:
             return
         self._timer = timer = threading.Timer(_interval(), self._send)
         timer.name, timer.daemon = "libretto-otlp-figures", True
-        # At the end of the process no thread starts any more; `close` sends then.
-        with suppress(RuntimeError):
+        with suppress(RuntimeError):  # At the end of the process no thread starts.
             timer.start()
 
     def _send(self) -> None:
@@ -99,12 +101,17 @@ class Figures:
                     exc,
                 )
 
-    def close(self) -> None:
-        """Send what was counted, and close the connections."""
+    def hurry(self) -> None:
+        """Send what was counted, and from now on at once: the process ends."""
+        self._is_urgent = True
         timer = self._timer
         if timer is not None:
             timer.cancel()
             self._send()
+
+    def close(self) -> None:
+        """Send what was counted, and close the connections."""
+        self.hurry()
         self._signal.close()
         self._provider.shutdown()
 

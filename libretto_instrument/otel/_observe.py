@@ -19,8 +19,8 @@ def observe(meter_provider: MeterProvider | None = None) -> None:
     """Let a meter provider observe what `stats()` tells, whenever it collects.
 
     Call it once for a provider. The instruments are called ``libretto.sent``,
-    ``libretto.queued``, ``libretto.dropped`` (by ``reason``), ``libretto.spool.size``
-    and so on.
+    ``libretto.queued``, ``libretto.dropped`` and so on, by ``destination`` and
+    ``reason``; and ``libretto.spool.size`` and more of the spool.
 
     Args:
         meter_provider: The provider; the program's global one if left out.

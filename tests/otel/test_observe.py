@@ -10,7 +10,7 @@ from support.backend import status
 
 import libretto_instrument as libretto
 from libretto_instrument._routes import Deliveries
-from libretto_instrument.otel import observe
+from libretto_instrument.otel import OTLPExporter, observe
 
 
 @pytest.fixture
@@ -24,10 +24,10 @@ def reader():
 
 
 def told(reader: InMemoryMetricReader) -> dict[str, dict[str, float]]:
-    """Return each metric's values by the reason, which most have none of."""
+    """Return each metric's values by the destination, the reason, or both."""
     return {
         metric.name: {
-            point.attributes.get("reason", ""): point.value
+            " ".join(point.attributes.values()): point.value
             for point in metric.data.data_points
         }
         for of_resource in reader.get_metrics_data().resource_metrics
@@ -47,14 +47,33 @@ def test_what_stats_say(reader, client: openai.OpenAI, backend) -> None:
     after, stats = told(reader), libretto.stats()
     names = ("recorded", "queued", "in_flight", "sent", "retried", "spooled")
     for name in (*names, "relayed", "unspooled", "restarted"):
-        assert after[f"libretto.{name}"] == {"": getattr(stats, name)}
-    assert after["libretto.dropped"] == dict(stats.dropped)
-    gained = after["libretto.sent"][""] - before["libretto.sent"][""]
-    lost = after["libretto.dropped"]["rejected_400"]
-    assert (gained, lost) == (
-        1,
-        before.get("libretto.dropped", {}).get("rejected_400", 0) + 1,
+        assert after[f"libretto.{name}"]["libretto"] == getattr(stats, name)
+    for reason, count in stats.dropped.items():
+        assert after["libretto.dropped"][f"libretto {reason}"] == count
+    gained = [
+        after[name].get(key, 0) - before.get(name, {}).get(key, 0)
+        for name, key in (
+            ("libretto.sent", "libretto"),
+            ("libretto.dropped", "libretto rejected_400"),
+        )
+    ]
+    assert gained == [1, 1]
+
+
+def test_each_exporter_apart(reader, client, backend, receiver) -> None:
+    """What an exporter got is told apart from what Libretto did."""
+    backend.answer(status(400))
+    libretto.install(
+        api_key="key",
+        prompt_template_name="observed",
+        exporters=[OTLPExporter(receiver.url, name="collector")],
     )
+    client.completions.create(model="any", prompt="Hi")
+    libretto.flush(10)
+    after = told(reader)
+    assert after["libretto.sent"]["collector"] == 1
+    assert after["libretto.dropped"]["libretto rejected_400"] >= 1
+    assert "collector rejected_400" not in after["libretto.dropped"]
 
 
 def test_what_is_in_the_spool(reader, client, backend, tmp_path) -> None:

@@ -110,14 +110,28 @@ def test_headers_follow_nobody(receiver) -> None:
         exporter.close()
 
 
+def test_a_batch_again(receiver, exporter) -> None:
+    """A batch that was given again is done with: the same reports later are sent."""
+    receiver.answer(answers.ok, times=1)
+    receiver.answer(status(503))
+    refusal(exporter, EVENT, FEEDBACK)
+    receiver.recover()
+    for _ in range(2):
+        exporter.export([EVENT, FEEDBACK])
+    assert len(receiver.spans) == 2
+    assert len(receiver.logs) == 2
+
+
 def test_half_a_batch(receiver, exporter) -> None:
-    """When feedback is refused and the batch is given again, its spans are not sent
-    again."""
+    """When feedback is refused and the batch is given again, whole or in parts, its
+    spans are not sent again."""
     receiver.answer(answers.ok, times=1)
     receiver.answer(status(503))
     assert refusal(exporter, EVENT, FEEDBACK).retry
     receiver.recover()
-    exporter.export([EVENT, FEEDBACK])
+    # As the delivery does with a batch that was refused.
+    exporter.export([EVENT])
+    exporter.export([FEEDBACK])
     assert len(receiver.spans) == 1
     assert len(receiver.logs) == 1
     exporter.export([EVENT])

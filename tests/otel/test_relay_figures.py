@@ -46,13 +46,14 @@ def start(backend: Backend, tmp_path: Path) -> Iterator[Callable[..., str]]:
 
 
 def told(url: str) -> dict[tuple[str, str], float]:
-    """Return what Prometheus reads, by name and reason."""
+    """Return what Prometheus reads of Libretto and the spool, by name and reason."""
     with urlopen(url, timeout=10) as answer:
         families = text_string_to_metric_families(answer.read().decode())
         return {
             (sample.name, sample.labels.get("reason", "")): sample.value
             for family in families
             for sample in family.samples
+            if sample.labels.get("destination", "libretto") == "libretto"
         }
 
 
