@@ -5,6 +5,7 @@ nox -s openai_suite    openai's own tests, bare and recorded
 nox -s frameworks      frameworks built on openai, bare and recorded
 nox -s patchers        other libraries that patch openai, in every order
 nox -s preforkers      gunicorn with --preload, Celery's prefork pool, and uvicorn
+nox -s phoenix         calls read back from a backend of traces, as it understands them
 nox -s wheel           what is to be published: built, checked, installed and tested
 nox -s minimal         the suite on the lowest version of everything that is allowed
 nox -s newest          the suite on the newest version of everything
@@ -95,7 +96,7 @@ def compat(session: nox.Session, openai: str, wrapt: str) -> None:
     """Run the suite on one set of versions, and print what has passed so far."""
     # One call, so that no later one brings another version.
     session.install(
-        ".[collector,pii]",
+        ".[collector,metrics,otel,pii]",
         *TEST_TOOLS,
         f"{TRANSPORTS}=={openai}",
         f"wrapt=={wrapt}",
@@ -206,6 +207,13 @@ def preforkers(session: nox.Session, name: str) -> None:
     _run_alone(session, *_files_of(name))
 
 
+@nox.session(python="3.11")
+def phoenix(session: nox.Session) -> None:
+    """Hold that a backend that knows the GenAI conventions reads our calls right."""
+    session.install("arize-phoenix", ".[collector,otel]", *TEST_TOOLS)
+    _run_alone(session, "tests/compat/with_phoenix.py")
+
+
 @nox.session
 def wheel(session: nox.Session) -> None:
     """Build, check and install what is to be published, and test it as installed.
@@ -235,7 +243,13 @@ def wheel(session: nox.Session) -> None:
     session.run(*pip, "check", external=True)
     session.run(python, "-c", _INSTALLED, *PACKAGES, external=True)
     session.run(
-        *(*pip, "install", f"{built}[collector,pii]", TRANSPORTS, *TEST_TOOLS),
+        *(
+            *pip,
+            "install",
+            f"{built}[collector,metrics,otel,pii]",
+            TRANSPORTS,
+            *TEST_TOOLS,
+        ),
         external=True,
     )
     session.run(
@@ -263,7 +277,7 @@ def minimal(session: nox.Session) -> None:
     """Run the suite on the lowest version of everything that is allowed."""
     session.install("uv>=0.5")
     install = ("uv", "pip", "install", "--quiet", f"--python={_place(session)}")
-    session.run(*install, "--resolution=lowest-direct", ".[collector,pii]")
+    session.run(*install, "--resolution=lowest-direct", ".[collector,metrics,otel,pii]")
     # Afterwards, as those who only use the library do not meet these.
     session.run(*install, *TEST_TOOLS)
     _run_suite(session)
@@ -274,7 +288,7 @@ def newest(session: nox.Session) -> None:
     """Run the suite on the newest version of everything."""
     session.install(
         *("--upgrade", "--upgrade-strategy=eager"),
-        *(".[collector,pii]", TRANSPORTS, *TEST_TOOLS),
+        *(".[collector,metrics,otel,pii]", TRANSPORTS, *TEST_TOOLS),
     )
     _run_suite(session)
 
