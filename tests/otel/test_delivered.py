@@ -198,3 +198,38 @@ def test_the_end_of_the_process(
         "gen_ai.client.operation.duration"
     ].histogram.data_points
     assert point.count == 1
+
+
+def test_by_a_spool_and_a_relay(
+    client: openai.OpenAI, backend: Backend, receiver: Receiver, tmp_path: Path
+) -> None:
+    """A span that a relay sends from the spool tells the time of the call, not of the
+    sending, and the relay's last figures are sent before it ends."""
+    libretto.install(
+        api_key="key",
+        prompt_template_name="relayed",
+        spool_dir=tmp_path,
+        spool_only=True,
+        exporters=[OTLPExporter(receiver.url)],
+    )
+    client.completions.create(model="any", prompt="Hi")
+    assert libretto.flush(10)
+    called = time.time()
+    options = ["--spool", str(tmp_path), "--exporter", f"otlp:{receiver.url}"]
+    relay = subprocess.Popen(
+        [sys.executable, "-m", "libretto_instrument", "relay", *options],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+    )
+    receiver.wait_until(lambda: bool(receiver.spans), 30)
+    backend.wait_for(1)
+    relay.terminate()
+    relay.communicate(timeout=30)
+    assert relay.returncode == 0
+    (span,) = receiver.spans
+    assert attributes(span)["libretto.event_id"] == backend.events[0]["promptEventId"]
+    assert called - 60 < span.end_time_unix_nano / 1e9 < called
+    (point,) = receiver.metrics[
+        "gen_ai.client.operation.duration"
+    ].histogram.data_points
+    assert point.count == 1
