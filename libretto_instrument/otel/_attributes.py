@@ -5,7 +5,6 @@ where these have none, those of their successor.
 """
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from hashlib import sha256
@@ -40,6 +39,9 @@ _FORMATS = {"text": "text", "json_object": "json", "json_schema": "json"}
 
 _CLASS = re.compile(r"[A-Za-z_][\w.]*(?=:|$)")
 _LARGEST = 2**63
+#: More than these are no tokens, and no milliseconds, that a call could take.
+_MOST_TOKENS = 2**50
+_LONGEST = 10**10
 
 
 def of_call(body: Body, *, content: bool) -> Attributes:
@@ -119,13 +121,17 @@ def usage(body: Body) -> dict[str, int]:
         "cache_read.input_tokens": as_mapping(inputs).get("cached_tokens"),
         "reasoning.output_tokens": as_mapping(outputs).get("reasoning_tokens"),
     }
-    return {name: count for name, count in counts.items() if isinstance(count, int)}
+    return {
+        name: count
+        for name, count in counts.items()
+        if isinstance(count, int) and 0 <= count < _MOST_TOKENS
+    }
 
 
 def took(body: Body) -> float:
     """Return how long a call took, in seconds; 0 if that is not known."""
     milliseconds = body.get("responseTime")
-    if not isinstance(milliseconds, int | float) or not 0 <= milliseconds < math.inf:
+    if not isinstance(milliseconds, int | float) or not 0 <= milliseconds < _LONGEST:
         return 0.0
     return milliseconds / 1000
 
@@ -153,7 +159,7 @@ def _request(parameters: Body) -> dict[str, Any]:
     }
     for name in ("temperature", "top_p", "frequency_penalty", "presence_penalty"):
         if f"gen_ai.request.{name}" in said:
-            said[f"gen_ai.request.{name}"] = float(said[f"gen_ai.request.{name}"])
+            said[f"gen_ai.request.{name}"] = _as_float(parameters[name])
     stop = parameters.get("stop")
     said["gen_ai.request.stop_sequences"] = [stop] if isinstance(stop, str) else stop
     if parameters.get("n") != 1:
@@ -218,7 +224,8 @@ def _own(body: Body) -> dict[str, Any]:
         "gen_ai.conversation.id": body.get("chatId"),
         "gen_ai.prompt.name": name,
         "libretto.prompt_template_name": name,
-        "libretto.template_hash": None if template is None else _hash(template),
+        # Without parameters it may be no template, but what was said.
+        "libretto.template_hash": _hash(template) if body.get("params") else None,
         "libretto.chat_id": body.get("chatId"),
         "libretto.chain_id": body.get("chainId"),
         "libretto.event_id": body.get("promptEventId"),
@@ -243,7 +250,9 @@ def _hash(template: Any) -> str:
 
 
 def _as_float(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
+    if not isinstance(value, int | float):
+        return None
+    return float(value) if abs(value) < _LARGEST else None
 
 
 def _clean(said: Mapping[str, Any]) -> Attributes:

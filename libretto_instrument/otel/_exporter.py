@@ -15,11 +15,16 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 
 from ..delivery import drain_at_exit, reset_after_fork
-from ..exporters import Report
+from ..exporters import ExportError, Report
 from ._figures import Figures
 from ._memory import Memory
 from ._telling import Teller
 from ._transport import Session, Signal
+
+#: How many reports of half-sent batches are remembered.
+_MOST_TAKEN = 4_096
+#: How many seconds the last figures may hold up the end of the process.
+_AT_EXIT = 2.0
 
 
 class OTLPExporter:
@@ -171,25 +176,37 @@ class _Open:
 
     def export(self, reports: Sequence[Report]) -> None:
         """Send reports; those of a batch that failed half-way are not sent twice."""
+        fresh = [one for one in reports if _identity(one) not in self._taken]
+        try:
+            spans, evaluations = self._tell(fresh)
+        except Exception as exc:
+            # Trying again would not help; one by one, the others get through.
+            raise ExportError(type(exc).__name__, retry=False) from None
+        if spans:
+            self._traces.send(spans)
+            # Feedback goes elsewhere, and may still fail.
+            taken = [one for one in fresh if one.kind != "feedback"]
+            if len(self._taken) > _MOST_TAKEN:
+                self._taken.clear()  # They never came again.
+            self._taken |= {_identity(one) for one in taken}
+            self._count([one for one in taken if one.kind == "event"])
+        if evaluations:
+            self._logs.send(evaluations)
+        self._taken -= {_identity(one) for one in reports}
+
+    def _tell(
+        self, reports: Sequence[Report]
+    ) -> tuple[list[ReadableSpan], list[ReadableLogRecord]]:
         spans: list[ReadableSpan] = []
         evaluations: list[ReadableLogRecord] = []
-        fresh = [one for one in reports if _identity(one) not in self._taken]
-        for report in fresh:
+        for report in reports:
             if report.kind == "event":
                 spans.append(self._teller.span_of_call(report))
             elif report.kind == "chain":
                 spans.append(self._teller.span_of_chain(report))
             elif report.kind == "feedback" and self._settings.feedback:
                 evaluations.append(self._teller.evaluation(report))
-        if spans:
-            self._traces.send(spans)
-            # Feedback goes elsewhere, and may still fail.
-            taken = [one for one in fresh if one.kind != "feedback"]
-            self._taken |= {_identity(one) for one in taken}
-            self._count([one for one in taken if one.kind == "event"])
-        if evaluations:
-            self._logs.send(evaluations)
-        self._taken -= {_identity(one) for one in reports}
+        return spans, evaluations
 
     def _count(self, events: Sequence[Report]) -> None:
         if self._figures is not None:
@@ -200,7 +217,7 @@ class _Open:
     def drain_at_exit(self) -> None:
         """Send the last figures as the process ends."""
         if self._figures is not None:
-            self._figures.hurry()
+            self._figures.hurry(_AT_EXIT)
 
     def close(self) -> None:
         """Send the last figures, and close the connections."""

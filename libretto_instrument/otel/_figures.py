@@ -35,9 +35,9 @@ class Figures:
             wire: What OpenTelemetry's exporter is told.
             resource: Whose calls they are.
         """
-        session = Session()
-        exporter = OTLPMetricExporter(**wire, session=session)
-        self._signal = Signal(exporter, session)
+        self._session = Session()
+        exporter = OTLPMetricExporter(**wire, session=self._session)
+        self._signal = Signal(exporter, self._session)
         # The SDK's own periodic reader hands the preferences on in this way.
         self._reader = InMemoryMetricReader(
             exporter._preferred_temporality, exporter._preferred_aggregation
@@ -66,7 +66,7 @@ class Figures:
         used = _attributes.usage(body)
         for kind in ("input", "output"):
             tokens = used.get(f"{kind}_tokens")
-            if tokens is not None and tokens >= 0:
+            if tokens is not None:
                 of_kind = {**attributes, "gen_ai.token.type": kind}
                 self._tokens.record(tokens, of_kind)
         error = _attributes.error_type(body)
@@ -101,13 +101,20 @@ class Figures:
                     exc,
                 )
 
-    def hurry(self) -> None:
-        """Send what was counted, and from now on at once: the process ends."""
+    def hurry(self, patience: float | None = None) -> None:
+        """Send what was counted, and from now on at once: the end is near.
+
+        Args:
+            patience: How many seconds that may take, if less than usual.
+        """
         self._is_urgent = True
+        self._session.patience = patience
         timer = self._timer
         if timer is not None:
             timer.cancel()
             self._send()
+        with self._sending:  # Not in the middle of it, if the timer was first.
+            pass
 
     def close(self) -> None:
         """Send what was counted, and close the connections."""

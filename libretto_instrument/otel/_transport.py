@@ -33,11 +33,13 @@ class Session(requests.Session):
 
     Attributes:
         refusal: What was wrong with the last request; None if it was taken.
+        patience: How many seconds a request may take, if less than its own timeout.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.refusal: ExportError | None = None
+        self.patience: float | None = None
 
     def send(self, request: Any, **kwargs: Any) -> requests.Response:
         """Send a prepared request, as `requests.Session` has it.
@@ -48,6 +50,8 @@ class Session(requests.Session):
         self.refusal = None
         # A key in a header must not follow a redirection to another host.
         kwargs["allow_redirects"] = False
+        if self.patience is not None:
+            kwargs["timeout"] = self.patience
         try:
             response = self._reach(request, kwargs)
         except (OSError, ValueError) as exc:

@@ -169,6 +169,39 @@ def test_no_word_in_logs(receiver, exporter, caplog, ask, reported) -> None:
     assert "the application's own" in caplog.messages
 
 
+def test_what_cannot_be_told(exporter, receiver) -> None:
+    """A report that no span can be made of is refused for good, so that the delivery
+    gives the others one by one."""
+    refused = refusal(exporter, EVENT, Report("event", "odd", None, 1.7e9))
+    assert not refused.retry
+    assert not receiver.received
+    exporter.export([EVENT])
+    assert len(receiver.spans) == 1
+
+
+def test_a_silent_receiver_at_the_end(receiver) -> None:
+    """A receiver that never answers holds up the end of the process for exit_timeout
+    and two seconds more, not for as long as an attempt may take."""
+    receiver.answer(answers.ok, times=1)
+    receiver.answer(answers.hang)
+    code = """
+import sys, time
+from libretto_instrument.exporters import Report
+from libretto_instrument.otel import OTLPExporter
+exporter = OTLPExporter(sys.argv[1], timeout=60)
+exporter.export([Report("event", "1", {"feedbackKey": "1"}, 1.7e9)])
+"""
+    began = time.monotonic()
+    command = [sys.executable, "-c", code, receiver.url]
+    done = subprocess.run(command, check=True, timeout=50, capture_output=True)
+    assert time.monotonic() - began < 30
+    assert b"Traceback" not in done.stderr
+    assert [request.path for request in receiver.received] == [
+        "/v1/traces",
+        "/v1/metrics",
+    ]
+
+
 def test_it_opens_again(receiver, exporter) -> None:
     """A closed exporter opens again when there is something to send."""
     exporter.export([EVENT])

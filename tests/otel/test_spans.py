@@ -352,6 +352,8 @@ WHOLE = {
         {"rawResponse": {"output": [{}, {"type": "message", "content": None}]}},
         {"responseTime": "soon", "responseErrors": [None, 7], "toolCalls": [1, {}]},
         {"responseTime": float("inf"), "responseErrors": "no list"},
+        {"responseTime": 10**400, "modelParameters": {"temperature": 10**400}},
+        {"responseMetrics": {"usage": {"prompt_tokens": 10**400, "output_tokens": -1}}},
         {"responseMetrics": {"usage": [1], "time_to_first_token": "x"}},
         {"responseMetrics": {"usage": {"prompt_tokens": "3"}}, "tools": [None, 1, {}]},
         {"context": {"trace_id": "x" * 32, "span_id": 7}, "chainId": ["a"]},
