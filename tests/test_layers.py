@@ -287,7 +287,7 @@ import sys
 
 heavy = (
     "openai httpx httpx2 httpcore requests aiohttp sqlite3 pydantic "
-    "starlette uvicorn jinja2 phonenumbers stdnum"
+    "starlette uvicorn jinja2 phonenumbers stdnum opentelemetry prometheus_client"
 ).split()
 done = []
 

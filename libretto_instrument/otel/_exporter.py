@@ -10,6 +10,12 @@ from urllib.parse import urlsplit
 from attrs import frozen
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+    ExportLogsServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceResponse,
+)
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
@@ -162,10 +168,10 @@ class _Open:
         self._teller = teller
         session = Session()
         traces = OTLPSpanExporter(**settings.wire("traces"), session=session)
-        self._traces = Signal(traces, session)
+        self._traces = Signal(traces, session, ExportTraceServiceResponse)
         session = Session()
         logs = OTLPLogExporter(**settings.wire("logs"), session=session)
-        self._logs = Signal(logs, session)
+        self._logs = Signal(logs, session, ExportLogsServiceResponse)
         self._figures = (
             Figures(settings.wire("metrics"), teller.resource)
             if settings.metrics

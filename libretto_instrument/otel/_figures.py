@@ -6,6 +6,9 @@ from contextlib import suppress
 from typing import Any
 
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceResponse,
+)
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricsData
 from opentelemetry.sdk.resources import Resource
@@ -37,7 +40,7 @@ class Figures:
         """
         self._session = Session()
         exporter = OTLPMetricExporter(**wire, session=self._session)
-        self._signal = Signal(exporter, self._session)
+        self._signal = Signal(exporter, self._session, ExportMetricsServiceResponse)
         # The SDK's own periodic reader hands the preferences on in this way.
         self._reader = InMemoryMetricReader(
             exporter._preferred_temporality, exporter._preferred_aggregation

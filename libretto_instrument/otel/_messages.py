@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from .._templates import TemplateError, TemplateText
+from .._templates import TemplateChat, TemplateError, TemplateText
 
 Json = dict[str, Any]
 Body = Mapping[str, Any]
@@ -87,17 +87,12 @@ def as_mappings(value: Any) -> list[Body]:
 
 def _messages_of(entry: Any, params: Body) -> Iterator[Any]:
     """Yield the messages that an entry of a template stands for."""
-    content = entry.get("content") if isinstance(entry, Mapping) else None
-    if as_mapping(entry).get("role") != "chat_history" or not isinstance(content, str):
-        yield _filled(entry, params)
-        return
-    for name in content.replace("{", " ").replace("}", " ").split():
-        history = params.get(name)
-        if isinstance(history, list):
-            yield from history
-        elif history is not None:
-            # What redaction withheld is no list any more.
-            yield {"role": "chat_history", "content": history}
+    if as_mapping(entry).get("role") == "chat_history":
+        # What redaction withheld is no list any more.
+        with suppress(TemplateError):
+            yield from TemplateChat([entry], params)
+            return
+    yield _filled(entry, params)
 
 
 def _filled(value: Any, params: Body) -> Any:

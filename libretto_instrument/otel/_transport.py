@@ -16,6 +16,7 @@ from typing import Any
 import requests
 from opentelemetry import context
 
+from .. import _guard
 from ..exporters import ExportError
 
 #: What OTLP says is worth trying again.
@@ -33,12 +34,14 @@ class Session(requests.Session):
 
     Attributes:
         refusal: What was wrong with the last request; None if it was taken.
+        answer: What the last request that was taken was answered, if in protobuf.
         patience: How many seconds a request may take, if less than its own timeout.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.refusal: ExportError | None = None
+        self.answer = b""
         self.patience: float | None = None
 
     def send(self, request: Any, **kwargs: Any) -> requests.Response:
@@ -47,7 +50,7 @@ class Session(requests.Session):
         Raises:
             _NotTakenError: It was not answered, or not with success.
         """
-        self.refusal = None
+        self.refusal, self.answer = None, b""
         # A key in a header must not follow a redirection to another host.
         kwargs["allow_redirects"] = False
         if self.patience is not None:
@@ -66,6 +69,8 @@ class Session(requests.Session):
                 after=_seconds(response.headers.get("Retry-After")),
             )
             raise _NotTakenError(status)
+        if response.headers.get("Content-Type") == "application/x-protobuf":
+            self.answer = response.content
         return response
 
     def _reach(self, request: Any, kwargs: dict[str, Any]) -> requests.Response:
@@ -81,10 +86,12 @@ class Session(requests.Session):
 class Signal:
     """One of OpenTelemetry's exporters, which says what went wrong by raising."""
 
-    def __init__(self, exporter: Any, session: Session) -> None:
-        """Take an exporter, and the session that it was made with."""
+    def __init__(self, exporter: Any, session: Session, answer: Any) -> None:
+        """Take an exporter, the session that it was made with, and the kind of answer
+        that it gets."""
         self._exporter = exporter
         self._session = session
+        self._answer = answer
 
     def send(self, batch: Any) -> None:
         """Send what the exporter takes.
@@ -102,6 +109,23 @@ class Signal:
         if not taken:
             # Without the cause: it may hold a part of what was to be sent.
             raise self._session.refusal or ExportError(problem, retry=False) from None
+        self._tell_of_rejected()
+
+    def _tell_of_rejected(self) -> None:
+        """Say what the receiver did not keep of what it took; it is not sent again."""
+        try:
+            said = self._answer.FromString(self._session.answer).partial_success
+        except Exception:
+            return  # It was taken, whatever the answer is.
+        for field, value in said.ListFields():
+            # Its message is left out: it may quote what was sent.
+            if isinstance(value, int):
+                _guard.warn(
+                    f"otlp.{field.name}",
+                    "The OTLP receiver took a request, and rejected of it: %d (%s).",
+                    value,
+                    field.name,
+                )
 
     def close(self) -> None:
         """Close the connections."""

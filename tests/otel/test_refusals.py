@@ -9,8 +9,11 @@ import time
 from email.utils import formatdate
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceResponse,
+)
 from support import backend as answers
-from support.backend import redirect, status
+from support.backend import Answer, redirect, status
 from support.otlp import Receiver, attributes
 
 from libretto_instrument.exporters import Exporter, ExportError, Report
@@ -167,6 +170,30 @@ def test_no_word_in_logs(receiver, exporter, caplog, ask, reported) -> None:
     logger = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
     logging.getLogger(logger).error("the application's own")
     assert "the application's own" in caplog.messages
+
+
+def test_partial_success(receiver, exporter, warnings_of) -> None:
+    """What a receiver says it rejected of what it took is told in a warning, without
+    the receiver's own words, and not sent again."""
+    said = ExportTraceServiceResponse()
+    said.partial_success.rejected_spans = 3
+    said.partial_success.error_message = "Rumpelstiltskin"
+    headers = {"Content-Type": "application/x-protobuf"}
+    body = said.SerializeToString()
+    receiver.answer(Answer(lambda ex: ex.respond(200, body, headers), stores=True))
+    exporter.export([EVENT])
+    (warning,) = warnings_of.messages
+    assert "3 (rejected_spans)" in warning
+    assert "Rumpelstiltskin" not in warning
+    assert len(receiver.received) == 1
+
+
+def test_an_answer_of_no_kind(receiver, exporter, warnings_of) -> None:
+    """A success is a success, whatever is in the answer."""
+    headers = {"Content-Type": "application/x-protobuf"}
+    receiver.answer(Answer(lambda ex: ex.respond(200, b"\xff", headers), stores=True))
+    exporter.export([EVENT])
+    assert warnings_of.messages == []
 
 
 def test_what_cannot_be_told(exporter, receiver) -> None:

@@ -102,12 +102,12 @@ def test_content(client, reported, send, receiver) -> None:
     messages = libretto.TemplateChat(
         [
             {"role": "system", "content": 'You say {"json": true}.'},
-            {"role": "chat_history", "content": "{past}"},
+            {"role": "chat_history", "content": "{talk.past}"},
             {"role": "user", "content": "Weather in {name}?"},
         ],
         {
             "name": "Lisbon",
-            "past": [{"role": "ai", "content": "Ask {me}.", "name": "Ada"}],
+            "talk": {"past": [{"role": "ai", "content": "Ask {me}.", "name": "Ada"}]},
         },
     )
     with reported() as reports:
@@ -346,6 +346,10 @@ WHOLE = {
         {"promptTemplateChat": "text", "rawResponse": "<REDACTION_FAILED>"},
         {"promptTemplateChat": [{"role": "user", "content": [None, 1, {"a": 1}]}]},
         {"promptTemplateChat": [{"role": "chat_history", "content": "{h}"}]},
+        {
+            "promptTemplateChat": [{"role": "chat_history", "content": "{h}"}],
+            "params": {"h": "<REDACTION_FAILED>"},
+        },
         {"promptTemplateChat": [{"type": "reasoning", "summary": [{"text": 1}]}]},
         {"promptTemplateText": "{a} {b}", "params": {"a": "\udfff"}},
         {"rawResponse": {"choices": [None, {"message": None}, {"message": {}}]}},
