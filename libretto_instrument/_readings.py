@@ -1,5 +1,6 @@
 """The figures of a delivery as operators' tools take them: names, labels, numbers."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -81,12 +82,19 @@ def _of_spools(spools: "list[SpoolStats]") -> list[Reading]:
     waiting = sum(spool.waiting for spool in spools)
     aside = sum(spool.aside for spool in spools)
     size = sum(spool.size for spool in spools)
-    lost: dict[str, int] = {}
+    lost: Counter[str] = Counter()
+    backlog: Counter[str] = Counter()
     for spool in spools:
-        for reason, count in spool.lost.items():
-            lost[reason] = lost.get(reason, 0) + count
+        lost.update(spool.lost)
+        backlog.update(spool.waiting_for)
     return [
         Reading("spool_waiting", "Reports in the spool.", False, [({}, waiting)]),
+        Reading(
+            "spool_backlog",
+            "Reports in the spool that a destination has yet to get.",
+            False,
+            [({"destination": place}, count) for place, count in backlog.items()],
+        ),
         Reading("spool_refused", "Reports set aside.", False, [({}, aside)]),
         Reading("spool_size", "Bytes in use.", False, [({}, size)], is_bytes=True),
         Reading(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from time import monotonic
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from .. import _guard
 from . import _life
@@ -326,6 +326,11 @@ class Relay:
         """Tell what this relay did; ``recorded`` counts what it claimed."""
         return self._lanes[destination].delivery.stats()
 
+    def stats_of_all(self) -> Stats:
+        """Tell what this relay did for Libretto and, apart, for each exporter."""
+        exporters = {name: self.stats(name) for name in self._lanes if name != HOME}
+        return evolve(self.stats(), exporters=exporters)
+
     def hurry(self, timeout: float) -> None:
         """Cut pauses short for what was claimed, for so many seconds at most."""
         lanes = self._lanes.values()
@@ -367,7 +372,7 @@ def relay(
     presence = Presence(spool.directory)
     try:
         if on_start is not None:
-            on_start(lambda: (worker.stats(), spool.stats()))
+            on_start(lambda: (worker.stats_of_all(), spool.stats()))
         while not stop.wait(worker.step()):
             presence.show()
         return worker.drain(drain_timeout)

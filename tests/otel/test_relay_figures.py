@@ -75,6 +75,23 @@ def test_a_relays_figures(start, backend: Backend, tmp_path: Path) -> None:
     assert full["libretto_spool_bytes", ""] > 0
 
 
+def test_each_exporter_apart(start, backend: Backend, tmp_path: Path) -> None:
+    """What an exporter got, and what waits for it, is told apart from Libretto's."""
+    url = start("--metrics-port", "0", "--exporter", f"jsonl:{tmp_path / 'lines'}")
+    with Spool(tmp_path) as spool:
+        spool.add(prepare(Parcel("one")), ("libretto", "jsonl", "nobody"))
+        backend.wait_for(1)
+
+    def of(name: str) -> set[str]:
+        with urlopen(url, timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        return {line.removeprefix(name) for line in lines if line.startswith(name)}
+
+    sent = {'{destination="libretto"} 1.0', '{destination="jsonl"} 1.0'}
+    eventually(lambda: of("libretto_sent_total") == sent)
+    assert of("libretto_spool_backlog") == {'{destination="nobody"} 1.0'}
+
+
 def test_a_port_that_is_taken(backend: Backend, tmp_path: Path) -> None:
     """A port that somebody has is told in a line, and nothing is relayed."""
     with socket.socket() as taken:
