@@ -96,7 +96,7 @@ def compat(session: nox.Session, openai: str, wrapt: str) -> None:
     """Run the suite on one set of versions, and print what has passed so far."""
     # One call, so that no later one brings another version.
     session.install(
-        ".[collector,metrics,otel,pii]",
+        ".[collector,pii]",
         *TEST_TOOLS,
         f"{TRANSPORTS}=={openai}",
         f"wrapt=={wrapt}",

@@ -62,7 +62,6 @@ ROOMS: dict[str, tuple[tuple[str, ...], str]] = {
     "_scope":          ((*BOTTOM, "_config", "_settings"), "attrs"),
     "_progress":       ((), "tqdm"),
     "delivery":        (("_guard", "_progress", "_version"), f"attrs {HTTP}"),
-    "exporters":       (("_guard",), "attrs"),
     "redaction":       (("_guard",), "attrs phonenumbers stdnum"),
     "capture":         (SETTINGS, "attrs openai wrapt"),
     "_outgoing":       ((*SETTINGS, "delivery", "redaction"), "attrs"),
