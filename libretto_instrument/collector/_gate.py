@@ -89,7 +89,7 @@ class Gate:
         return self.public or address.is_loopback
 
     def _check_token(self, request: Request) -> Response | None:
-        path = request.url.path
+        path = request.scope["path"]
         if not self.digest or path in INGESTION or path.startswith("/static/"):
             return None
         bearer = request.headers.get("authorization", "").partition("Bearer ")[2]

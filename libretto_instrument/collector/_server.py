@@ -162,6 +162,7 @@ def _prepare(
     config = uvicorn.Config(app, ws="none", log_config=None, log_level="warning")
     config.access_log = False  # An address may hold the token.
     config.server_header = False
+    config.proxy_headers = False  # Nothing here asks who the client is.
     config.timeout_graceful_shutdown = 5
     shown = f"[{address}]" if address.version == 6 else str(address)
     return _Server(config), sock, f"http://{shown}:{sock.getsockname()[1]}"
