@@ -73,12 +73,13 @@ def neighbours(db: Connection, column: str, row: Row) -> Row:
 
 def prompts(db: Connection, name: str | None = None) -> list[Row]:
     """Return the figures of each prompt, or of the one called ``name``."""
-    filters: Filters = {"prompt": name} if name else {}
-    rows = run(db, "prompts", filters, condition=where(filters))
-    hours = {"hours": HOURS, "start": (int(time.time() / 3600) - HOURS + 1) * 3_600_000}
+    values: Filters = {"prompt": name} if name else {}
+    condition, start = where(values), (int(time.time() / 3600) - HOURS + 1) * 3_600_000
+    rows = run(
+        db, "prompts", values | {"hours": HOURS, "start": start}, condition=condition
+    )
     for row in rows:
-        row |= run(db, "percentiles", row)[0]
-        row["hours"] = [hour["calls"] for hour in run(db, "hours", row | hours)]
+        row |= run(db, "percentiles", row)[0] | {"hours": json.loads(row["hours"])}
     return rows
 
 

@@ -44,7 +44,6 @@ CREATE TABLE context (
 CREATE INDEX events_of_prompt ON events (prompt_id);
 CREATE INDEX figures_of_prompt ON events (prompt_id, response_time, failed, tokens, rating);
 CREATE INDEX events_of_revision ON events (revision_id);
-CREATE INDEX hours_of_prompt ON events (prompt_id, received_at);
 CREATE INDEX events_by_time ON events (received_at);
 CREATE INDEX events_by_feedback ON events (feedback_key);
 CREATE INDEX events_of_chat ON events (chat_id) WHERE chat_id IS NOT NULL;
