@@ -29,7 +29,9 @@ def page(request: Request, template: str, values: Row, status: int = 200) -> Res
 
 def problem(request: Request, exc: Exception) -> Response:
     """Tell what is wrong with a request: as JSON under ``/api``, else as a page."""
+    headers: dict[str, str] = {}
     if isinstance(exc, HTTPException):
+        headers |= exc.headers or {}  # which methods are allowed, say
         exc = RefusedError(f"{exc.detail}.", status=exc.status_code)
     elif not isinstance(exc, RefusedError):
         # Not the body's fault: whatever is wrong with a body is refused.
@@ -38,7 +40,7 @@ def problem(request: Request, exc: Exception) -> Response:
         return page(request, "error.html", {"error": exc}, exc.status)
     error = {"message": exc.message} | ({"key": exc.key} if exc.key else {})
     # A body that is too large is not read to its end, so the connection is spent.
-    headers = {"connection": "close"} if exc.status == 413 else {}
+    headers |= {"connection": "close"} if exc.status == 413 else {}
     return JSONResponse({"error": error}, exc.status, headers)
 
 

@@ -1,5 +1,6 @@
 """The pages in a real browser: looked at, judged, kept up to date."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ from .wire import conclude, post, rate, read
 
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="playwright is not installed: pip install playwright"
+)
+axe = pytest.importorskip(
+    "axe_playwright_python.sync_playwright",
+    reason="axe is not installed: pip install axe-playwright-python",
 )
 CHROMIUM = Path("/usr/bin/chromium")
 if not CHROMIUM.exists():
@@ -199,24 +204,39 @@ def test_reading_works_without_javascript(
 def test_pages_fit(
     http: httpx.Client, chromium: Any, collector: Running, width: int, scheme: str
 ) -> None:
-    """No page is wider than the screen; pictures are left for people to look at."""
+    """No page is wider than the screen or hard to reach by axe's rules.
+
+    Pictures are left for people to look at.
+    """
     long = "a-name-without-a-single-space-" * 10
     for number in range(12):
+        sport, emoji = (("curling", "🥌"), ("sailing", "⛵"), ("judo", "🥋"))[
+            number % 3
+        ]
+        called = {
+            "name": "find_emoji",
+            "arguments": json.dumps({"of": [sport, "sport"]}),
+        }
+        failed = number == 7
         body = post(
             http,
             promptTemplateName="sport-emoji" if number % 3 else "support/answer",
             promptTemplateChat=[
                 {"role": "system", "content": f"Be brief. Version {number % 2}."},
-                {"role": "user", "content": "Which emoji stands for {name}?"},
+                {"role": "user", "content": "Which emoji stands for {sport}?"},
             ],
-            params={"name": ["curling", "sailing", "judo"][number % 3]},
+            params={"sport": sport},
             chatId="a chat",
             chainId="a chain",
-            toolCalls=[{"function": {"name": "f", "arguments": '{"a": [1, 2]}'}}],
-            responseErrors=["RateLimitError: try again later"] if number == 4 else None,
+            response=None if failed else f"{emoji} stands for {sport}.",
+            responseTime=180.0 * (1 + number * 5 % 12),
+            toolCalls=[{"function": called}] if number % 4 == 1 else None,
+            responseErrors=["RateLimitError: try again later"] if failed else None,
             responseMetrics={"usage": {"total_tokens": 90 * number}},
+            context={"user_id": 40 + number % 3},
         )
-    rate(http, body, rating=0.25, better_response="Hello, dear Ada!")
+        if number % 3 == 1:
+            rate(http, body, rating=number % 4 / 4, better_response=f"{emoji}!")
     conclude(http, "a chain", "All greeted.")
     wide = {"promptTemplateName": long, "params": {"name": long}, "response": long}
     post(http, **wide, chatId=long, context={long: long})
@@ -227,6 +247,7 @@ def test_pages_fit(
     )
     tab = context.new_page()
     SCREENSHOTS.mkdir(exist_ok=True)
+    barriers: dict[str, str] = {}
     event, wide_event = (read(http, prompt=n)[0] for n in ("support/answer", long))
     for name, path in {
         "prompts": "/",
@@ -244,6 +265,10 @@ def test_pages_fit(
     }.items():
         tab.goto(path)
         assert tab.evaluate("document.documentElement.scrollWidth") <= width, name
+        found = axe.Axe().run(tab)
+        if found.violations_count:
+            barriers[name] = found.generate_report()
         picture = SCREENSHOTS / f"{name}-{width}-{scheme}.png"
         tab.screenshot(path=picture, full_page=True)
     context.close()
+    assert barriers == {}

@@ -283,3 +283,16 @@ def test_other_methods_are_told_so(shared: httpx.Client) -> None:
     answer = shared.get("/api/v1/updateChain")
     assert answer.status_code == 405
     assert answer.json()["error"]["message"] == "Method Not Allowed."
+
+
+@pytest.mark.parametrize("path", ["event", "v1/updateChain"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
+def test_who_only_looks_is_told_so_and_leaves_nothing(
+    shared: httpx.Client, method: str, path: str
+) -> None:
+    """Asked whether it is there, an endpoint says yes, and stores nothing."""
+    answer = shared.request(method, f"/api/{path}")
+    assert answer.status_code == 405
+    assert "POST" in answer.headers["allow"]
+    for listing in ("events", "feedback", "chains", "prompts"):
+        assert read(shared, listing) == []

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import quote_from_bytes
 
 import httpx
 import pytest
@@ -11,10 +12,11 @@ hypothesis = pytest.importorskip("hypothesis", reason="hypothesis is not install
 from hypothesis import HealthCheck, given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from .wire import event  # noqa: E402
+from .wire import conclude, event, post, rate, read  # noqa: E402
 
 FILTERS = (
     *("q", "prompt", "chat", "context", "rating", "since"),
+    *("chain", "error", "revision", "until", "sort", "from", "to", "token"),
     *("before", "after", "limit", "id", "x"),
 )
 PATHS = ("/api/event", "/api/feedback", "/api/v1/updateChain")
@@ -162,15 +164,41 @@ def test_any_feedback_and_result(http: httpx.Client, path: str, body: Any) -> No
         assert http.get(f"/api/{listing}").status_code == 200
 
 
+PAGES = (
+    *("/", "/events", "/chats", "/chains", "/revisions", "/help", "/events/1"),
+    *("/api/events", "/api/prompts", "/api/chats", "/api/chains", "/api/feedback"),
+    *("/events.csv", "/events.jsonl", "/prompts.csv", "/chats.jsonl"),
+)
+words = (
+    st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
+    | st.integers().map(str)
+    | st.from_regex(r"-?\d{1,25}[smhdw]?", fullmatch=True)
+    | st.sampled_from(["greeting", "a=", "=", '"', "*", "AND", "NEAR(a b)", "\0", "c"])
+)
+
+
 @relaxed
 @given(
-    path=st.sampled_from(["/api/events", "/events", "/chats", "/events.csv", "/"]),
-    query=st.dictionaries(
-        st.sampled_from(FILTERS),
-        st.text(max_size=20),
-        max_size=3,
-    ),
+    path=st.sampled_from(PAGES),
+    query=st.dictionaries(st.sampled_from(FILTERS), words, max_size=3),
 )
 def test_any_question(http: httpx.Client, path: str, query: dict[str, str]) -> None:
-    """Any question is answered or refused with a reason."""
-    assert http.get(path, params=query).status_code < 500
+    """Any question to any page is answered or refused with a reason."""
+    if not read(http, limit=1):
+        conclude(http, "c", "done")
+        rate(http, post(http, chatId="c", chainId="c", context={"a": 1}), rating=1)
+    answer = http.get(path, params=query)
+    assert answer.status_code < 500, answer.text
+    if answer.status_code >= 400:
+        assert answer.json() if path.startswith("/api") else "<h1>" in answer.text
+
+
+@relaxed
+@given(
+    raw=st.binary(max_size=60) | st.text(max_size=30).map(str.encode),
+    path=st.sampled_from(PAGES),
+)
+def test_any_bytes_for_a_question(http: httpx.Client, path: str, raw: bytes) -> None:
+    """A query of any bytes, well-formed or not, is never a fault of the collector."""
+    quoted = quote_from_bytes(raw, safe="=&%;+")
+    assert http.get(f"{path}?{quoted}").status_code < 500
