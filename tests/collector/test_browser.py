@@ -149,17 +149,22 @@ def test_a_stored_script_does_not_run(http: httpx.Client, page: Any) -> None:
 
 def test_keys(http: httpx.Client, page: Any) -> None:
     """A list and a chat can be walked with the keyboard alone."""
+
+    def arrive(text: str) -> None:
+        page.get_by_text(text).wait_for()
+        page.wait_for_load_state()  # Only then are there keys.
+
     for name in ("Ada", "Grace", "Joan"):
         post(http, params={"name": name}, chatId="c")
     page.goto("/events")
     for key in ("j", "j", "j", "k"):
         page.keyboard.press(key)
     page.keyboard.press("Enter")
-    page.get_by_text("2 of 3 in this chat").wait_for()
+    arrive("2 of 3 in this chat")
     page.keyboard.press("]")
-    page.get_by_text("3 of 3 in this chat").wait_for()
+    arrive("3 of 3 in this chat")
     page.keyboard.press("[")
-    page.get_by_text("2 of 3 in this chat").wait_for()
+    arrive("2 of 3 in this chat")
     page.keyboard.press("/")
     page.keyboard.type("joan?")
     page.keyboard.press("Enter")
@@ -209,6 +214,10 @@ def test_pages_fit(
     Pictures are left for people to look at.
     """
     long = "a-name-without-a-single-space-" * 10
+    past = [
+        {"role": "user", "content": "Do you know emoji?"},
+        {"role": "assistant", "content": "A few thousand."},
+    ]
     for number in range(12):
         sport, emoji = (("curling", "🥌"), ("sailing", "⛵"), ("judo", "🥋"))[
             number % 3
@@ -223,16 +232,22 @@ def test_pages_fit(
             promptTemplateName="sport-emoji" if number % 3 else "support/answer",
             promptTemplateChat=[
                 {"role": "system", "content": f"Be brief. Version {number % 2}."},
+                {"role": "chat_history", "content": "{past}"},
                 {"role": "user", "content": "Which emoji stands for {sport}?"},
             ],
-            params={"sport": sport},
+            params={"sport": sport, "past": past},
             chatId="a chat",
             chainId="a chain",
             response=None if failed else f"{emoji} stands for {sport}.",
             responseTime=180.0 * (1 + number * 5 % 12),
             toolCalls=[{"function": called}] if number % 4 == 1 else None,
             responseErrors=["RateLimitError: try again later"] if failed else None,
-            responseMetrics={"usage": {"total_tokens": 90 * number}},
+            responseMetrics={
+                "usage": {
+                    "total_tokens": 90 * number,
+                    "details": {"rejected_prediction_tokens": 0},
+                }
+            },
             context={"user_id": 40 + number % 3},
         )
         if number % 3 == 1:
