@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from ._conversation import compare, readable, template_text, tool_call
-from ._sql import Row
+from ._store import Row
 from ._wire import RefusedError
 
 HERE = Path(__file__).parent

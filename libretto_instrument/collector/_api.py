@@ -11,8 +11,7 @@ from starlette.routing import Route
 
 from . import _queries, _wire
 from ._answers import download, link, stamp
-from ._filters import parse
-from ._sql import Row
+from ._store import Row
 from ._wire import RefusedError
 
 #: The most bytes of a body.
@@ -67,7 +66,7 @@ def _get_event(request: Request) -> Response:
 
 
 def _get_listing(name: str, request: Request) -> Response:
-    filters = parse(request.query_params)
+    filters = _queries.parse(request.query_params)
     with request.app.state.store.reading() as db:
         page = _queries.listing(db, name, filters, bodies=True)
         rows = [_show(row) for row in page.rows]
@@ -77,7 +76,7 @@ def _get_listing(name: str, request: Request) -> Response:
 
 
 def _get_download(name: str, kind: str, request: Request) -> Response:
-    filters = parse(request.query_params)
+    filters = _queries.parse(request.query_params)
 
     def rows() -> Iterator[Row]:
         with request.app.state.store.reading() as db:

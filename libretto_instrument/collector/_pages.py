@@ -12,8 +12,7 @@ from starlette.routing import Route
 from . import _conversation, _queries
 from ._answers import page
 from ._api import find_event, read_body
-from ._filters import parse
-from ._sql import Row
+from ._store import Row
 from ._wire import RefusedError, read_feedback
 
 #: Seconds between two looks for news, for a page that is open.
@@ -38,7 +37,7 @@ def get_prompts(request: Request) -> Response:
 
 def get_events(request: Request) -> Response:
     """Answer ``/events``: the events that pass the filters."""
-    query, filters = dict(request.query_params), parse(request.query_params)
+    query, filters = dict(request.query_params), _queries.parse(request.query_params)
     with request.app.state.store.reading() as db:
         listing = _queries.listing(db, "events", filters)
         one = "prompt" in filters
@@ -62,7 +61,7 @@ def get_event(request: Request) -> Response:
 
 def get_threads(request: Request) -> Response:
     """Answer ``/chats`` and ``/chains``: all of them, or one in order."""
-    kind, filters = request.url.path.strip("/"), parse(request.query_params)
+    kind, filters = request.url.path.strip("/"), _queries.parse(request.query_params)
     found: Row = {"kind": kind, "filters": filters}
     with request.app.state.store.reading() as db:
         if "id" not in filters:

@@ -5,8 +5,7 @@ import time
 from functools import partial
 from sqlite3 import Connection
 
-from ._sql import run
-from ._store import Store
+from ._store import Store, run
 
 #: Events that one transaction deletes; between two, others may write.
 BATCH = 100

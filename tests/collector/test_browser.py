@@ -147,6 +147,32 @@ def test_a_stored_script_does_not_run(http: httpx.Client, page: Any) -> None:
         assert page.evaluate("window.owned") is None
 
 
+def test_the_policy_stops_a_script_that_got_in(
+    chromium: Any, collector: Running
+) -> None:
+    """Were markup ever let through, the browser would not run what it says."""
+    context = chromium.new_context(base_url=collector.url)
+    tab = context.new_page()
+    tab.goto("/")
+    owned = tab.evaluate(
+        """() => {
+            const tries = [
+                () => {
+                    const script = document.createElement("script");
+                    script.append("window.owned = 1");
+                    document.head.append(script);
+                },
+                () => document.body.setAttribute("onclick", "window.owned = 2"),
+                () => document.body.click(),
+            ];
+            for (const attempt of tries) try { attempt(); } catch {}
+            return window.owned ?? null;
+        }"""
+    )
+    context.close()
+    assert owned is None
+
+
 def test_keys(http: httpx.Client, page: Any) -> None:
     """A list and a chat can be walked with the keyboard alone."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from libretto_instrument.collector import _sql, create_app
+from libretto_instrument.collector import _store, create_app
 from libretto_instrument.collector._store import Job, Store
 
 
@@ -28,7 +28,7 @@ def test_it_is_opened_again(db: Path) -> None:
     with sqlite3.connect(db) as connection:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
     connection.close()
-    assert version == len(_sql.MIGRATIONS)
+    assert version == len(_store.MIGRATIONS)
 
 
 def test_migrations_are_all_or_nothing(
@@ -41,7 +41,7 @@ def test_migrations_are_all_or_nothing(
         connection.execute("nonsense")
 
     with monkeypatch.context() as patch:
-        patch.setattr(_sql, "MIGRATIONS", [*_sql.MIGRATIONS, fail])
+        patch.setattr(_store, "MIGRATIONS", [*_store.MIGRATIONS, fail])
         with pytest.raises(ValueError, match="cannot be used"):
             Store(db)
     Store(db).close()

@@ -1,12 +1,14 @@
 """Who may read and write: Host, Origin, token, listening beyond loopback."""
 
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from libretto_instrument.collector import Running, running
+from libretto_instrument.cli import _parser
+from libretto_instrument.collector import Running, running, serve
 
 from .wire import event, post, read
 
@@ -148,6 +150,14 @@ def test_more_names_can_be_given(guarded: httpx.Client) -> None:
     """A name that the collector was started with is its own."""
     answer = guarded.get("/static/icon.svg", headers={"host": "box.example:80"})
     assert answer.status_code == 200
+
+
+def test_it_listens_on_loopback_unless_told_otherwise(db: Path) -> None:
+    """Nothing but the machine itself reaches it by default, however it is started."""
+    assert _parser().parse_args(["serve"]).host == "127.0.0.1"
+    assert inspect.signature(serve).parameters["host"].default == "127.0.0.1"
+    with running(db) as collector:
+        assert collector.url.startswith("http://127.0.0.1:")
 
 
 @pytest.mark.parametrize("given", [{}, {"api_key": "k"}, {"token": "t"}])
