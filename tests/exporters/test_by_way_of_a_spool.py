@@ -24,7 +24,7 @@ from libretto_instrument.delivery import HttpSender, Message, Stats
 from libretto_instrument.delivery._relay import Relay
 from libretto_instrument.delivery._spool_file import APPLICATION, FORMER_FILE
 from libretto_instrument.delivery.durable import Spool
-from libretto_instrument.delivery.inspection import look
+from libretto_instrument.delivery.inspection import is_relayed, look
 from libretto_instrument.exporters import ExportError, MemoryExporter
 
 from .misbehaving import Doing, Hanging, raising
@@ -527,6 +527,8 @@ def test_three_processes_and_a_relay(
         first.send_signal(end)
         first.wait(30)
         second = start(relaying)
+        # A signal that comes before it listens would end it without a word.
+        eventually(lambda: is_relayed(spool), timeout=60)
         assert [writer.wait(120) for writer in writers] == [0, 0, 0]
         eventually(lambda: waiting(spool) == {}, timeout=60)
         second.send_signal(signal.SIGTERM)
