@@ -13,6 +13,7 @@ import pytest
 from attrs import frozen
 from support.backend import Backend
 
+import libretto_instrument
 from libretto_instrument.demo import OfflineModel
 
 ROOT = Path(__file__).parents[2]
@@ -420,8 +421,9 @@ def test_from_a_checkout(tmp_path: Path) -> None:
     (tmp_path / "elsewhere" / "app.py").write_text(
         "import libretto_openai, sys\nprint(sys.path[0], libretto_openai.__file__)"
     )
+    packages = Path(libretto_instrument.__file__).parents[1]
     for name in ("libretto_instrument", "libretto_openai"):
-        (tmp_path / name).symlink_to(ROOT / name)
+        (tmp_path / name).symlink_to(packages / name)
     end = recorded("elsewhere/app.py", cwd=tmp_path, PYTHONPATH="")
     place = tmp_path / "libretto_openai" / "__init__.py"
     assert (end.out, end.err) == (f"{tmp_path / 'elsewhere'} {place}\n", "")
