@@ -280,7 +280,8 @@ def minimal(session: nox.Session) -> None:
     session.run(*install, "--resolution=lowest-direct", ".[collector,metrics,otel,pii]")
     # Afterwards, as those who only use the library do not meet these.
     session.run(*install, *TEST_TOOLS)
-    _run_suite(session)
+    # The pages show what newer versions have, such as the Responses API.
+    _run_suite(session, "--ignore=tests/docs")
 
 
 @nox.session(python="3.13")
@@ -300,10 +301,11 @@ def _place(session: nox.Session) -> str:
     return str(Path(place).resolve())
 
 
-def _run_suite(session: nox.Session) -> None:
-    """Say what is installed, and run the whole suite on it."""
+def _run_suite(session: nox.Session, *options: str) -> None:
+    """Say what is installed, and run the suite on it."""
     session.run("python", "-m", "pip", "freeze")
-    session.run("python", "-m", "pytest", "-q", *(session.posargs or ["tests"]))
+    tests = session.posargs or ["tests"]
+    session.run("python", "-m", "pytest", "-q", *options, *tests)
 
 
 @nox.session
