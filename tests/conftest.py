@@ -3,12 +3,13 @@
 import gc
 import logging
 import signal
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import openai
 import pytest
 from hypothesis import settings
 from support.backend import Backend
+from support.scripted import DEADLINE, ScriptedModel
 
 import libretto_instrument
 from libretto_instrument import _guard, _ids, _settings
@@ -112,3 +113,28 @@ def collect() -> Iterator[None]:
     gc.collect()
     yield
     gc.collect()
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedModel]:
+    """Yield a model whose answers the test writes."""
+    with ScriptedModel() as scripted:
+        yield scripted
+
+
+@pytest.fixture
+def scripted(server: ScriptedModel) -> Iterator[openai.OpenAI]:
+    """Yield a client of the scripted model."""
+    with openai.OpenAI(
+        api_key="sk-test", base_url=server.url, max_retries=0, timeout=DEADLINE
+    ) as made:
+        yield made
+
+
+@pytest.fixture
+async def ascripted(server: ScriptedModel) -> AsyncIterator[openai.AsyncOpenAI]:
+    """Yield an async client of the scripted model."""
+    async with openai.AsyncOpenAI(
+        api_key="sk-test", base_url=server.url, max_retries=0, timeout=DEADLINE
+    ) as made:
+        yield made

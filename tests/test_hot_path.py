@@ -11,7 +11,7 @@ import sys
 import threading
 import tracemalloc
 from _thread import LockType
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,31 +45,6 @@ PUT = 20
 BOX = 4
 #: Each further message is copied and weighed.
 MESSAGE = 3
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedModel]:
-    """Yield a model whose answers the test writes."""
-    with ScriptedModel() as scripted:
-        yield scripted
-
-
-@pytest.fixture
-def scripted(server: ScriptedModel) -> Iterator[openai.OpenAI]:
-    """Yield a client of the scripted model."""
-    with openai.OpenAI(
-        api_key="sk-test", base_url=server.url, max_retries=0, timeout=DEADLINE
-    ) as made:
-        yield made
-
-
-@pytest.fixture
-async def ascripted(server: ScriptedModel) -> AsyncIterator[openai.AsyncOpenAI]:
-    """Yield an async client of the scripted model."""
-    async with openai.AsyncOpenAI(
-        api_key="sk-test", base_url=server.url, max_retries=0, timeout=DEADLINE
-    ) as made:
-        yield made
 
 
 @pytest.fixture

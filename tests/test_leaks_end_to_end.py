@@ -6,7 +6,7 @@ leave. The calls are real, and what is searched are the bytes.
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -236,22 +236,6 @@ LIMITS = settings(
 )
 
 
-@pytest.fixture
-def server() -> Iterator[ScriptedModel]:
-    """Yield a model whose answers the test writes."""
-    with ScriptedModel() as scripted:
-        yield scripted
-
-
-@pytest.fixture
-def asking(server: ScriptedModel) -> Iterator[openai.OpenAI]:
-    """Yield a client of it."""
-    with openai.OpenAI(
-        api_key="sk-test", base_url=server.url, max_retries=0, timeout=DEADLINE
-    ) as client:
-        yield client
-
-
 def _install(**more: Any) -> None:
     libretto.install(
         api_key="key", prompt_template_name="private", redact_pii=True, **more
@@ -270,7 +254,7 @@ def test_by_wire(
     planted: str,
     before: str,
     after: str,
-    asking: openai.OpenAI,
+    scripted: openai.OpenAI,
     server: ScriptedModel,
     backend: Backend,
     caplog: pytest.LogCaptureFixture,
@@ -280,7 +264,7 @@ def test_by_wire(
     caplog.clear()
     _install()
     sent = len(backend.received)
-    WAYS[way](asking, server, f"{before}\n{planted}\n{after}")
+    WAYS[way](scripted, server, f"{before}\n{planted}\n{after}")
     assert libretto.flush(DEADLINE)
     bodies = [request.body for request in backend.received[sent:]]
     assert len(bodies) == 1
@@ -300,7 +284,7 @@ def test_to_disk(
     planted: str,
     before: str,
     after: str,
-    asking: openai.OpenAI,
+    scripted: openai.OpenAI,
     server: ScriptedModel,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
@@ -310,7 +294,7 @@ def test_to_disk(
     caplog.clear()
     _install(spool_dir=tmp_path / "spool", spool_only=True)
     spooled = libretto.stats().spooled
-    WAYS[way](asking, server, f"{before}\n{planted}\n{after}")
+    WAYS[way](scripted, server, f"{before}\n{planted}\n{after}")
     libretto.flush(DEADLINE)
     assert libretto.stats().spooled == spooled + 1
     files = [path for path in (tmp_path / "spool").iterdir() if path.is_file()]
@@ -329,7 +313,7 @@ def test_by_an_exporter(
     planted: str,
     before: str,
     after: str,
-    asking: openai.OpenAI,
+    scripted: openai.OpenAI,
     server: ScriptedModel,
     backend: Backend,
     tmp_path: Path,
@@ -341,7 +325,7 @@ def test_by_an_exporter(
     memory, path = MemoryExporter(), tmp_path / "reports.jsonl"
     _install(exporters=[memory, JsonLinesExporter(path)])
     before_it = path.stat().st_size if path.exists() else 0
-    WAYS[way](asking, server, f"{before}\n{planted}\n{after}")
+    WAYS[way](scripted, server, f"{before}\n{planted}\n{after}")
     assert libretto.flush(DEADLINE)
     [report] = memory.reports
     lines = path.read_bytes()[before_it:]

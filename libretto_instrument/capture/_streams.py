@@ -28,19 +28,23 @@ class _Recorded(wrapt.ObjectProxy):  # type: ignore[type-arg]
         # Another patcher may have made a plain generator of it, without a response.
         response = getattr(stream, "response", None)
         self._self_call = call
-        self._self_recording = recording = Recording(call)
         try:
             if _is_read_as_events(stream, response):
                 call.begin_pieces("events")
                 call.taken = 0
                 watch_bytes(response, call)
+        except Exception as exc:
+            _guard.swallow(exc, "capture.watch")
+        if call.form is None:
+            call.begin_pieces("chunks")
+        # Last: once there is a recording, another thread's flush may end it.
+        self._self_recording = recording = Recording(call)
+        try:
             # `.stream()` helpers close the response past the stream.
             if response is not None:
                 watch_close(response, recording)
         except Exception as exc:
             _guard.swallow(exc, "capture.watch")
-        if call.form is None:
-            call.begin_pieces("chunks")
 
 
 def _is_read_as_events(stream: Any, response: Any) -> bool:

@@ -63,6 +63,12 @@ def libraries() -> tuple[Any, Any]:
 
 
 def connect(addresses: Mapping[str, Address]) -> Exchange:
+    """Make pools of connections, not connected yet, for each kind of message.
+
+    Raises:
+        ValueError: The environment names a proxy that is none.
+        OSError: The trust store cannot be read.
+    """
     http, core = libraries()
     pools: dict[tuple[str | None, bool], Any] = {}
     lines = {}

@@ -21,8 +21,8 @@ ANSWER_LIMIT = 64 * 1024
 class HttpSender:
     """Posts messages over keep-alive connections, with retries left to others.
 
-    It drives the connection pool beneath ``httpx.Client``, which costs a quarter of
-    the CPU and which no other instrumentation watches: our posts must
+    It drives the connection pool beneath ``httpx.Client``, which costs about
+    half the CPU and which no other instrumentation watches: our posts must
     not turn up among the user's own requests. What the client would add and we need
     (proxies) is done here; what it would add and we must not have (redirects) is not.
     """
