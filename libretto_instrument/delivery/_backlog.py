@@ -90,6 +90,11 @@ class Backlog:
         return len(self._raw) + len(self._parked) + len(self._in_flight)
 
     @property
+    def filling(self) -> bool:
+        """Whether so much is pending that what comes next may soon be too much."""
+        return 8 * self._bytes > self.max_bytes or 8 * self.pending > self.max_events
+
+    @property
     def newest(self) -> int:
         """The number of the item that was added last."""
         return self._newest
@@ -255,17 +260,22 @@ class Backlog:
         else:
             self._park_in_front(job, 0.0)
 
-    def hurry(self, now: float, until: float) -> None:
+    def hurry(self, now: float, until: float) -> bool:
         """Cut all pauses short: somebody waits for a flush.
 
         Args:
             now: The monotonic clock, in seconds.
             until: Until when new pauses shall be short as well.
+
+        Returns:
+            Whether there were any, which a worker may be waiting out.
         """
+        paused = self.health.unwell or bool(self._due)
         self.hurried_until = max(self.hurried_until, until)
         self.health.resume_at = now
         self._due = [(min(at, now), number) for at, number in self._due]
         heapq.heapify(self._due)
+        return paused
 
     def close(self) -> None:
         """Drop everything that waits, and from now on everything that comes."""

@@ -20,20 +20,22 @@ from ._sender import BatchSender, Outcome, Sender
 #: A worker beyond the first ends when it had nothing to do for so many seconds.
 LINGER = 1.0
 #: After its last job a worker looks again so many seconds later, before it sleeps until
-#: it is roused. To rouse a thread costs the caller more than the rest of put().
-NAP = 0.02
+#: it is roused. To rouse a thread costs the caller more than the rest of put(), and to
+#: work beside the caller's threads costs them more than that: the interpreter changes
+#: hands at each write to a socket. What is done in one go disturbs them once.
+NAP = 0.5
 #: Those at work may be so far behind, in seconds, before another one joins them.
 TOLERATED_DELAY = 0.1
 #: When nothing was settled for so many seconds, another one joins them in any case.
 STALLED_AFTER = 0.25
-#: What one message is taken to need, in seconds, until it has been measured.
-GUESSED_LATENCY = 0.02
 #: How often at most the crew's size is reconsidered while it is behind, in seconds; and
 #: not before what joined last can have sent something.
 RECONSIDER_EVERY = 0.01
-#: Workers whose sending takes more than this share of one CPU get no company: they are
+#: Workers whose sending takes more than this share of one CPU are too many: they are
 #: held up by the interpreter, of which there is one, and not by the backend.
 BUSY = 0.5
+#: The first messages are not measured: what they take goes into imports and handshakes.
+UNMEASURED = 2
 #: How long a worker naps to find out whether others hog the interpreter, in seconds.
 TEST_NAP = 0.0001
 
@@ -69,9 +71,10 @@ class Crew:
     # How many of the idle ones are about to look again anyway.
     _napping: int = 0
     _deaths: int = 0
-    # Of one message, in seconds: until it is sent, and of CPU.
-    _latency: float = GUESSED_LATENCY
+    # Of one message, in seconds: until it is sent, and of CPU. Zero is unknown.
+    _latency: float = 0.0
     _cpu: float = 0.0
+    _measured: int = -UNMEASURED
     _last_settled: float = 0.0
     _reconsider_at: float = 0.0
     _reported: int = 0
@@ -101,13 +104,16 @@ class Crew:
             # Whoever waits for the pause to end, or has the probe in hand, looks next.
             return
         if not at_work:
-            if urgently or not self._napping:
+            if urgently or not self._napping or backlog.filling:
                 self._idle.pop().release()
-        elif urgently or waiting * self._latency > at_work * TOLERATED_DELAY:
+        elif urgently or not self._latency or self._lags(at_work):
             now = monotonic()
             if now - self._last_settled > STALLED_AFTER:
                 self._last_settled = now
                 self._join()
+
+    def _lags(self, at_work: int) -> bool:
+        return self.backlog.waiting * self._latency > at_work * TOLERATED_DELAY
 
     def hire_first(self) -> None:
         """Have a worker, before there is anything for it to do."""
@@ -137,6 +143,8 @@ class Crew:
             # No threads any more, or none left: the exit drains without, and until
             # then the next put tries again.
             return
+        if not self.size:
+            self._last_settled = monotonic()
         self._grow(1)
         self.on_hire()
         if self._deaths:
@@ -245,10 +253,16 @@ class Crew:
         with self.gate:
             self.backlog.settle(job, outcome, now)
             self._last_settled = now
-            self._latency += (max(now - started, 1e-6) - self._latency) * 0.2
-            self._cpu += (cpu - self._cpu) * 0.2
+            self._measure(max(now - started, 1e-6), cpu)
         if fault is not None:
             _guard.swallow(fault, "delivery.send")
+
+    def _measure(self, latency: float, cpu: float) -> None:
+        self._measured += 1
+        if self._measured > 0:
+            share = max(0.2, 1 / self._measured)
+            self._latency += (latency - self._latency) * share
+            self._cpu += (cpu - self._cpu) * share
 
     def _carry_batch(
         self, sender: BatchSender, job: Job, message: Message, timeout: float | None
@@ -282,17 +296,24 @@ class Crew:
         now, backlog = monotonic(), self.backlog
         with self.gate:
             at_work = self.size - len(self._idle)
+            if now < self._reconsider_at or not self._latency:
+                return True
+            busy = self._cpu / self._latency
+            if at_work > 1 and at_work * busy > BUSY:
+                self._reconsider_at = now + RECONSIDER_EVERY
+                self._grow(-1)
+                return False
             if (
-                now < self._reconsider_at
-                or backlog.waiting * self._latency <= at_work * TOLERATED_DELAY
-                or at_work * self._cpu > BUSY * self._latency
+                (at_work + 1) * busy > BUSY
+                or not self._lags(at_work)
                 or backlog.pause(now) != 0.0
             ):
                 return True
             self._reconsider_at = now + max(RECONSIDER_EVERY, self._latency)
             # Those who began together end together: to add one at a time would take as
             # many rounds as it needs workers. Doubled, a crew of 32 takes five.
-            missing = int(backlog.waiting * self._latency / TOLERATED_DELAY) - at_work
+            needed = backlog.waiting * self._latency / TOLERATED_DELAY
+            missing = int(min(needed, BUSY / max(busy, 1e-9))) - at_work
         hogged = _absence() > sys.getswitchinterval() / 2
         with self.gate:
             if not hogged:

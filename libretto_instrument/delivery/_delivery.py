@@ -151,9 +151,9 @@ class Delivery:
         try:
             mark = backlog.ledger.mark(backlog.newest, backlog.pending)
             if mark.remaining:
-                backlog.hurry(monotonic(), deadline)
-                crew.rouse_all()
-                crew.rouse()
+                if backlog.hurry(monotonic(), deadline):
+                    crew.rouse_all()
+                crew.rouse(urgently=True)
         finally:
             self._gate.leave()
         return mark
