@@ -6,7 +6,7 @@ import logging
 import random
 import signal
 import threading
-from time import monotonic
+from time import monotonic, thread_time
 
 import pytest
 from support.parcels import (
@@ -23,6 +23,7 @@ from support.waiting import eventually
 from libretto_instrument import _guard
 from libretto_instrument.delivery import Delivery, MemorySender, Outcome, Stats
 from libretto_instrument.delivery import _crew as crew_module
+from libretto_instrument.delivery._gate import BOX
 
 
 def total(stats: Stats) -> int:
@@ -333,6 +334,74 @@ def test_grows_by_doubling(deliver, monkeypatch):
     eventually(lambda: sender.busiest == 16, timeout=30)
     # One more in each round would have made it 136.
     assert len(sender.attempts) < 90
+
+
+def test_works_in_one_go(deliver, monkeypatch):
+    """What comes right after the last job waits for the end of the worker's nap."""
+    monkeypatch.setattr(crew_module, "NAP", 60.0)
+    sender = ScriptedSender()
+    delivery = deliver(sender)
+    delivery.put(Parcel("a"))
+    eventually(lambda: delivery._crew._napping)
+    delivery.put(Parcel("b"))
+    assert delivery._crew._napping
+    assert delivery.flush()
+    assert sender.delivered == ["a", "b"]
+
+
+def test_a_filling_queue_ends_the_nap(deliver, monkeypatch):
+    """Nothing is dropped because the worker sleeps."""
+    monkeypatch.setattr(crew_module, "NAP", 60.0)
+    sender = ScriptedSender()
+    delivery = deliver(sender, max_events=80)
+    delivery.put(Parcel("first"))
+    eventually(lambda: delivery._crew._napping)
+    for n in range(BOX):
+        delivery.put(Parcel(str(n)))
+    eventually(lambda: len(sender.delivered) == 1 + BOX)
+    assert delivery.stats().dropped == {}
+
+
+def test_slow_first_messages_bring_no_company(deliver):
+    """Imports and handshakes say nothing of how long the rest will take."""
+    pause = threading.Event()
+
+    def start_slowly(message, tries):
+        if int(message.id) < crew_module.UNMEASURED:
+            pause.wait(0.05)
+        return DELIVERED
+
+    sender = ScriptedSender(start_slowly)
+    delivery = deliver(sender)
+    for n in range(300):
+        delivery.put(Parcel(str(n)))
+    assert delivery.flush()
+    assert sender.busiest == 1
+
+
+def test_busy_workers_leave(deliver, monkeypatch):
+    """Workers that wait for each other, and not for the backend, become fewer."""
+    monkeypatch.setattr(crew_module, "_absence", lambda: 0.0)
+    monkeypatch.setattr(crew_module, "LINGER", 60.0)
+    pause, quick = threading.Event(), threading.Event()
+
+    def send(message, tries):
+        if not quick.is_set():
+            pause.wait(0.05)
+        began = thread_time()
+        while quick.is_set() and thread_time() - began < 0.002:
+            pass
+        return DELIVERED
+
+    sender = ScriptedSender(send)
+    delivery = deliver(sender, max_in_flight=8)
+    for n in range(1000):
+        delivery.put(Parcel(str(n)))
+    eventually(lambda: delivery._crew.size == 8)
+    quick.set()
+    eventually(lambda: delivery._crew.size < 8)
+    assert delivery._backlog.waiting
+    assert delivery.flush(30)
 
 
 def test_a_dead_backend_is_probed_by_one(deliver):
