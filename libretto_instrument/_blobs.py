@@ -33,15 +33,14 @@ _BEGINNINGS = (
 )
 
 
-#: What stands in the JSON of every value that holds media.
+#: What stands in the JSON of every value that holds media, and hardly elsewhere. Few,
+#: as the whole of it is searched for each.
 _TRACES = (
     b"base64,",
-    b'"b64_json":"',
+    b"b64",  # b64_json, partial_image_b64
     b'"file_data":"',
-    b'"partial_image_b64":"',
     b'"image_generation_call"',
-    b'"audio":{',
-    b'"input_audio":{',
+    b'audio":{',  # audio, input_audio
 )
 
 

@@ -208,8 +208,8 @@ class Delivery:
                 in_flight=self._backlog.in_flight,
             )
 
-    def _admit(self, box: deque[Any]) -> None:
-        while box:
+    def _admit(self, box: deque[Any], leave: int) -> None:
+        while len(box) > leave:
             self._backlog.add(box.popleft())
         self._crew.rouse()
 

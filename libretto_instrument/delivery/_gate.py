@@ -6,8 +6,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-#: How many items the box holds at most while the gate is attended. They are not
-#: counted towards any bound yet.
+#: How many items stay in the box while the gate is attended. They are not counted
+#: towards any bound yet.
 BOX = 16
 
 
@@ -27,8 +27,9 @@ class Gate:
 
     ``put`` may run anywhere: in a finaliser, in a signal handler, on a thread that was
     interrupted inside this very class. So it never waits for the lock. It drops the
-    item into the box, and leaves it there if somebody will come by. If not, it carries
-    the box's contents in, or where the lock is held, whoever holds it does on leaving.
+    item into the box, and leaves it there if somebody will come by and the box is not
+    full. Else it carries in what is too much, or where the lock is held, whoever holds
+    it does on leaving.
 
     Attributes:
         attended: Somebody is inside, or will enter within moments, so that a few items
@@ -37,11 +38,12 @@ class Gate:
 
     __slots__ = ("_admit", "_box", "_lock", "attended")
 
-    def __init__(self, admit: Callable[[deque[Any]], None]) -> None:
+    def __init__(self, admit: Callable[[deque[Any], int], None]) -> None:
         """Make an open gate around an empty box.
 
         Args:
-            admit: Called with the lock held; must empty the box it is given.
+            admit: Called with the lock held; must empty the box it is given, the oldest
+                first, but for so many items.
         """
         self._admit = admit
         self._box: deque[Any] = deque()
@@ -52,8 +54,8 @@ class Gate:
         """Take an item in, without waiting for anybody."""
         box = self._box
         box.append(item)
-        if not self.attended or len(box) >= BOX:
-            self._empty_box()
+        if not self.attended or len(box) > BOX:
+            self._carry_in()
 
     def enter(self, timeout: float = -1) -> bool:
         """Take the lock, with everything that was put so far carried in.
@@ -68,7 +70,7 @@ class Gate:
             return False
         try:
             if self._box:
-                self._admit(self._box)
+                self._admit(self._box, 0)
         except BaseException:
             self._lock.release()
             raise
@@ -77,16 +79,20 @@ class Gate:
     def leave(self) -> None:
         """Release the lock, and carry in what was put meanwhile."""
         self._lock.release()
-        self._empty_box()
+        self._carry_in()
 
-    def _empty_box(self) -> None:
+    def _carry_in(self) -> None:
         # Looked at again after each release: an item that was put while the lock was
         # held found it shut and relies on this.
-        while self._box and self._lock.acquire(False):
+        while len(self._box) > self._allowed and self._lock.acquire(False):
             try:
-                self._admit(self._box)
+                self._admit(self._box, self._allowed)
             finally:
                 self._lock.release()
+
+    @property
+    def _allowed(self) -> int:
+        return BOX if self.attended else 0
 
     def __enter__(self) -> None:
         self.enter()

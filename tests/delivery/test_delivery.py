@@ -356,9 +356,9 @@ def test_a_filling_queue_ends_the_nap(deliver, monkeypatch):
     delivery = deliver(sender, max_events=80)
     delivery.put(Parcel("first"))
     eventually(lambda: delivery._crew._napping)
-    for n in range(BOX):
+    for n in range(2 * BOX):
         delivery.put(Parcel(str(n)))
-    eventually(lambda: len(sender.delivered) == 1 + BOX)
+    eventually(lambda: len(sender.delivered) == 1 + 2 * BOX)
     assert delivery.stats().dropped == {}
 
 

@@ -10,8 +10,8 @@ from libretto_instrument.delivery._gate import BOX, Gate
 
 
 def admit_to(taken: list[object]):
-    def admit(box: deque[object]) -> None:
-        while box:
+    def admit(box: deque[object], leave: int) -> None:
+        while len(box) > leave:
             taken.append(box.popleft())
 
     return admit
@@ -41,14 +41,32 @@ def test_attended():
     taken: list[object] = []
     gate = Gate(admit_to(taken))
     gate.attended = True
-    for number in range(BOX - 1):
+    for number in range(BOX):
         gate.put(number)
     assert taken == []
     gate.put("one too many")
-    assert len(taken) == BOX
+    assert taken == [0]
     gate.put("again")
+    assert taken == [0, 1]
     with gate:
         assert taken[-1] == "again"
+
+
+def test_no_longer_attended():
+    """What was put while the box was being lightened is carried in if nobody comes."""
+    taken: list[object] = []
+
+    def admit(box: deque[object], leave: int) -> None:
+        taken.append(box.popleft())
+        if gate.attended:
+            gate.attended = False
+            gate.put("meanwhile")
+
+    gate = Gate(admit)
+    gate.attended = True
+    for number in range(BOX + 1):
+        gate.put(number)
+    assert taken == [*range(BOX + 1), "meanwhile"]
 
 
 def test_enter_carries_in():
@@ -75,7 +93,7 @@ def test_nested():
     """A put from within a put, as a finaliser may do it, is neither lost nor stuck."""
     taken: list[object] = []
 
-    def admit(box: deque[object]) -> None:
+    def admit(box: deque[object], leave: int) -> None:
         item = box.popleft()
         if item == "outer":
             gate.put("inner")
@@ -90,7 +108,7 @@ def test_signal_handler():
     """A signal handler that interrupts the very inside of the gate can put."""
     taken: list[object] = []
 
-    def admit(box: deque[object]) -> None:
+    def admit(box: deque[object], leave: int) -> None:
         while box:
             item = box.popleft()
             taken.append(item)
@@ -110,7 +128,7 @@ def test_fault_inside():
     """A fault while carrying in leaves the gate open for the next one."""
     taken: list[object] = []
 
-    def admit(box: deque[object]) -> None:
+    def admit(box: deque[object], leave: int) -> None:
         item = box.popleft()
         if item == "bad":
             raise LookupError

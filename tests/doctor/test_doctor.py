@@ -10,6 +10,7 @@ import urllib.request
 import venv
 from collections.abc import Callable, Iterator
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,10 @@ from support.waiting import eventually
 
 from libretto_instrument import capture, cli, collector
 from libretto_instrument.delivery.durable import Spool
+
+_HTTPX_BEFORE_0_28 = find_spec("httpx2") is None and (
+    tuple(map(int, metadata.version("httpx").split(".")[:2])) < (0, 28)
+)
 
 ROOT = Path(__file__).parents[2]
 KEY = "key-that-nobody-may-see"
@@ -225,7 +230,10 @@ def test_a_certificate_that_nobody_trusts(doctor: Doctor, tmp_path: Path) -> Non
         assert "certificate verify failed" in told.finding("endpoint-tls")["message"]
         assert doctor(SSL_CERT_FILE=str(certificate)).levels == {}
         nowhere = str(tmp_path / "nowhere.pem")
-        assert "endpoint-certificates" in doctor(SSL_CERT_FILE=nowhere).levels
+        assert doctor(SSL_CERT_FILE=nowhere).levels == {
+            # Older ones take no notice of a file that is not there.
+            "endpoint-tls" if _HTTPX_BEFORE_0_28 else "endpoint-certificates": "problem"
+        }
 
 
 def test_https_to_a_server_of_http(doctor: Doctor, backend: Backend) -> None:
@@ -503,11 +511,11 @@ def test_a_patcher_that_comes_with_the_interpreter(
     folder.mkdir()
     (folder / "tracer.py").write_text(
         "import functools\n"
-        "from openai.resources.responses import Responses\n"
-        "before = Responses.create\n"
+        "from openai.resources.completions import Completions\n"
+        "before = Completions.create\n"
         "@functools.wraps(before)\n"
         "def create(*args, **kwargs): return before(*args, **kwargs)\n"
-        "Responses.create = create\n"
+        "Completions.create = create\n"
         "import openai, wrapt\n"
         "def pass_on(wrapped, _, args, kwargs): return wrapped(*args, **kwargs)\n"
         "wrapt.wrap_function_wrapper('openai', 'AsyncOpenAI.request', pass_on)\n"
@@ -516,7 +524,7 @@ def test_a_patcher_that_comes_with_the_interpreter(
     told = place.examine(folder=folder)
     assert told.levels == {"patched-by-others": "warning"}
     assert told.facts["openai"]["patched by others"] == {
-        "openai.resources.responses.Responses.create": ["tracer"],
+        "openai.resources.completions.Completions.create": ["tracer"],
         "openai.AsyncOpenAI.request": ["tracer"],
     }
 

@@ -216,6 +216,10 @@ def test_a_text_completion(client, reported, send, receiver) -> None:
     ]
 
 
+@pytest.mark.skipif(
+    not hasattr(openai.OpenAI, "responses"),
+    reason="this openai does not have the Responses API",
+)
 def test_a_response(client, reported, send, receiver) -> None:
     """A call of the Responses API is a chat; its items are parts of messages."""
     with reported() as reports:
