@@ -361,9 +361,10 @@ def test_the_version_before(spool: Spool, former: Any) -> None:
         "UPDATE messages SET owner = 'other', leased_until = 1e300 WHERE id = 2500"
     )
     memory, sender = MemoryExporter(), ScriptedSender()
-    relay = relay_to(Spool(spool.directory, max_age=1e10), sender, memory)
-    assert relay.drain(60)
-    relay.close()
+    with Spool(spool.directory, max_age=1e10) as patient:
+        relay = relay_to(patient, sender, memory)
+        assert relay.drain(60)
+        relay.close()
     everything = {"new", *map(str, range(2500))}
     assert Counter(sender.delivered) == Counter(everything)
     assert Counter(r.id for r in memory.reports) == Counter(everything)
