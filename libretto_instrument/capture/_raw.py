@@ -29,8 +29,8 @@ def record(call: Call, raw: Any) -> None:
         call.submit()
         return
     recording = Recording(call)
-    watch_bytes(response, call, owner=recording)
-    watch_close(response, recording)
+    watch_bytes(response, call, waits=None, owner=recording)
+    watch_close(response, recording, waits=None)
 
 
 def _known(response: Any) -> bytes | None:

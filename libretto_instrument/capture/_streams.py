@@ -22,17 +22,18 @@ from ._watch import watch_bytes, watch_close
 class _Recorded(wrapt.ObjectProxy):  # type: ignore[type-arg]
     """What the two kinds of recorded stream share."""
 
+    #: Whether its response is awaited.
+    _self_waits: bool
+
     def __init__(self, stream: Any, call: Call) -> None:
         super().__init__(stream)
-        self._self_libretto_key = call.feedback_key
         # Another patcher may have made a plain generator of it, without a response.
         response = getattr(stream, "response", None)
-        self._self_call = call
         try:
             if _is_read_as_events(stream, response):
                 call.begin_pieces("events")
                 call.taken = 0
-                watch_bytes(response, call)
+                watch_bytes(response, call, waits=self._self_waits)
         except Exception as exc:
             _guard.swallow(exc, "capture.watch")
         if call.form is None:
@@ -42,9 +43,14 @@ class _Recorded(wrapt.ObjectProxy):  # type: ignore[type-arg]
         try:
             # `.stream()` helpers close the response past the stream.
             if response is not None:
-                watch_close(response, recording)
+                watch_close(response, recording, waits=self._self_waits)
         except Exception as exc:
             _guard.swallow(exc, "capture.watch")
+
+    @property
+    def _self_libretto_key(self) -> str:
+        recording: Recording = self._self_recording
+        return recording.call.feedback_key
 
 
 def _is_read_as_events(stream: Any, response: Any) -> bool:
@@ -56,11 +62,14 @@ def _is_read_as_events(stream: Any, response: Any) -> bool:
 class RecordedStream(_Recorded):
     """A proxy of an `openai.Stream`."""
 
+    _self_waits = False
+
     def __iter__(self) -> Iterator[Any]:
-        chunks, call = self.__wrapped__, self._self_call
+        chunks, recording = self.__wrapped__, self._self_recording
+        call = recording.call
         if call.form == "chunks":
             chunks = keep(chunks, call.pieces, call.stamps)
-        return follow(chunks, self._self_recording)
+        return follow(chunks, recording)
 
     def __next__(self) -> Any:
         recording = self._self_recording
@@ -76,7 +85,7 @@ class RecordedStream(_Recorded):
             raise
         recording.reading = False
         recording.taken += 1
-        call = self._self_call
+        call = recording.call
         if call.form == "chunks":
             call.pieces.append(chunk)
             call.stamps.append(perf_counter())
@@ -108,11 +117,14 @@ class RecordedStream(_Recorded):
 class RecordedAsyncStream(_Recorded):
     """A proxy of an `openai.AsyncStream`."""
 
+    _self_waits = True
+
     def __aiter__(self) -> AsyncIterator[Any]:
-        chunks, call = self.__wrapped__, self._self_call
+        chunks, recording = self.__wrapped__, self._self_recording
+        call = recording.call
         if call.form == "chunks":
             chunks = keep_async(chunks, call.pieces, call.stamps)
-        return follow_async(chunks, self._self_recording)
+        return follow_async(chunks, recording)
 
     async def __anext__(self) -> Any:
         recording = self._self_recording
@@ -128,7 +140,7 @@ class RecordedAsyncStream(_Recorded):
             raise
         recording.reading = False
         recording.taken += 1
-        call = self._self_call
+        call = recording.call
         if call.form == "chunks":
             call.pieces.append(chunk)
             call.stamps.append(perf_counter())

@@ -17,15 +17,16 @@ from ._recording import Recording, follow, follow_async, keep, keep_async
 _Methods = dict[str, Callable[..., Any]]
 
 
-def watch_close(response: Any, recording: Recording) -> None:
+def watch_close(response: Any, recording: Recording, *, waits: bool | None) -> None:
     """Tell ``recording`` when ``response`` has been closed.
 
     Args:
         response: An HTTP response with ``close()`` and ``aclose()``.
         recording: Held weakly: its owner decides how long it lives.
+        waits: Whether it is awaited; None if that is not known.
     """
-    before = _methods(response, "close", "aclose")
     to_recording = weakref.ref(recording)
+    ours: _Methods = {}
 
     def tell() -> None:
         try:
@@ -38,24 +39,37 @@ def watch_close(response: Any, recording: Recording) -> None:
 
     # The response is held, not looked up by a weak reference: those are already dead
     # when the garbage collector closes a forgotten stream.
-    def close() -> Any:
-        try:
-            return before["close"]()
-        finally:
-            tell()
+    if waits is not True:
+        close_before = response.close
 
-    async def aclose() -> Any:
-        try:
-            return await before["aclose"]()
-        finally:
-            tell()
+        def close() -> Any:
+            try:
+                return close_before()
+            finally:
+                tell()
 
-    ours: _Methods = {"close": close, "aclose": aclose}
+        ours["close"] = close
+
+    if waits is not False:
+        aclose_before = response.aclose
+
+        async def aclose() -> Any:
+            try:
+                return await aclose_before()
+            finally:
+                tell()
+
+        ours["aclose"] = aclose
+
     response.__dict__.update(ours)
 
 
 def watch_bytes(
-    response: Any, record: Record, *, owner: Recording | None = None
+    response: Any,
+    record: Record,
+    *,
+    waits: bool | None,
+    owner: Recording | None = None,
 ) -> None:
     """Keep the decoded bytes of ``response`` in ``record`` as they are read.
 
@@ -64,25 +78,28 @@ def watch_bytes(
     Args:
         response: An HTTP response with ``iter_bytes()`` and ``aiter_bytes()``.
         record: Keeps them.
+        waits: As for `watch_close`.
         owner: What is told of their end, and from here on owned by the response. Left
             out, whoever makes something of the bytes sees to it.
     """
     kept, stamps = record.pieces, record.stamps
-    before = _methods(response, "iter_bytes", "aiter_bytes")
+    if waits is not True:
+        iter_before = response.iter_bytes
 
-    def iter_bytes(*args: Any, **kwargs: Any) -> Iterator[bytes]:
-        pieces = keep(before["iter_bytes"](*args, **kwargs), kept, stamps)
-        return follow(pieces, owner) if owner else pieces
+        def iter_bytes(*args: Any, **kwargs: Any) -> Iterator[bytes]:
+            pieces = keep(iter_before(*args, **kwargs), kept, stamps)
+            return follow(pieces, owner) if owner else pieces
 
-    def aiter_bytes(*args: Any, **kwargs: Any) -> AsyncIterator[bytes]:
-        pieces = keep_async(before["aiter_bytes"](*args, **kwargs), kept, stamps)
-        return follow_async(pieces, owner) if owner else pieces
+        response.iter_bytes = iter_bytes
 
-    response.__dict__.update(iter_bytes=iter_bytes, aiter_bytes=aiter_bytes)
+    if waits is not False:
+        aiter_before = response.aiter_bytes
 
+        def aiter_bytes(*args: Any, **kwargs: Any) -> AsyncIterator[bytes]:
+            pieces = keep_async(aiter_before(*args, **kwargs), kept, stamps)
+            return follow_async(pieces, owner) if owner else pieces
 
-def _methods(response: Any, *names: str) -> _Methods:
-    return {name: getattr(response, name) for name in names}
+        response.aiter_bytes = aiter_bytes
 
 
 def _take_off(response: Any, ours: _Methods) -> None:

@@ -136,6 +136,8 @@ def running(
     finally:
         server.should_exit = True
         thread.join()
+        # uvicorn leaves it open if it is told to stop before it has started.
+        sock.close()
 
 
 class _Server(uvicorn.Server):
