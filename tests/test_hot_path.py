@@ -25,6 +25,7 @@ from support.work import Work, watched
 import libretto_instrument
 from libretto_instrument import LibrettoConfig, TemplateChat, _ids, scope
 from libretto_instrument._runtime import runtime
+from libretto_instrument.delivery import HttpSender
 
 pytestmark = pytest.mark.usefixtures("ids_ready")
 
@@ -252,12 +253,37 @@ def test_imports(server, scripted, recorded, monkeypatch):
 def test_put(server, scripted, delivered):
     """Handing a call over costs a few steps, whatever the worker is at."""
     server.answer(completion(), times=20)
+    works = []
+    for _ in range(20):
+        with watched() as work:
+            ask(scripted)
+        works.append(work)
+    assert libretto_instrument.flush(DEADLINE)
+    assert len(delivered.events) == 20
+    # The first imports the delivery, and hires.
+    assert max(work.total for work in works[1:]) <= CALL + PUT, works
+
+
+def test_put_beside_a_worker(server, scripted, delivered, monkeypatch):
+    """And fewer while a worker is at work."""
+    at_work, let_go = threading.Event(), threading.Event()
+
+    def send_later(self: HttpSender, *args: Any) -> Any:
+        at_work.set()
+        let_go.wait(DEADLINE)
+        return send(self, *args)
+
+    send = HttpSender.send
+    monkeypatch.setattr(HttpSender, "send", send_later)
+    server.answer(completion(), times=20)
     ask(scripted)
+    assert at_work.wait(DEADLINE)
     works = []
     for _ in range(19):
         with watched() as work:
             ask(scripted)
         works.append(work)
+    let_go.set()
     assert libretto_instrument.flush(DEADLINE)
     assert len(delivered.events) == 20
     assert max(work.total for work in works) <= CALL + PUT, works

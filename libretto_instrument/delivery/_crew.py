@@ -24,6 +24,8 @@ LINGER = 1.0
 #: work beside the caller's threads costs them more than that: the interpreter changes
 #: hands at each write to a socket. What is done in one go disturbs them once.
 NAP = 0.5
+#: And where it only hands on, or writes to disk.
+SHORT_NAP = 0.02
 #: Those at work may be so far behind, in seconds, before another one joins them.
 TOLERATED_DELAY = 0.1
 #: When nothing was settled for so many seconds, another one joins them in any case.
@@ -53,6 +55,8 @@ class Crew:
         size: How many there are.
         on_hire: Called for each new worker, still on the thread that hires.
         destination: Where the messages go, for the log.
+        nap: After its last job a worker looks again so many seconds later; None is
+            for as long as spares the callers.
         hiring: Whether more may be started; not any more when the interpreter exits.
     """
 
@@ -63,6 +67,7 @@ class Crew:
     limit: int
     on_hire: Callable[[], None]
     destination: str = "Libretto"
+    nap: float | None = None
     size: int = 0
     hiring: bool = True
     _idle: list[LockType] = field(factory=list)
@@ -104,7 +109,7 @@ class Crew:
             # Whoever waits for the pause to end, or has the probe in hand, looks next.
             return
         if not at_work:
-            if urgently or not self._napping or backlog.filling:
+            if urgently or not self._napping or not self.hiring or backlog.filling:
                 self._idle.pop().release()
         elif urgently or not self._latency or self._lags(at_work):
             now = monotonic()
@@ -165,7 +170,7 @@ class Crew:
     def _work(self) -> None:
         job: Job | None = None
         try:
-            while (job := self._next_job()) is not None:
+            while (job := self._next_job(napping=job is not None)) is not None:
                 self._carry(job)
                 self._report()
                 if not self._stays():
@@ -178,9 +183,8 @@ class Crew:
                     self.backlog.give_back(job)
             _guard.swallow(exc, "delivery.worker")
 
-    def _next_job(self) -> Job | None:
-        """Wait for a job; None tells the worker to end."""
-        napping = True
+    def _next_job(self, *, napping: bool) -> Job | None:
+        """Wait for a job, perhaps with a nap first; None tells the worker to end."""
         with self.gate:
             while True:
                 now = monotonic()
@@ -189,7 +193,7 @@ class Crew:
                     return job
                 if self.backlog.closed:
                     break
-                napping = napping and not self._napping
+                napping = napping and self.hiring and not self._napping
                 roused = self._sleep(now, napping=napping)
                 if not (roused or napping or self.backlog.waiting or self.size == 1):
                     break
@@ -202,8 +206,9 @@ class Crew:
         self._attend()
 
     def _attend(self) -> None:
-        """Tell the gate whether somebody is at work, or about to look again."""
-        self.gate.attended = self.size > len(self._idle) - self._napping
+        """Tell the gate whether somebody is at work, and so about to look again."""
+        # Not who naps: what comes meanwhile has to be counted, lest it be too much.
+        self.gate.attended = self.size > len(self._idle)
 
     def _sleep(self, now: float, *, napping: bool) -> bool:
         """Leave the gate until roused or until there may be something to do.
@@ -213,7 +218,8 @@ class Crew:
         """
         pause = self.backlog.pause(now)
         timeout = -1.0 if pause is None else pause
-        longest = NAP if napping else LINGER if self.size > 1 else None
+        nap = NAP if self.nap is None else self.nap
+        longest = nap if napping else LINGER if self.size > 1 else None
         if longest is not None:
             timeout = longest if pause is None else min(pause, longest)
         alert = pause is not None
@@ -259,6 +265,8 @@ class Crew:
 
     def _measure(self, latency: float, cpu: float) -> None:
         self._measured += 1
+        if latency > STALLED_AFTER:  # So slow is no handshake.
+            self._measured = max(self._measured, 1)
         if self._measured > 0:
             share = max(0.2, 1 / self._measured)
             self._latency += (latency - self._latency) * share
@@ -319,7 +327,7 @@ class Crew:
             if not hogged:
                 for _ in range(max(1, min(missing, at_work))):
                     self._join()
-            elif self.size > 1:
+            elif self.size - len(self._idle) > 1:
                 self._grow(-1)
                 return False
         return True

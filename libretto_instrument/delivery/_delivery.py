@@ -37,6 +37,7 @@ class Delivery:
         max_in_flight: int = 32,
         drains_at_exit: bool = True,
         destination: str = "Libretto",
+        nap: float | None = None,
     ) -> None:
         """Make a delivery that has not started anything yet.
 
@@ -53,6 +54,8 @@ class Delivery:
             drains_at_exit: Whether to drain at exit unasked; if not, whoever owns the
                 delivery calls ``drain_at_exit``.
             destination: Where the messages go, for the log.
+            nap: For how many seconds a worker waits for more after its last job,
+                before it waits to be roused; None for as long as spares the callers.
 
         Raises:
             ValueError: If a bound allows nothing.
@@ -70,6 +73,7 @@ class Delivery:
         self._exit_timeout = exit_timeout
         self._drains_at_exit = drains_at_exit
         self._destination = destination
+        self._nap = nap
         self._start_afresh()
         _life.reset_after_fork(self)
 
@@ -86,6 +90,7 @@ class Delivery:
             limit=self._max_in_flight,
             on_hire=self._prepare_for_exit,
             destination=self._destination,
+            nap=self._nap,
         )
 
     def start(self) -> bool:

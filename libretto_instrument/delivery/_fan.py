@@ -11,6 +11,7 @@ from typing import Any
 from attrs import evolve
 
 from . import _life
+from ._crew import SHORT_NAP
 from ._delivery import Delivery, flush_all
 from ._message import HOME, Item, Message, Stats
 from ._sender import Outcome, Sender
@@ -108,6 +109,7 @@ class Fan:
                 destination="Libretto and the exporters" if home else "the exporters",
                 # One worker keeps the order, and to pass on takes no time.
                 max_in_flight=1,
+                nap=SHORT_NAP,
                 **bounds,
             )
             for home in (True, False)

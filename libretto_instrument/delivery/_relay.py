@@ -10,6 +10,7 @@ from attrs import evolve, frozen
 
 from .. import _guard
 from . import _life
+from ._crew import SHORT_NAP
 from ._delivery import Delivery, flush_all
 from ._message import HOME, Message, Stats
 from ._presence import Presence
@@ -187,6 +188,7 @@ class _Lane:
             max_bytes=2**62,
             max_in_flight=max_in_flight,
             drains_at_exit=False,
+            nap=SHORT_NAP,
         )
 
     def step(self) -> bool:

@@ -23,7 +23,6 @@ from support.waiting import eventually
 from libretto_instrument import _guard
 from libretto_instrument.delivery import Delivery, MemorySender, Outcome, Stats
 from libretto_instrument.delivery import _crew as crew_module
-from libretto_instrument.delivery._gate import BOX
 
 
 def total(stats: Stats) -> int:
@@ -356,10 +355,48 @@ def test_a_filling_queue_ends_the_nap(deliver, monkeypatch):
     delivery = deliver(sender, max_events=80)
     delivery.put(Parcel("first"))
     eventually(lambda: delivery._crew._napping)
-    for n in range(2 * BOX):
+    for n in range(12):
         delivery.put(Parcel(str(n)))
-    eventually(lambda: len(sender.delivered) == 1 + 2 * BOX)
+    eventually(lambda: len(sender.delivered) == 13)
     assert delivery.stats().dropped == {}
+
+
+def test_large_items_end_the_nap(deliver, monkeypatch):
+    """Nor are a few large ones."""
+    monkeypatch.setattr(crew_module, "NAP", 60.0)
+    sender = ScriptedSender()
+    delivery = deliver(sender, max_bytes=64 * 2**20)
+    delivery.put(Parcel("first"))
+    eventually(lambda: delivery._crew._napping)
+    for n in range(12):
+        delivery.put(Parcel(str(n), weight=5 * 2**20))
+        if n == 1:
+            eventually(lambda: len(sender.delivered) == 3)
+    assert delivery.flush()
+    assert delivery.stats().dropped == {}
+
+
+def test_no_nap_before_work(deliver, monkeypatch):
+    """What comes after a silence leaves at once, the very first included."""
+    monkeypatch.setattr(crew_module, "NAP", 60.0)
+    sender = ScriptedSender()
+    delivery = deliver(sender)
+    assert delivery.start()
+    eventually(lambda: delivery._crew._idle)
+    delivery.put(Parcel("a"))
+    eventually(lambda: sender.delivered == ["a"])
+
+
+def test_no_nap_at_the_end(deliver, monkeypatch):
+    """What comes once no thread can be started any more is not left to a nap."""
+    monkeypatch.setattr(crew_module, "NAP", 60.0)
+    sender = ScriptedSender()
+    delivery = deliver(sender)
+    delivery.put(Parcel("a"))
+    eventually(lambda: delivery._crew._napping)
+    delivery.hire_no_more()
+    delivery.put(Parcel("b"))
+    eventually(lambda: sender.delivered == ["a", "b"])
 
 
 def test_slow_first_messages_bring_no_company(deliver):
