@@ -76,7 +76,7 @@ def async_driver(shape: Shape, recorder: Recorder, switch: Switch) -> Driver:
             raise
         finally:
             call.leave()
-        return hand_back(call, result)
+        return hand_back(call, result, waits=True)
 
     return drive
 
@@ -137,17 +137,22 @@ class Carrier(wrapt.ObjectProxy):  # type: ignore[type-arg]
         return await self.__wrapped__.__aexit__(*exc_info)
 
 
-def hand_back(call: Call, result: Any) -> Any:
+def hand_back(call: Call, result: Any, *, waits: bool = False) -> Any:
     """Return what openai returned, having recorded it, or a stream that will be.
 
     Never raises: whatever happens in here, the caller gets the answer.
+
+    Args:
+        call: The call.
+        result: What openai returned.
+        waits: Whether it was awaited, and so is what it brings.
     """
     try:
         kind = result.__class__
         if hasattr(kind, "model_dump"):
             call.answered(result)
             return result
-        return _OTHERS[_form(kind)](call, result)
+        return _OTHERS[_form(kind, waits)](call, result)
     except Exception as exc:
         _guard.swallow(exc, "capture.hand_back")
         return result
@@ -165,15 +170,14 @@ def _taken(kwargs: dict[str, Any]) -> Given | None:
 
 
 @lru_cache(maxsize=256)
-def _form(kind: type) -> str:
+def _form(kind: type, waits: bool) -> str:
     """Return which form of answer a class is. By its shape: openai's classes move."""
     if hasattr(kind, "http_request") and hasattr(kind, "parse"):
         return "raw"
-    if hasattr(kind, "__anext__"):
+    is_read, is_awaited = hasattr(kind, "__next__"), hasattr(kind, "__anext__")
+    if is_awaited and (waits or not is_read):  # Some patchers' streams can do both.
         return "async stream"
-    if hasattr(kind, "__next__"):
-        return "stream"
-    return "text"
+    return "stream" if is_read else "text"
 
 
 def _raw_response(call: Call, result: Any) -> Any:

@@ -109,17 +109,22 @@ class Backlog:
     def add(self, item: Item) -> None:
         """Take an item in, and drop the oldest ones if the bounds demand it."""
         weight = item.weight
-        self.ledger.recorded += 1
         if self.closed:
-            self.ledger.refuse("shutdown")
+            self.refuse("shutdown")
         elif weight > self.max_bytes:
-            self.ledger.refuse("too_large")
+            self.refuse("too_large")
         else:
+            self.ledger.recorded += 1
             self._raw.append((item, weight))
             self._newest += 1
             self._bytes += weight
             if self._bytes > self.max_bytes or self.pending > self.max_events:
                 self._trim()
+
+    def refuse(self, reason: str) -> None:
+        """Count an item that is not taken in."""
+        self.ledger.recorded += 1
+        self.ledger.refuse(reason)
 
     # From the workers' side
 

@@ -190,6 +190,7 @@ class Crew:
                 now = monotonic()
                 job = self.backlog.take(now)
                 if job is not None:
+                    self._attend()
                     return job
                 if self.backlog.closed:
                     break
@@ -206,9 +207,10 @@ class Crew:
         self._attend()
 
     def _attend(self) -> None:
-        """Tell the gate whether somebody is at work, and so about to look again."""
+        """Tell the gate until when somebody at work is expected to look again."""
         # Not who naps: what comes meanwhile has to be counted, lest it be too much.
-        self.gate.attended = self.size > len(self._idle)
+        at_work = self.size > len(self._idle)
+        self.gate.attended_until = monotonic() + STALLED_AFTER if at_work else 0.0
 
     def _sleep(self, now: float, *, napping: bool) -> bool:
         """Leave the gate until roused or until there may be something to do.
@@ -236,7 +238,6 @@ class Crew:
         was_roused = latch not in self._idle
         if not was_roused:
             self._idle.remove(latch)
-        self._attend()
         return was_roused
 
     def _carry(self, job: Job, timeout: float | None = None) -> None:

@@ -215,7 +215,12 @@ class Delivery:
 
     def _admit(self, box: deque[Any], leave: int) -> None:
         while len(box) > leave:
-            self._backlog.add(box.popleft())
+            try:
+                self._backlog.add(box.popleft())
+            except Exception as exc:
+                # Whoever happens to be inside the gate must not fail for it.
+                self._backlog.refuse("prepare_failed")
+                _guard.swallow(exc, "delivery.put")
         self._crew.rouse()
 
     def _prepare_for_exit(self) -> None:

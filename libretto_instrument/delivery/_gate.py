@@ -3,10 +3,11 @@
 from _thread import LockType, allocate_lock
 from collections import deque
 from collections.abc import Callable
+from time import monotonic
 from types import TracebackType
 from typing import Any
 
-#: How many items stay in the box while the gate is attended. They are not counted
+#: How many items stay in the box while somebody is expected. They are not counted
 #: towards any bound yet.
 BOX = 16
 
@@ -32,11 +33,11 @@ class Gate:
     it does on leaving.
 
     Attributes:
-        attended: Somebody is inside, or will enter within moments, so that a few items
-            may wait in the box. To set it to True, or to leave it so, is a promise.
+        attended_until: Somebody is inside, or will enter before this time of the
+            monotonic clock, so that a few items may wait in the box.
     """
 
-    __slots__ = ("_admit", "_box", "_lock", "attended")
+    __slots__ = ("_admit", "_box", "_lock", "attended_until")
 
     def __init__(self, admit: Callable[[deque[Any], int], None]) -> None:
         """Make an open gate around an empty box.
@@ -48,13 +49,13 @@ class Gate:
         self._admit = admit
         self._box: deque[Any] = deque()
         self._lock = allocate_lock()
-        self.attended = False
+        self.attended_until = 0.0
 
     def put(self, item: Any) -> None:
         """Take an item in, without waiting for anybody."""
         box = self._box
         box.append(item)
-        if not self.attended or len(box) > BOX:
+        if len(box) > BOX or monotonic() > self.attended_until:
             self._carry_in()
 
     def enter(self, timeout: float = -1) -> bool:
@@ -92,7 +93,7 @@ class Gate:
 
     @property
     def _allowed(self) -> int:
-        return BOX if self.attended else 0
+        return BOX if monotonic() <= self.attended_until else 0
 
     def __enter__(self) -> None:
         self.enter()

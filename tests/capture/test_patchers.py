@@ -206,3 +206,44 @@ def test_a_patcher_that_returns_a_generator(
     capture.unpatch()
     setattr(Completions, "create", before)  # noqa: B010
     assert kept.event["response"] == "a"
+
+
+class _BothWays:
+    """A stream as some patchers make it: of one kind, and read in either way."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> Any:
+        return next(self._stream)
+
+    def __aiter__(self) -> Any:
+        return self
+
+    async def __anext__(self) -> Any:
+        return await anext(self._stream)
+
+
+def test_a_patcher_whose_stream_can_be_read_both_ways(
+    server: ScriptedModel, scripted: openai.OpenAI
+) -> None:
+    """What a plain call returned is recorded as it is read: without an await."""
+    before = Completions.__dict__["create"]
+
+    def create(self: Any, **kwargs: Any) -> Any:
+        return _BothWays(before(self, **kwargs))
+
+    setattr(Completions, "create", create)  # noqa: B010
+    kept = Kept()
+    capture.patch(kept)
+    server.stream(*chunks("a"))
+    stream = scripted.chat.completions.create(
+        model="gpt-test", messages=MESSAGES, stream=True
+    )
+    assert len(list(stream)) == 3
+    capture.unpatch()
+    setattr(Completions, "create", before)  # noqa: B010
+    assert kept.event["response"] == "a"

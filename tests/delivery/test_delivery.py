@@ -6,6 +6,7 @@ import logging
 import random
 import signal
 import threading
+from itertools import islice
 from time import monotonic, thread_time
 
 import pytest
@@ -23,6 +24,7 @@ from support.waiting import eventually
 from libretto_instrument import _guard
 from libretto_instrument.delivery import Delivery, MemorySender, Outcome, Stats
 from libretto_instrument.delivery import _crew as crew_module
+from libretto_instrument.delivery._gate import BOX
 
 
 def total(stats: Stats) -> int:
@@ -143,8 +145,44 @@ def test_bad_item(deliver, monkeypatch, caplog):
     delivery = deliver(MemorySender())
     delivery.put(object())
     delivery.put(Parcel("a"))
-    assert delivery.flush()
+    assert not delivery.flush()
+    stats = delivery.stats()
+    assert (stats.sent, stats.dropped) == (1, {"prepare_failed": 1})
     assert "AttributeError in delivery.put" in caplog.text
+
+
+def test_bad_item_before_a_worker(deliver, monkeypatch):
+    """A worker that comes upon an item that is none goes on with the others."""
+    monkeypatch.setattr(_guard, "strict", False)
+    sender = HeldSender()
+    delivery = deliver(sender, max_in_flight=1)
+    delivery.put(Parcel("a"))
+    sender.began.acquire()
+    delivery.put(object())  # It stays in the box: the worker is at work.
+    delivery.put(Parcel("b"))
+    sender.let_go.set()
+    assert not delivery.flush()
+    assert sender.delivered == ["a", "b"]
+    stats = delivery.stats()
+    assert (stats.recorded, stats.restarted) == (3, 0)
+
+
+def test_first_message_hangs(deliver, monkeypatch):
+    """Not even a few items wait for a message that is not answered."""
+    monkeypatch.setattr(crew_module, "STALLED_AFTER", 0.01)
+    delivery = deliver(sender := HeldSender())
+    delivery.put(Parcel("hangs"))
+    sender.began.acquire()
+    few = iter(range(BOX // 2))
+
+    def another_is_being_sent() -> bool:
+        for number in islice(few, 1):
+            delivery.put(Parcel(str(number)))
+        return sender.began.acquire(blocking=False)
+
+    eventually(another_is_being_sent)
+    sender.let_go.set()
+    assert delivery.flush()
 
 
 @pytest.mark.parametrize("bound", ["max_events", "max_bytes", "max_in_flight"])

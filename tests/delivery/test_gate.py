@@ -3,6 +3,7 @@
 import signal
 import threading
 from collections import deque
+from math import inf
 
 import pytest
 
@@ -40,7 +41,7 @@ def test_attended():
     """While somebody will come by, a few items wait in the box, and no more."""
     taken: list[object] = []
     gate = Gate(admit_to(taken))
-    gate.attended = True
+    gate.attended_until = inf
     for number in range(BOX):
         gate.put(number)
     assert taken == []
@@ -58,12 +59,12 @@ def test_no_longer_attended():
 
     def admit(box: deque[object], leave: int) -> None:
         taken.append(box.popleft())
-        if gate.attended:
-            gate.attended = False
+        if gate.attended_until:
+            gate.attended_until = 0.0
             gate.put("meanwhile")
 
     gate = Gate(admit)
-    gate.attended = True
+    gate.attended_until = inf
     for number in range(BOX + 1):
         gate.put(number)
     assert taken == [*range(BOX + 1), "meanwhile"]
