@@ -9,9 +9,6 @@ from contextlib import suppress
 from .. import _guard
 from . import _life
 
-#: A pause shorter than this is not worth being cut short, in seconds.
-_SHORT = 0.05
-
 
 class Background:
     """Calls a function, waits for as long as it says, and calls it again."""
@@ -31,17 +28,13 @@ class Background:
     def _start_afresh(self) -> None:
         self._running = False
         self._stopped = False
-        self._asleep = False
-        # Its put() may be called anywhere, as an event's set() may not.
         self._bell: SimpleQueue[None] = SimpleQueue()
 
     after_fork_in_child = _start_afresh
 
-    def rouse(self) -> None:
-        """See to it that the function is called soon. Never blocks."""
-        if self._asleep:
-            self._bell.put(None)
-        elif not self._running and not self._stopped:
+    def start(self) -> None:
+        """See to it that the function is called again and again. Never blocks."""
+        if not self._running and not self._stopped:
             self._running = True
             try:
                 # Not Thread.start(): see the crew.
@@ -64,11 +57,9 @@ class Background:
         try:
             while not self._stopped:
                 pause = self._step()
-                self._asleep = pause > _SHORT
                 with suppress(Empty):
                     self._bell.get(timeout=pause)
-                self._asleep = False
         except Exception as exc:
             _guard.swallow(exc, self._name)
         finally:
-            self._asleep = self._running = False
+            self._running = False

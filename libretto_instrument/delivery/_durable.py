@@ -127,7 +127,7 @@ class DurableDelivery:
         if self._relay is not None:
             if not self._relay_started:
                 self._relay_started = self._relay.start()
-            self._relaying.rouse()
+            self._relaying.start()
 
     def start(self) -> None:
         """Deliver what earlier processes left in the spool, without waiting for news.
@@ -158,7 +158,8 @@ class DurableDelivery:
             return False
 
     def _await_relay(self, relay: Relay, deadline: float) -> bool:
-        spool, last_row, pause = self._spool, self._spool.last_row, _SOON
+        spool, pause = self._spool, _SOON
+        last_row = spool.newest_of_mine(deadline)
         while last_row and spool.left_of_mine(last_row):
             left = deadline - monotonic()
             if left <= 0:

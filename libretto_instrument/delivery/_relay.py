@@ -24,9 +24,12 @@ WINDOW = 256
 WINDOW_BYTES = 8 * 2**20
 #: How often claims are renewed and bounds are looked at, in seconds.
 HOUSEKEEPING = LEASE / 4
-#: How soon an empty spool is looked at again: first, and at the longest, in seconds.
-#: What other processes write is found this way.
+#: How soon the spool is looked at again, in seconds: after much was found, and after
+#: little or nothing was. What is written meanwhile is moved, claimed and sent in one go:
+#: to do so for each message as it comes would disturb those who write.
 SOON, LATE = 0.02, 0.5
+#: So many messages are much.
+_MUCH = WINDOW // 4
 #: At the end one destination after the other is waited for, for so long, in seconds.
 SLICE = 0.1
 
@@ -192,12 +195,14 @@ class _Lane:
         )
 
     def step(self) -> bool:
-        """Claim what there is room for; say whether there was anything."""
+        """Claim what there is room for; say whether that, or what is here, is much."""
         room = WINDOW - self.delivery.stats().queued
-        claimed = self.sender.claim(room) if room >= WINDOW // 4 else []
+        if room < _MUCH:
+            return True
+        claimed = self.sender.claim(room)
         for message in claimed:
             self.delivery.put(message)
-        return bool(claimed)
+        return len(claimed) >= _MUCH
 
     @property
     def busy(self) -> bool:
@@ -236,7 +241,6 @@ class Relay:
             self._lanes[name] = _Lane(spool, other, name, 1)
         spool.delivers = tuple(self._lanes)
         self._housekeeping_at = 0.0
-        self._idle_for = SOON
         # One step at a time: the background's own, and those of a flush.
         self._stepping = threading.Lock()
         _life.reset_after_fork(self)
@@ -274,15 +278,12 @@ class Relay:
             for lane in self._lanes.values():
                 lane.sender.leased_until = now + LEASE
             self._spool.keep_bounds()
+            self._spool.tidy()
             self._housekeeping_at = now + HOUSEKEEPING
             # The last, lest trouble with that file keep the rest from being done.
             self._spool.adopt()
-        claimed = [lane.step() for lane in self._lanes.values()]
-        if any(claimed):
-            self._idle_for = SOON
-        else:
-            self._idle_for = min(self._idle_for * 1.5, LATE)
-        return self._idle_for
+        much = [lane.step() for lane in self._lanes.values()]
+        return SOON if any(much) else LATE
 
     def drain(self, timeout: float, *, at_exit: bool = False) -> bool:
         """Deliver what is in the spool now.

@@ -3,7 +3,8 @@
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, time
 from uuid import uuid4
@@ -12,6 +13,8 @@ from attrs import evolve
 
 from .. import _guard
 from . import _life, _spool_deeds
+from ._ingestion import journals_in, offsets, take_in, tidy, waiting
+from ._journal import LENGTH, Journal, JournalsUnavailableError, packed
 from ._message import HOME, Message
 from ._spool_bounds import LOOK_EVERY, Bounds, bytes_used
 from ._spool_file import FORMER_FILE, SpoolFile, scalar, transaction
@@ -64,6 +67,10 @@ class Spool:
             )
         self.directory = Path(directory).absolute()
         self._bounds = Bounds(self.directory, max_bytes, max_age)
+        # One that is too long could not be dropped in part.
+        self._journal: Journal | None = Journal(
+            self.directory, busy=busy_timeout, length=min(LENGTH, max_bytes // 8)
+        )
         self._for_writing = SpoolFile(
             self.directory, busy=busy_timeout, checkpoint=_WRITERS_CHECKPOINT
         )
@@ -89,8 +96,8 @@ class Spool:
         self.written = 0
         self.written_for: Counter[tuple[str, ...] | None] = Counter()
         self.missed = 0
-        #: The row that this process wrote last.
-        self.last_row = 0
+        # How long the journals were when all that was in them had been moved.
+        self._moved: Mapping[Path, int] = {}
         self._rest = 0.0
         self._resume_at = 0.0
 
@@ -112,30 +119,58 @@ class Spool:
             Whether it is on disk. If not, because the disk is full, the file busy for
             too long or the like, it is the caller's to keep; a warning has been said.
         """
-        if monotonic() < self._resume_at:
+        now = monotonic()
+        if now < self._resume_at:
             self.missed += 1
             return False
         try:
-            with self._for_writing.use() as connection:
-                row = connection.execute(
-                    _spool_deeds.ADD, self._columns(message, destinations)
-                ).lastrowid
-                self.last_row = row or self.last_row
-                self.written += 1
-                self.written_for[destinations] += 1
-                if self.written % LOOK_EVERY == 0:
-                    self._bounds.keep(connection)
+            self._write(message, destinations, now)
         except (sqlite3.Error, OSError) as exc:
             return self._missed(exc)
-        except UnicodeEncodeError:
-            # Half of a surrogate pair, as in text that was cut in the wrong place.
-            return self.add(_storable(message), destinations)
         self._rest = 0.0
+        self.written += 1
+        self.written_for[destinations] += 1
+        if self.written % LOOK_EVERY == 0:
+            self._look_at_bounds()
         return True
 
-    def _columns(
-        self, message: Message, destinations: tuple[str, ...] | None
-    ) -> tuple[object, ...]:
+    def _write(
+        self, message: Message, destinations: tuple[str, ...] | None, now: float
+    ) -> None:
+        journal, to = self._journal, _spool_deeds.named(destinations)
+        if journal is not None:
+            try:
+                if not journal.end[1]:
+                    self._make_file()
+                journal.append(packed(message, to, time(), now), self.name)
+            except JournalsUnavailableError:
+                self._journal = None
+            else:
+                return
+        with self._for_writing.use() as connection:
+            try:
+                connection.execute(_spool_deeds.ADD, self._columns(message, to))
+            except UnicodeEncodeError:
+                # Half of a surrogate pair, as in text that was cut in the wrong place.
+                columns = self._columns(_storable(message), to)
+                connection.execute(_spool_deeds.ADD, columns)
+
+    def _make_file(self) -> None:
+        """Have the file that the journals' entries are moved to, if that is possible.
+
+        One that is no spool is moved away, and said to be none, while somebody watches
+        the application start.
+        """
+        with suppress(sqlite3.Error, OSError), self._for_writing.use():
+            pass
+
+    def _look_at_bounds(self) -> None:
+        with suppress(sqlite3.Error, OSError):  # Next time, then.
+            if self._bounds.may_be_exceeded():
+                with self._for_writing.use() as connection:
+                    self._bounds.keep(connection)
+
+    def _columns(self, message: Message, to: str | None) -> tuple[object, ...]:
         return (
             message.kind,
             message.id,
@@ -143,7 +178,7 @@ class Spool:
             self.name,
             time(),
             message.at,
-            _spool_deeds.named(destinations),
+            to,
             message.body,
         )
 
@@ -167,6 +202,30 @@ class Spool:
 
     # Sending
 
+    def take_in(self) -> bool:
+        """Move what processes have written to where it can be claimed.
+
+        Returns:
+            Whether there was anything.
+        """
+        if journals_in(self.directory) == self._moved:
+            return False
+        with self._for_sending.use() as connection:
+            return self._take_in(connection)
+
+    def _take_in(self, connection: sqlite3.Connection) -> bool:
+        lengths = journals_in(self.directory)
+        count, is_all = take_in(connection, self.directory, oldest=self._bounds.oldest)
+        if is_all:
+            self._moved = lengths
+        return count > 0
+
+    def tidy(self) -> None:
+        """Delete the files of processes that have ended, as far as they were moved."""
+        if journals_in(self.directory):
+            with self._for_sending.use() as connection:
+                tidy(connection, self.directory)
+
     def claim(
         self, limit: int, max_bytes: int = 8 * 2**20, *, destination: str = HOME
     ) -> list[Stored]:
@@ -181,6 +240,7 @@ class Spool:
             max_bytes: At most so many bytes, but at least one message.
             destination: Where they are to be sent.
         """
+        self.take_in()
         with self._for_sending.use() as connection:
             _spool_deeds.spread(connection, self.delivers)
             terms = self._now() | {"destination": destination}
@@ -232,6 +292,26 @@ class Spool:
         with self._for_sending.use() as connection, transaction(connection):
             _spool_deeds.set_aside(connection, stored, self.name, reason)
 
+    def newest_of_mine(self, deadline: float) -> int:
+        """Take in what this process has written.
+
+        Args:
+            deadline: Until when at most, by the monotonic clock.
+
+        Returns:
+            The row of the last of its messages that has yet to be sent; 0 if all were.
+        """
+        name, end = ("", 0) if self._journal is None else self._journal.end
+        with self._for_sending.use() as connection:
+            while offsets(connection).get(name, 0) < end and monotonic() < deadline:
+                if not self._take_in(connection):
+                    break
+            return scalar(
+                connection,
+                "SELECT coalesce(max(id), 0) FROM messages WHERE writer = ?",
+                (self.name,),
+            )
+
     def left_of_mine(self, last_row: int) -> int:
         """Count this process's messages up to a row that have yet to be sent."""
         with self._for_sending.use() as connection:
@@ -258,7 +338,7 @@ class Spool:
     def stats(self) -> SpoolStats:
         """Count what is in the spool."""
         with self._for_sending.use() as connection:
-            return stats_of(connection, self.delivers)
+            return stats_of(connection, self.directory, self.delivers)
 
     def refused(self) -> list[Refused]:
         """List what was set aside, the oldest first."""
@@ -337,6 +417,11 @@ class Spool:
 
     def close(self) -> None:
         """Close the files; another use opens them again."""
+        if self._journal is not None:
+            self._journal.close()
+        if self._moved:
+            with suppress(sqlite3.Error, OSError):  # Those who come later do it, then.
+                self.tidy()
         self._former.close()
         self._for_writing.close()
         self._for_sending.close()
@@ -354,26 +439,35 @@ def _now() -> dict[str, object]:
 
 
 def stats_of(
-    connection: sqlite3.Connection, otherwise: tuple[str, ...] = (HOME,)
+    connection: sqlite3.Connection,
+    directory: Path,
+    otherwise: tuple[str, ...] = (HOME,),
 ) -> SpoolStats:
-    """Count what is in a spool's file.
+    """Count what is in a spool.
 
     Args:
-        connection: To the file.
+        connection: To its file.
+        directory: Where it is.
         otherwise: The destinations of messages that name none.
     """
-    waiting, oldest = connection.execute(
+    waiting_in_file, oldest = connection.execute(
         "SELECT count(*), min(stored_at) FROM messages"
     ).fetchone()
     claimed = f"SELECT count(DISTINCT message) FROM todo WHERE {_spool_deeds.HELD}"
+    waiting_for = Counter(_spool_deeds.waiting_for(connection, otherwise))
+    unmoved = 0
+    for entry in waiting(directory, offsets(connection)):
+        unmoved += 1
+        oldest = min(entry.stored_at, oldest or entry.stored_at)
+        waiting_for.update(_spool_deeds.destinations_of(entry.destinations, otherwise))
     return SpoolStats(
-        waiting=waiting,
-        waiting_for=_spool_deeds.waiting_for(connection, otherwise),
+        waiting=waiting_in_file + unmoved,
+        waiting_for=dict(waiting_for),
         claimed=scalar(connection, claimed, _now()),
         aside=scalar(connection, "SELECT count(*) FROM aside"),
         lost=dict(connection.execute("SELECT reason, count FROM losses")),
         oldest_at=oldest,
-        size=bytes_used(connection),
+        size=bytes_used(connection) + sum(journals_in(directory).values()),
     )
 
 

@@ -1,6 +1,8 @@
 """How much a spool may hold, and for how long."""
 
 import sqlite3
+from contextlib import suppress
+from itertools import islice
 from math import inf
 from pathlib import Path
 from time import time
@@ -8,7 +10,9 @@ from time import time
 from attrs import frozen
 
 from .. import _guard
-from ._spool_file import scalar
+from ._ingestion import drop_oldest, journals_in
+from ._spool_deeds import count_losses
+from ._spool_file import FILE, scalar
 
 #: A writer looks at the bounds once in so many writes.
 LOOK_EVERY = 128
@@ -33,15 +37,46 @@ class Bounds:
     max_bytes: int
     max_age: float
 
+    @property
+    def oldest(self) -> float:
+        """When what may be kept was written at the earliest, as seconds since then."""
+        return time() - self.max_age
+
     def keep(self, connection: sqlite3.Connection) -> None:
         """Drop what is too old or too much; what is being sent stays."""
-        oldest = time() - self.max_age
+        oldest = self.oldest
         self._drop(connection, "spool_expired", before=oldest)
         connection.execute("DELETE FROM aside WHERE refused_at < ?", (oldest,))
-        while bytes_used(connection) > self.max_bytes:
+        while self._too_much(connection) > 0:
             if not self._drop(connection, "spool_full", before=inf):
-                connection.execute("DELETE FROM aside")
-                return
+                break
+        # What is in the journals is younger.
+        lost = drop_oldest(
+            connection,
+            self.directory,
+            too_much=self._too_much(connection),
+            oldest=oldest,
+        )
+        for reason, count in lost.items():
+            self._tell(reason, count)
+        if bytes_used(connection) > self.max_bytes:
+            connection.execute("DELETE FROM aside")
+
+    def _too_much(self, connection: sqlite3.Connection) -> int:
+        in_journals = sum(journals_in(self.directory).values())
+        return bytes_used(connection) + in_journals - self.max_bytes
+
+    def may_be_exceeded(self) -> bool:
+        """Say whether to ``keep`` them may change anything. It takes no lock."""
+        lengths = journals_in(self.directory)
+        total = sum(lengths.values())
+        with suppress(FileNotFoundError):
+            for path in islice(lengths, 1):
+                if path.stat().st_mtime < self.oldest:
+                    return True
+            for name in (FILE, f"{FILE}-wal"):
+                total += (self.directory / name).stat().st_size
+        return total > self.max_bytes
 
     def _drop(
         self, connection: sqlite3.Connection, reason: str, *, before: float
@@ -53,12 +88,12 @@ class Bounds:
             " (SELECT message FROM todo WHERE leased_until > 0))",
             (_OLDEST, before),
         ).rowcount
+        count_losses(connection, reason, dropped)
+        self._tell(reason, dropped)
+        return dropped
+
+    def _tell(self, reason: str, dropped: int) -> None:
         if dropped:
-            connection.execute(
-                "INSERT INTO losses VALUES (?, ?)"
-                " ON CONFLICT (reason) DO UPDATE SET count = count + excluded.count",
-                (reason, dropped),
-            )
             _guard.warn(
                 f"spool.{reason}",
                 "The spool in %s drops its oldest events (%s). Check that Libretto can "
@@ -66,7 +101,6 @@ class Bounds:
                 self.directory,
                 _WHY[reason],
             )
-        return dropped
 
 
 def bytes_used(connection: sqlite3.Connection) -> int:

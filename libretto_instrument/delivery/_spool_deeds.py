@@ -195,6 +195,16 @@ def _terms(stored: Stored, me: str) -> dict[str, object]:
     }
 
 
+def count_losses(connection: sqlite3.Connection, reason: str, count: int) -> None:
+    """Remember that so many messages were dropped."""
+    if count:
+        connection.execute(
+            "INSERT INTO losses VALUES (?, ?)"
+            " ON CONFLICT (reason) DO UPDATE SET count = count + excluded.count",
+            (reason, count),
+        )
+
+
 def waiting_for(
     connection: sqlite3.Connection, otherwise: tuple[str, ...]
 ) -> dict[str, int]:

@@ -103,6 +103,13 @@ CREATE TABLE aside (
 );
 CREATE TABLE losses (reason TEXT PRIMARY KEY, count INTEGER NOT NULL);
 """
+#: How far each journal was moved here, in bytes. Files that were made before there were
+#: journals are given it when they are opened.
+_JOURNALS = """
+CREATE TABLE IF NOT EXISTS journals (
+    name TEXT PRIMARY KEY, offset INTEGER NOT NULL
+) WITHOUT ROWID
+"""
 
 
 class SpoolFile:
@@ -204,7 +211,7 @@ class SpoolFile:
                 "not yet sent is lost. A new one is made.",
                 self.path,
             )
-        _make_directory(self.path.parent)
+        make_directory(self.path.parent)
         with _sole_opener(self.path.parent):
             with suppress(FileExistsError):
                 # Before SQLite makes it, with the permissions of its own choice.
@@ -253,6 +260,7 @@ def _prepare(connection: sqlite3.Connection, checkpoint: int) -> None:
         )
     elif application != APPLICATION:
         raise sqlite3.DatabaseError("not a spool")
+    connection.execute(_JOURNALS)
     # Survives the death of the process; a loss of power may take the last moments.
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(f"PRAGMA wal_autocheckpoint = {checkpoint}")
@@ -286,7 +294,8 @@ def _identity(path: Path) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
-def _make_directory(directory: Path) -> None:
+def make_directory(directory: Path) -> None:
+    """Make the spool's directory, for this user alone, if it does not exist."""
     with suppress(FileExistsError):
         directory.parent.mkdir(parents=True, exist_ok=True)
         directory.mkdir(mode=0o700)

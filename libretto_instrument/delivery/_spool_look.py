@@ -57,7 +57,7 @@ def _look(path: Path, otherwise: tuple[str, ...]) -> SpoolLook:
         return SpoolLook(path, state, reason=reason)
     try:
         with closing(_connect(path)) as connection:
-            return SpoolLook(path, state, stats_of(connection, otherwise))
+            return SpoolLook(path, state, stats_of(connection, path.parent, otherwise))
     except sqlite3.DatabaseError as exc:
         return SpoolLook(path, _state_after(exc), reason=str(exc))
 

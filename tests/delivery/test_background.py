@@ -28,7 +28,7 @@ def running() -> list[threading.Thread]:
     return [t for t in threading.enumerate() if t.name == "test-background"]
 
 
-def test_nothing_before_it_is_roused(make):
+def test_nothing_before_it_is_started(make):
     """There is no thread before there is something to do."""
     make(lambda: 0.0)
     assert running() == []
@@ -38,38 +38,37 @@ def test_steps(make):
     """The function is called again after each of its pauses."""
     steps = threading.Semaphore(0)
     background = make(lambda: steps.release() or 0.001)
-    background.rouse()
+    background.start()
     for _ in range(10):
         assert steps.acquire(timeout=10)
     assert len(running()) == 1
 
 
-def test_long_pause_cut_short(make):
-    """Rousing it ends a pause."""
+def test_started_again(make):
+    """Once started, it is not started once more."""
     steps = threading.Semaphore(0)
     background = make(lambda: steps.release() or 3600.0)
-    background.rouse()
-    for _ in range(3):
-        assert steps.acquire(timeout=10)
-        eventually(lambda: background._asleep)
-        background.rouse()
+    for _ in range(10):
+        background.start()
     assert steps.acquire(timeout=10)
+    assert len(running()) == 1
+    assert not steps.acquire(blocking=False)
 
 
 def test_stopped(make):
     """Once stopped it stays so."""
     background = make(lambda: 3600.0)
-    background.rouse()
+    background.start()
     eventually(running)
     background.stop()
     eventually(lambda: not running())
-    background.rouse()
+    background.start()
     assert running() == []
 
 
 @pytest.mark.usefixtures("lenient")
 def test_fault(make, caplog):
-    """A fault ends the thread and is told, and the next rouse starts another."""
+    """A fault ends the thread and is told, and it can be started anew."""
     faults = [RuntimeError("ours")]
     steps = threading.Semaphore(0)
 
@@ -80,11 +79,11 @@ def test_fault(make, caplog):
         return 3600.0
 
     background = make(step)
-    background.rouse()
+    background.start()
     assert steps.acquire(timeout=10)
     eventually(lambda: not background._running)
     assert "test-background" in caplog.text
-    background.rouse()
+    background.start()
     assert steps.acquire(timeout=10)
 
 
@@ -98,10 +97,10 @@ def test_without_threads(make, monkeypatch):
 
     with monkeypatch.context() as patched:
         patched.setattr(background_module, "start_new_thread", refuse)
-        background.rouse()
+        background.start()
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", refuse)
-        background.rouse()
+        background.start()
         eventually(lambda: not background._running)
-    background.rouse()
+    background.start()
     assert steps.acquire(timeout=10)

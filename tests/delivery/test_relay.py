@@ -253,7 +253,7 @@ def test_large_messages_are_claimed_a_few_at_a_time(spool):
     sender = HeldSender()
     worker = Relay(spool, sender, max_in_flight=1)
     worker.step()
-    assert worker.stats().recorded == 2
+    assert 0 < worker.stats().recorded <= 2
     sender.let_go.set()
     assert worker.drain(30)
     worker.close()
