@@ -159,17 +159,18 @@ def tidy(connection: sqlite3.Connection, directory: Path) -> None:
     """Delete the journals that were moved to their end and will not grow any more."""
     with ExitStack() as files, transaction(connection):
         moved = offsets(connection)
-        lengths = journals_in(directory)
-        names = {path.name for path in lengths}
+        for path, length in journals_in(directory).items():
+            offset = moved.get(path.name, 0)
+            if length <= max(offset, FIRST):
+                with suppress(FileNotFoundError):
+                    reading = _Reading(path, _opened(files, path), offset)
+                    reading.read(math.inf)
+                    _finish(reading)
+        left = {path.name for path in journals_in(directory)}
         connection.executemany(
             "DELETE FROM journals WHERE name = ?",
-            [(name,) for name in moved if name not in names],
+            [(name,) for name in moved if name not in left],
         )
-        for path, length in lengths.items():
-            offset = moved.get(path.name, FIRST)
-            if length <= offset:
-                with suppress(FileNotFoundError):
-                    _finish(_Reading(path, _opened(files, path), offset))
 
 
 def drop_oldest(
@@ -253,7 +254,8 @@ def _finish(reading: _Reading) -> None:
     if _is_growing(file):
         return
     # Looked at once more: before it let go of the lock, its process may have written.
-    if os.fstat(file).st_size <= reading.offset:
+    size = os.fstat(file).st_size
+    if not size or (size <= reading.offset and not reading.damaged):
         with suppress(FileNotFoundError):
             os.unlink(path)
     elif reading.damaged or not _has_entry(file, reading.offset):

@@ -25,7 +25,7 @@ WINDOW_BYTES = 8 * 2**20
 #: How often claims are renewed and bounds are looked at, in seconds.
 HOUSEKEEPING = LEASE / 4
 #: How soon the spool is looked at again, in seconds: after much was found, and after
-#: little or nothing was. What is written meanwhile is moved, claimed and sent in one go:
+#: little or nothing was. What is written meanwhile is moved and sent in one go:
 #: to do so for each message as it comes would disturb those who write.
 SOON, LATE = 0.02, 0.5
 #: So many messages are much.

@@ -222,7 +222,7 @@ class Spool:
 
     def tidy(self) -> None:
         """Delete the files of processes that have ended, as far as they were moved."""
-        if journals_in(self.directory):
+        if journals_in(self.directory) or self._moved:
             with self._for_sending.use() as connection:
                 tidy(connection, self.directory)
 

@@ -1,0 +1,583 @@
+"""The files that processes append to, and how they get into the spool's database."""
+
+import gc
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from itertools import count
+from math import inf
+from pathlib import Path
+from time import monotonic, time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.waiting import eventually
+
+from libretto_instrument.delivery import Message
+from libretto_instrument.delivery import _ingestion as ingestion_module
+from libretto_instrument.delivery import _journal as journal_module
+from libretto_instrument.delivery._ingestion import journals_in
+from libretto_instrument.delivery._journal import FIRST, Journal, entries, packed
+from libretto_instrument.delivery._spool import Spool
+from libretto_instrument.delivery._spool_file import FILE
+
+pytestmark = pytest.mark.skipif(journal_module.fcntl is None, reason="needs flock")
+
+messages = st.builds(
+    Message,
+    kind=st.sampled_from(["event", "feedback", "chain"]),
+    id=st.text(max_size=40),
+    body=st.binary(max_size=200),
+    order_key=st.none() | st.text(max_size=20),
+    at=st.none() | st.floats(allow_nan=False),
+)
+
+
+def message(name: str = "a", key: str | None = None, size: int = 100) -> Message:
+    return Message("event", name, b"x" * size, key)
+
+
+def names(claimed) -> list[str]:
+    return [stored.message.id for stored in claimed]
+
+
+def drained(spool: Spool) -> list[str]:
+    """Claim and strike off all that there is; return the ids in order."""
+    found: list[str] = []
+    while claimed := spool.claim(1000, 2**30):
+        found += names(claimed)
+        spool.remove(*claimed)
+    return found
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return tmp_path / "spool"
+
+
+@pytest.fixture
+def make(directory):
+    """Make spools in one directory, as processes of their own would."""
+    made: list[Spool] = []
+
+    def make(**options) -> Spool:
+        made.append(Spool(directory, **options))
+        return made[-1]
+
+    yield make
+    for spool in made:
+        spool.close()
+
+
+def die(spool: Spool) -> None:
+    """Have a spool's process end, as far as its file can tell."""
+    spool._journal.close()
+
+
+# Entries
+
+
+@given(st.lists(st.tuples(messages, st.none() | st.text(max_size=20)), max_size=5))
+def test_round_trip(written):
+    """What was packed is read as it was, with where each entry ends."""
+    data, ends = b"", []
+    for number, (each, to) in enumerate(written):
+        data += packed(each, to, float(number), number / 2)
+        ends.append(1000 + len(data))
+    read = list(entries(data, 1000))
+    assert [(entry.message, entry.destinations) for entry in read] == written
+    assert [entry.end for entry in read] == ends
+    assert [entry.stored_at for entry in read] == list(map(float, range(len(read))))
+    assert [entry.clock for entry in read] == [n / 2 for n in range(len(read))]
+
+
+@given(messages, st.data())
+def test_cut_off(each, data):
+    """Of an entry that ends too early nothing is read, and it is no damage."""
+    whole = packed(each, None, 0.0, 0.0)
+    part = data.draw(st.integers(0, len(whole) - 1))
+    [read] = entries(whole + whole[:part], 0)
+    assert read.message == each
+
+
+@given(messages, st.data())
+def test_damage(each, data):
+    """A changed byte makes an entry unreadable, or too long to be whole."""
+    whole = bytearray(packed(each, None, 0.0, 0.0))
+    whole[data.draw(st.integers(0, len(whole) - 1))] ^= data.draw(st.integers(1, 255))
+    with suppress(ValueError):
+        assert list(entries(bytes(whole), 0)) == []
+
+
+def test_odd_text(make):
+    """Half of a surrogate pair is written in another way."""
+    spool = make()
+    assert spool.add(Message("event", "\ud800", b"", "\udfff"), ("to \ud800",))
+    [claimed] = spool.claim(1, destination="to \\ud800")
+    assert claimed.message == Message("event", "\\ud800", b"", "\\udfff")
+
+
+# From many files into one
+
+
+def test_order_across_processes(make):
+    """Messages of several processes are claimed in the order they were written in."""
+    writers = [make() for _ in range(5)]
+    turn = random.Random(7)
+    for n in range(500):
+        assert turn.choice(writers).add(message(str(n)))
+    assert drained(make()) == [str(n) for n in range(500)]
+
+
+def test_order_while_being_moved(make):
+    """The later of two messages is never moved without the earlier one."""
+    first, second, reader = make(), make(), make()
+    numbers, stop = count(), threading.Event()
+
+    def write() -> None:
+        for number in numbers:
+            for writer in random.sample([first, second], 2):
+                assert writer.add(message(f"{number:06}", "chat"))
+            if stop.is_set():
+                return
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    found: list[str] = []
+    while len(found) < 2000:
+        claimed = reader.claim(100)
+        found += names(claimed)
+        reader.remove(*claimed)
+    stop.set()
+    thread.join()
+    found += drained(reader)
+    assert found == sorted(found)
+    assert len(found) == 2 * next(numbers)
+
+
+def test_a_portion_at_a_time(make, monkeypatch):
+    """However much there is, all of it is moved, in order and once."""
+    monkeypatch.setattr(ingestion_module, "PORTION", 7)
+    monkeypatch.setattr(ingestion_module, "_WINDOW", 1000)
+    monkeypatch.setattr(ingestion_module, "_TOGETHER", 3)
+    writers = [make() for _ in range(8)]
+    for n in range(200):
+        assert writers[n % 8].add(message(str(n), size=20 if n % 9 else 5000))
+    reader = make()
+    while reader.take_in():
+        pass
+    found = drained(reader)
+    assert sorted(found, key=int) == [str(n) for n in range(200)]
+
+
+def test_a_large_message(make):
+    """A message larger than what is read at a time arrives, and what follows it."""
+    spool = make()
+    for name, size in (("a", 10), ("b", 5 * 2**20), ("c", 10)):
+        assert spool.add(message(name, size=size))
+    assert drained(spool) == ["a", "b", "c"]
+
+
+def test_two_that_move(make):
+    """Two processes that move at the same time move each message once."""
+    writer, readers = make(), [make(), make()]
+    for n in range(3000):
+        assert writer.add(message(str(n)))
+    found: list[list[str]] = [[], []]
+
+    def move(number: int) -> None:
+        found[number] = drained(readers[number])
+
+    threads = [threading.Thread(target=move, args=(number,)) for number in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found[0] + found[1], key=int) == [str(n) for n in range(3000)]
+
+
+@pytest.mark.parametrize("step", ["note_moved", "_finish"])
+def test_killed_after_moving(make, monkeypatch, step):
+    """Whoever is killed with the messages moved leaves them moved once."""
+    writer = make()
+    for n in range(10):
+        assert writer.add(message(str(n)))
+    die(writer)
+
+    def killed(*args):
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ingestion_module, step, killed)
+        with pytest.raises(MemoryError):
+            make().take_in()
+    assert writer.add(message("10"))
+    assert drained(make()) == [str(n) for n in range(11)]
+
+
+def test_killed_while_moving(make, monkeypatch):
+    """Whoever is killed before the end of the transaction has moved nothing."""
+    writer = make()
+    for n in range(10):
+        assert writer.add(message(str(n)))
+
+    def killed(*args):
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ingestion_module._spool_deeds, "count_losses", killed)
+        with pytest.raises(MemoryError):
+            make().take_in()
+    assert drained(make()) == [str(n) for n in range(10)]
+
+
+def test_without_the_database(make, directory):
+    """What was moved is not moved again when the database is lost."""
+    spool = make()
+    assert spool.add(message("sent"))
+    assert drained(spool) == ["sent"]
+    assert spool.add(message("new"))
+    for path in directory.glob(f"{FILE}*"):
+        path.unlink()
+    assert drained(make()) == ["new"]
+
+
+# Their ends
+
+
+def test_living_and_dead(make, directory):
+    """A file is deleted when it was moved and its process has ended, not before."""
+    spool, reader = make(), make()
+    assert spool.add(message("a"))
+    assert drained(reader) == ["a"]
+    reader.tidy()
+    assert len(journals_in(directory)) == 1
+    die(spool)
+    reader.tidy()
+    assert journals_in(directory) == {}
+    reader.tidy()
+    with reader._for_sending.use() as connection:
+        assert ingestion_module.offsets(connection) == {}
+
+
+def test_ended_before(make, directory):
+    """The file of a process that ended goes as soon as it was moved."""
+    spool = make()
+    assert spool.add(message("a"))
+    die(spool)
+    assert make().take_in()
+    assert journals_in(directory) == {}
+
+
+def test_closed(make, directory):
+    """Who moved its own file deletes it at the end."""
+    spool = make()
+    assert spool.add(message("a"))
+    assert drained(spool) == ["a"]
+    spool.close()
+    assert journals_in(directory) == {}
+
+
+def test_ended_before_it_wrote(make, directory):
+    """A file without entries goes with its process; one just made is left alone."""
+    spool = make()
+    assert spool.add(message("a"))
+    [own] = journals_in(directory)
+    (directory / "1-nobody.journal").touch()
+    (directory / "2-nobody.journal").touch()
+    os.utime(directory / "1-nobody.journal", (0, 0))
+    assert drained(spool) == ["a"]
+    spool.tidy()
+    assert set(journals_in(directory)) == {own, directory / "2-nobody.journal"}
+
+
+def test_long(make, directory):
+    """A file that has grown long enough is left for a new one, and goes."""
+    spool = make(max_bytes=80_000)
+    for n in range(100):
+        assert spool.add(message(str(n), size=300))
+        if n % 10 == 9:
+            spool.take_in()
+        assert len(journals_in(directory)) <= 2
+    assert drained(spool) == [str(n) for n in range(100)]
+    assert sum(journals_in(directory).values()) <= 10_000 + 500
+
+
+def test_cut_off_by_the_end(make, directory, caplog):
+    """What a process was writing when it ended is set aside; the rest is sent."""
+    spool = make()
+    assert spool.add(message("a"))
+    [path] = journals_in(directory)
+    die(spool)
+    with path.open("ab") as file:
+        file.write(packed(message("b"), None, time(), monotonic())[:50])
+    assert drained(make()) == ["a"]
+    assert journals_in(directory) == {}
+    assert (directory / f"{path.name}.damaged").exists()
+    [record] = caplog.records
+    assert "damaged" in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"somebody's notes of what happened on that day", b"\0" * 4096, b"x"],
+)
+def test_somebody_elses(make, directory, content, caplog):
+    """A file that is none of ours is moved away with one warning."""
+    spool = make()
+    assert spool.add(message("a"))
+    (directory / "notes.journal").write_bytes(content)
+    assert drained(spool) == ["a"]
+    spool.tidy()
+    assert not (directory / "notes.journal").exists()
+    assert (directory / "notes.journal.damaged").read_bytes() == content
+    [record] = caplog.records
+    assert "none of it" in record.getMessage()
+
+
+def test_damaged_in_the_middle(make, directory, caplog):
+    """What comes before the damage is sent, the rest set aside when it has ended."""
+    spool = make()
+    for n in range(10):
+        assert spool.add(message(str(n)))
+    [path] = journals_in(directory)
+    with path.open("r+b") as file:
+        file.seek(FIRST + (path.stat().st_size - FIRST) // 2 + 20)
+        file.write(b"\xa5\xa5")
+    reader = make()
+    assert drained(reader) == ["0", "1", "2", "3", "4"]
+    die(spool)
+    reader._moved = {}
+    reader.take_in()
+    assert journals_in(directory) == {}
+    [record] = caplog.records
+    assert "damaged" in record.getMessage()
+
+
+def test_partial_write(directory, monkeypatch):
+    """An entry that fits only in part leaves no trace."""
+    directory.mkdir()
+    journal = Journal(directory, busy=1)
+    write = os.write
+    with monkeypatch.context() as patched:
+        journal.append(packed(message("a"), None, 1.0, 1.0), "me")
+        patched.setattr(os, "write", lambda file, data: write(file, data[:20]))
+        with pytest.raises(OSError, match="only 20 of"):
+            journal.append(packed(message("b"), None, 1.0, 1.0), "me")
+    journal.append(packed(message("c"), None, 1.0, 1.0), "me")
+    journal.close()
+    found = [entry.message.id for entry in ingestion_module.waiting(directory, {})]
+    assert found == ["a", "c"]
+
+
+def test_without_locks(make, directory, monkeypatch):
+    """Where files can't be locked, the database is written to, and no file is left."""
+
+    def refuse(*args):
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(journal_module.fcntl, "flock", refuse)
+    spool = make()
+    monkeypatch.undo()
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            journal_module, "fcntl", type("", (), {"flock": refuse, **LOCKS})
+        )
+        assert spool.add(message("a"))
+        assert journals_in(directory) == {}
+    assert drained(spool) == ["a"]
+
+
+LOCKS = {"LOCK_EX": 2, "LOCK_NB": 4, "LOCK_SH": 1}
+
+
+def test_deleted(make, directory):
+    """A file that is deleted while in use is made anew."""
+    spool = make()
+    assert spool.add(message("a"))
+    for path in journals_in(directory):
+        path.unlink()
+    assert spool.add(message("b"))
+    shutil.rmtree(directory)
+    assert spool.add(message("c"))
+    assert drained(spool) == ["c"]
+
+
+def test_from_inside_a_write(make, monkeypatch):
+    """A write from a signal handler inside a write fails rather than waits."""
+    spool = make()
+    assert spool.add(message("first"))
+    write, inside = os.write, []
+
+    def interrupted(file: int, data: bytes) -> int:
+        if not inside:
+            inside.append(None)
+            inside.append(spool.add(message("inside")))
+        return write(file, data)
+
+    monkeypatch.setattr(os, "write", interrupted)
+    started = monotonic()
+    assert spool.add(message("outside"))
+    assert monotonic() - started < 2
+    assert inside == [None, False]
+    assert drained(spool) == ["first", "outside"]
+
+
+# Bounds
+
+
+def test_bounds_without_anybody_who_sends(make, directory, caplog):
+    """Writers alone keep the bounds: what is oldest goes, and is counted."""
+    spool = make(max_bytes=200_000)
+    for n in range(2000):
+        assert spool.add(message(f"{n}", size=500))
+    size = sum(path.stat().st_size for path in directory.iterdir())
+    assert size < 400_000
+    found = drained(make())
+    assert found == [str(n) for n in range(2000 - len(found), 2000)]
+    assert make().stats().lost == {"spool_full": 2000 - len(found)}
+    assert sum("drops its oldest" in r.getMessage() for r in caplog.records) == 1
+
+
+def test_too_old_when_moved(make):
+    """What is too old by the time somebody sends is dropped, and counted."""
+    assert make().add(message("a"))
+    reader = make(max_age=1e-9)
+    assert drained(reader) == []
+    assert reader.stats().lost == {"spool_expired": 1}
+
+
+def test_too_old_without_anybody_who_sends(make, directory):
+    """Writers drop files that nobody has touched for too long."""
+    old = make()
+    assert old.add(message("old"))
+    [path] = journals_in(directory)
+    die(old)
+    os.utime(path, (0, 0))
+    spool = make()
+    for n in range(128):
+        assert spool.add(message(str(n)))
+    assert not path.exists()
+    assert drained(spool) == [str(n) for n in range(128)]
+    assert spool.stats().lost == {"spool_expired": 1}
+
+
+# Figures
+
+
+def test_stats_before_and_after_the_move(make):
+    """What waits is counted the same, wherever it is."""
+    spool = make()
+    for n in range(3):
+        assert spool.add(message(str(n)))
+    assert spool.add(message("elsewhere"), ("elsewhere", "libretto"))
+    before = spool.stats()
+    assert (before.waiting, before.claimed) == (4, 0)
+    assert before.waiting_for == {"libretto": 4, "elsewhere": 1}
+    assert abs(before.oldest_at - time()) < 60
+    while spool.take_in():
+        pass
+    after = spool.stats()
+    assert (after.waiting, after.waiting_for) == (4, before.waiting_for)
+    assert after.oldest_at == before.oldest_at
+
+
+# Processes
+
+
+WRITER = """
+import os, sys, signal
+from libretto_instrument.delivery import Message
+from libretto_instrument.delivery.durable import Spool
+spool = Spool(sys.argv[1])
+for n in range(1_000_000):
+    name = f"{sys.argv[2]}-{n}"
+    assert spool.add(Message("event", name, b"x" * 300, "chat"))
+    os.write(1, name.encode() + b"\\n")
+"""
+
+
+def test_killed_writers(make, directory):
+    """What was written before SIGKILL is there, once and in order."""
+    reader = make()
+    for turn in range(10):
+        process = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(directory), str(turn)],
+            stdout=subprocess.PIPE,
+        )
+        with process:
+            assert process.stdout is not None
+            seen = [process.stdout.readline() for _ in range(50 + 37 * turn)]
+            process.send_signal(signal.SIGKILL)
+            seen += process.stdout.readlines()
+        whole = [line.decode().strip() for line in seen if line.endswith(b"\n")]
+        found = drained(reader)
+        assert found[: len(whole)] == whole
+        assert len(found) - len(whole) <= 1  # Written, and not yet said.
+    assert journals_in(directory) == {}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_fork(make, directory):
+    """A child has a file of its own, and does not keep the parent's alive."""
+    spool = make()
+    assert spool.add(message("parent"))
+    ready, go = os.pipe(), os.pipe()
+    child = os.fork()
+    if not child:
+        done = spool.add(message("child"))
+        os.write(ready[1], b"x")
+        os.read(go[0], 1)
+        os._exit(0 if done else 1)
+    os.read(ready[0], 1)
+    reader = make()
+    assert sorted(drained(reader)) == ["child", "parent"]
+    die(spool)
+    reader.tidy()
+    assert len(journals_in(directory)) == 1  # The child lives.
+    os.write(go[1], b"x")
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    reader.tidy()
+    assert journals_in(directory) == {}
+    for end in (*ready, *go):
+        os.close(end)
+
+
+def test_newest_of_mine(make):
+    """What this process wrote is moved, however much others have."""
+    mine, theirs = make(), make()
+    for n in range(5):
+        assert theirs.add(message(f"theirs {n}"))
+    assert mine.newest_of_mine(inf) == 0
+    assert mine.add(message("mine"))
+    row = mine.newest_of_mine(inf)
+    assert mine.left_of_mine(row) == 1
+    drained(theirs)
+    assert (mine.newest_of_mine(inf), mine.left_of_mine(row)) == (0, 0)
+
+
+def test_no_file_is_left_open(make, directory):
+    """Moving and looking leave no descriptor behind."""
+    spool = make()
+    assert spool.add(message("a"))
+    spool.claim(1)
+
+    def opened() -> int:
+        gc.collect()
+        return len(os.listdir("/proc/self/fd"))
+
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("needs /proc")
+    before = opened()
+    for n in range(50):
+        assert spool.add(message(str(n)))
+        spool.take_in()
+        spool.stats()
+        spool.tidy()
+    eventually(lambda: opened() <= before)
