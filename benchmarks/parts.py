@@ -45,7 +45,7 @@ _STEPS = {
     "start: copy of the request": ("capture._call", "Call.start"),
     "hand_back: the answer, or watching it": ("capture._drivers", "hand_back"),
     "prepare: the event, as JSON": ("_routes", "prepare"),
-    "add: the insert": ("delivery._spool", "Spool.add"),
+    "add: the write": ("delivery._spool", "Spool.add"),
 }
 
 #: So many calls, of which the first are not counted.

@@ -160,6 +160,8 @@ class DurableDelivery:
     def _await_relay(self, relay: Relay, deadline: float) -> bool:
         spool, pause = self._spool, _SOON
         last_row = spool.newest_of_mine(deadline)
+        if last_row is None:
+            return False
         while last_row and spool.left_of_mine(last_row):
             left = deadline - monotonic()
             if left <= 0:

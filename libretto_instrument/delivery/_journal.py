@@ -8,10 +8,12 @@ The writer holds a lock on the file, which the system lets go of when the proces
 however it ends. So a file without a lock will not grow any more.
 """
 
+import errno
 import math
 import os
 import threading
-from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from struct import Struct
 from time import time_ns
@@ -34,22 +36,31 @@ SUFFIX = ".journal"
 #: can be deleted.
 LENGTH = 4 * 2**20
 
-#: What a journal begins with: which form it has, and how far it was moved elsewhere, in
-#: case that the database is lost, which knows it.
-_TITLE = Struct("<8sQ")
+#: What a journal begins with: which form it has, since which start of the machine it is
+#: written, and how far it was moved elsewhere, in case that the database is lost, which
+#: knows it.
+_TITLE = Struct("<8s16sQ")
 _FORM = b"\xffLibJr1\n"
 #: Where the first entry begins.
 FIRST = _TITLE.size
 
 #: What an entry begins with, which is no part of an UTF-8 text.
-_MARK = b"\xffLj1"
+MARK = b"\xffLj1"
 #: The mark, and the checksum of all that follows it.
 _START = Struct("<4sI")
 #: The lengths of the kind, the id, the key, the destinations (of these two, -1 stands
 #: for none) and the body; when it happened, and twice when it was written: by the clock
 #: on the wall, and by the one that nobody sets.
 _HEAD = Struct("<IIiiQddd")
-_BEFORE_TEXTS = _START.size + _HEAD.size
+#: So many bytes of an entry tell how long it is.
+BEGINNING = _START.size + _HEAD.size
+
+#: How often a new file is tried to be made, each under a name of its own.
+_ATTEMPTS = 3
+#: What it means that a file can't be locked because the system can't lock files.
+_NO_LOCKS = {errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOLCK}
+#: For how long a fork waits for whoever writes, in seconds.
+_FORK_PATIENCE = 1.0
 
 
 class JournalsUnavailableError(OSError):
@@ -57,11 +68,25 @@ class JournalsUnavailableError(OSError):
 
 
 @frozen
+class Title:
+    """What a journal says of itself.
+
+    Attributes:
+        boot: Since which start of the machine it is written; see `boot`.
+        moved: Up to where it was moved elsewhere, in bytes.
+    """
+
+    boot: bytes
+    moved: int
+
+
+@frozen
 class Entry:
     """A message as it is in a journal.
 
     Attributes:
-        end: Where the next one begins, in bytes from the journal's beginning.
+        start: Where it begins, in bytes from the journal's beginning.
+        end: Where the next one begins, likewise.
         message: The message.
         destinations: Who shall get it, one a line; None leaves that to whoever
             delivers it.
@@ -69,11 +94,38 @@ class Entry:
         clock: Likewise by `time.monotonic`, which all processes share.
     """
 
+    start: int
     end: int
     message: Message
     destinations: str | None
     stored_at: float
     clock: float
+
+
+@cache
+def boot() -> bytes:
+    """Return what tells this start of the machine from others; nulls if nothing does.
+
+    It begins the monotonic clock anew.
+    """
+    with suppress(OSError, ValueError):
+        told = Path("/proc/sys/kernel/random/boot_id").read_text()
+        return bytes.fromhex(told.strip().replace("-", ""))[:16]
+    return bytes(16)
+
+
+def title_of(file: int) -> Title | None:
+    """Read what a journal says of itself; None if it is none."""
+    data = os.pread(file, FIRST, 0)
+    if len(data) < FIRST or not data.startswith(_FORM):
+        return None
+    _, its_boot, moved = _TITLE.unpack(data)
+    return Title(its_boot, moved) if moved >= FIRST else None
+
+
+def write_title(file: int, title: Title) -> None:
+    """Have a journal say something else of itself."""
+    os.pwrite(file, _TITLE.pack(_FORM, title.boot, title.moved), 0)
 
 
 def packed(
@@ -98,67 +150,33 @@ def packed(
         clock,
     )
     rest = b"".join((head, kind, name, keyed, sent_to, message.body))
-    return _START.pack(_MARK, crc32(rest)) + rest
+    return _START.pack(MARK, crc32(rest)) + rest
 
 
-def moved_of(file: int) -> int:
-    """Read up to where a journal was moved.
+def length_of(beginning: bytes) -> int | None:
+    """Return how long an entry is, in bytes, from its ``BEGINNING``; None if none is.
 
-    Raises:
-        ValueError: It is none.
+    Of a damaged one that may be anything.
     """
-    title = os.pread(file, FIRST, 0)
-    if len(title) < FIRST or not title.startswith(_FORM):
-        raise ValueError("not a journal")
-    _, offset = _TITLE.unpack(title)
-    return int(offset)
+    if len(beginning) < BEGINNING or not beginning.startswith(MARK):
+        return None
+    kind, name, key, to, body, *_ = _HEAD.unpack_from(beginning, _START.size)
+    length: int = BEGINNING + kind + name + max(key, 0) + max(to, 0) + body
+    return length
 
 
-def note_moved(file: int, offset: int) -> None:
-    """Note in a journal up to where it was moved."""
-    os.pwrite(file, _TITLE.pack(_FORM, offset), 0)
-
-
-def needed(data: bytes) -> int:
-    """Return how many bytes the entry at the beginning of ``data`` has, or its start.
-
-    Raises:
-        ValueError: None begins there.
-    """
-    if data[: len(_MARK)] != _MARK[: len(data)]:
-        raise ValueError("no entry begins here")
-    if len(data) < _BEFORE_TEXTS:
-        return _BEFORE_TEXTS
-    kind, name, key, to, body, *_ = _HEAD.unpack_from(data, _START.size)
-    length: int = kind + name + max(key, 0) + max(to, 0) + body
-    return _BEFORE_TEXTS + length
-
-
-def entries(data: bytes, offset: int) -> Iterator[Entry]:
-    """Read the whole entries of a piece of a journal.
+def unpacked(data: memoryview, start: int) -> Entry | None:
+    """Read an entry; None if it is damaged.
 
     Args:
-        data: The piece.
-        offset: Where it begins in the journal, in bytes.
-
-    Raises:
-        ValueError: What comes next is none, and no part of one.
+        data: The entry.
+        start: Where it begins in its journal, in bytes.
     """
-    view, start = memoryview(data), 0
-    while start < len(data):
-        length = needed(data[start : start + _BEFORE_TEXTS])
-        if length > len(data) - start:
-            return
-        yield _unpacked(view[start : start + length], offset + start + length)
-        start += length
-
-
-def _unpacked(data: memoryview, end: int) -> Entry:
     _, checksum = _START.unpack_from(data)
     if crc32(data[_START.size :]) != checksum:
-        raise ValueError("an entry is damaged")
+        return None
     kind, name, key, to, _, at, stored_at, clock = _HEAD.unpack_from(data, _START.size)
-    place = _BEFORE_TEXTS
+    place = BEGINNING
     texts: list[str | None] = []
     for length in (kind, name, key, to):
         if length < 0:
@@ -173,16 +191,20 @@ def _unpacked(data: memoryview, end: int) -> Entry:
         texts[2],
         None if math.isnan(at) else at,
     )
-    return Entry(end, message, texts[3], stored_at, clock)
+    return Entry(start, start + len(data), message, texts[3], stored_at, clock)
 
 
-def is_locked(file: int) -> bool:
-    """Say whether the process that writes to a journal lives."""
+def lock_to_read(file: int) -> bool:
+    """Lock a journal that no process writes to any more, until it is closed.
+
+    Returns:
+        False if its process lives.
+    """
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
-        return True
-    return False
+        return False
+    return True
 
 
 @frozen
@@ -217,9 +239,11 @@ class Journal:
         self._open: _Open | None = None
         self._turn = threading.Lock()
         self._user: int | None = None
+        self._locked_for_fork = False
         #: Where the last entry ends: the file's name, and the offset in bytes.
         self.end = ("", 0)
         _life.reset_after_fork(self)
+        _life.close_before_fork(self)
 
     def append(self, entry: bytes, writer: str) -> None:
         """Write an entry; it outlives the process when this returns.
@@ -239,6 +263,10 @@ class Journal:
         self._user = me
         try:
             self._append(entry, writer)
+        except BaseException:
+            # Nothing may follow what was written only in part.
+            self._close()
+            raise
         finally:
             self._user = None
             self._turn.release()
@@ -247,10 +275,9 @@ class Journal:
         journal = self._open
         if journal is None or not _is_there(journal):
             journal = self._begin(writer)
-        name, end = self.end
         written = os.write(journal.file, entry)
+        name, end = self.end
         if written != len(entry):
-            # A part of one would be in the way of the next.
             os.ftruncate(journal.file, end)
             raise OSError(f"only {written} of {len(entry)} bytes could be written")
         self.end = (name, end + written)
@@ -262,32 +289,52 @@ class Journal:
             raise JournalsUnavailableError("there are no locks of files here")
         self._close()
         make_directory(self._directory)
-        path = self._directory / f"{time_ns():016x}-{writer}{SUFFIX}"
-        flags = os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_WRONLY
-        file = os.open(path, flags, 0o600)
-        try:
+        for _ in range(_ATTEMPTS):
+            path = self._directory / f"{time_ns():016x}-{writer}{SUFFIX}"
+            file = os.open(
+                path, os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_WRONLY, 0o600
+            )
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as exc:
-                raise JournalsUnavailableError(*exc.args) from exc
-            os.write(file, _TITLE.pack(_FORM, FIRST))
-            self._open = _Open(path, file, os.fstat(file).st_ino)
-        except BaseException:
+                if _lock_to_write(file):
+                    title = _TITLE.pack(_FORM, boot(), FIRST)
+                    if os.write(file, title) != len(title):
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                    self._open = _Open(path, file, os.fstat(file).st_ino)
+                    self.end = (path.name, FIRST)
+                    return self._open
+            except BaseException:
+                os.close(file)
+                os.unlink(path)
+                raise
+            # Whoever looks for files that were left had it first.
             os.close(file)
-            os.unlink(path)
-            raise
-        self.end = (path.name, FIRST)
-        return self._open
+        raise BlockingIOError("a new file was taken for one that was left")
 
     def close(self) -> None:
         """Close the file; another use makes a new one."""
-        with self._turn:
-            self._close()
+        # Not from inside a write, as in a signal handler: that would wait for itself.
+        if self._user != threading.get_ident() and self._turn.acquire(timeout=1.0):
+            try:
+                self._close()
+            finally:
+                self._turn.release()
 
     def _close(self) -> None:
         journal, self._open = self._open, None
         if journal is not None:
             os.close(journal.file)
+
+    def before_fork(self) -> None:
+        """Let nobody be in the middle of a write when the process forks, if possible.
+
+        A file that was being opened would stay open in the child, and locked.
+        """
+        self._locked_for_fork = self._turn.acquire(timeout=_FORK_PATIENCE)
+
+    def after_fork_in_parent(self) -> None:
+        """Let it be used again."""
+        if self._locked_for_fork:
+            self._turn.release()
 
     def after_fork_in_child(self) -> None:
         """Leave the parent's file to the parent."""
@@ -295,6 +342,21 @@ class Journal:
         self._user = None
         self.end = ("", 0)
         self._close()
+
+
+def _lock_to_write(file: int) -> bool:
+    """Lock a new file; say whether it is still there, and ours.
+
+    Raises:
+        JournalsUnavailableError: Files can't be locked here.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as exc:
+        if exc.errno in _NO_LOCKS:
+            raise JournalsUnavailableError(*exc.args) from exc
+        return False
+    return os.fstat(file).st_nlink > 0
 
 
 def _is_there(journal: _Open) -> bool:

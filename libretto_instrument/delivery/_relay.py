@@ -308,12 +308,17 @@ class Relay:
             claimed = self._claimed()
             self.step()
             busy = [lane.delivery for lane in lanes if lane.busy]
-            if not busy and self._claimed() == claimed:
+            if not busy and self._claimed() == claimed and not self._take_in():
                 return True
             # While one is waited for, the others have only what was claimed for them.
             together = len(lanes) > 1 and all(delivery.staffed for delivery in busy)
             until = monotonic() + SLICE if together else deadline
             flush_all(busy, min(until, deadline))
+        return False
+
+    def _take_in(self) -> bool:
+        with suppress(sqlite3.Error, OSError):
+            return self._spool.take_in()
         return False
 
     def start(self) -> bool:

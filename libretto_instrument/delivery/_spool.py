@@ -3,18 +3,18 @@
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from time import monotonic, time
+from time import monotonic, sleep, time
 from uuid import uuid4
 
 from attrs import evolve
 
 from .. import _guard
 from . import _life, _spool_deeds
-from ._ingestion import journals_in, offsets, take_in, tidy, waiting
-from ._journal import LENGTH, Journal, JournalsUnavailableError, packed
+from ._ingestion import journals_in, offsets, take_in, tidy, unmoved_bytes, waiting
+from ._journal import FIRST, LENGTH, Journal, JournalsUnavailableError, packed
 from ._message import HOME, Message
 from ._spool_bounds import LOOK_EVERY, Bounds, bytes_used
 from ._spool_file import FORMER_FILE, SpoolFile, scalar, transaction
@@ -27,8 +27,15 @@ LEASE = 60.0
 #: comes meanwhile is not safe from the end of the process, and most failures are a file
 #: that is busy for a moment longer than a write may wait.
 REST, LONGEST_REST = 0.01, 30.0
-#: How long the processes that send wait for a busy file, in seconds.
-_PATIENCE = 5.0
+#: How long the processes that send wait for a busy file, in seconds; less to move what
+#: was written, which they try again soon.
+_PATIENCE, _SHORT_PATIENCE = 5.0, 0.25
+#: How long a flush waits before it tries again to move something, in seconds.
+_PAUSE = 0.01
+#: How often figures are taken anew if something was moved meanwhile.
+_LOOKS = 5
+#: In bytes. SQLite takes not much more.
+_LONGEST_BODY = 2**29
 #: In pages. The senders move the log into the file; a writer only if nobody else does.
 _SENDERS_CHECKPOINT, _WRITERS_CHECKPOINT = 1000, 16_000
 
@@ -137,6 +144,8 @@ class Spool:
     def _write(
         self, message: Message, destinations: tuple[str, ...] | None, now: float
     ) -> None:
+        if len(message.body) > _LONGEST_BODY:
+            raise OSError(f"{len(message.body)} bytes are too much for one message")
         journal, to = self._journal, _spool_deeds.named(destinations)
         if journal is not None:
             try:
@@ -165,10 +174,14 @@ class Spool:
             pass
 
     def _look_at_bounds(self) -> None:
-        with suppress(sqlite3.Error, OSError):  # Next time, then.
+        try:
             if self._bounds.may_be_exceeded():
                 with self._for_writing.use() as connection:
                     self._bounds.keep(connection)
+        except (sqlite3.Error, OSError):
+            pass  # Next time, then.
+        except Exception as exc:  # The message is written, whatever happens here.
+            _guard.swallow(exc, "spool.bounds")
 
     def _columns(self, message: Message, to: str | None) -> tuple[object, ...]:
         return (
@@ -210,20 +223,29 @@ class Spool:
         """
         if journals_in(self.directory) == self._moved:
             return False
-        with self._for_sending.use() as connection:
-            return self._take_in(connection)
+        return self._take_in(_SHORT_PATIENCE)
 
-    def _take_in(self, connection: sqlite3.Connection) -> bool:
+    def _take_in(self, patience: float) -> bool:
         lengths = journals_in(self.directory)
-        count, is_all = take_in(connection, self.directory, oldest=self._bounds.oldest)
-        if is_all:
-            self._moved = lengths
-        return count > 0
+        try:
+            with self._for_sending.use(patience) as connection:
+                moved = take_in(connection, self.directory, oldest=self._bounds.oldest)
+        except sqlite3.OperationalError as exc:
+            if "locked" in str(exc) or "busy" in str(exc):
+                return False
+            raise
+        self._moved = lengths if moved.is_all else {}
+        self._bounds.tell("spool_expired", moved.expired)
+        return moved.count > 0
 
-    def tidy(self) -> None:
-        """Delete the files of processes that have ended, as far as they were moved."""
+    def tidy(self, patience: float = _SHORT_PATIENCE) -> None:
+        """Delete the files of processes that have ended, as far as they were moved.
+
+        Args:
+            patience: For how many seconds to wait for other processes.
+        """
         if journals_in(self.directory) or self._moved:
-            with self._for_sending.use() as connection:
+            with self._for_sending.use(patience) as connection:
                 tidy(connection, self.directory)
 
     def claim(
@@ -265,7 +287,10 @@ class Spool:
             but: Rows that are still being sent.
             destination: Where they were to be sent.
         """
-        with self._for_sending.use() as connection, transaction(connection):
+        with (
+            self._for_sending.use(_SHORT_PATIENCE) as connection,
+            transaction(connection),
+        ):
             rows = connection.execute(
                 "SELECT destination, message FROM todo"
                 " WHERE leased_until > 0 AND owner = ? AND destination = ?",
@@ -292,25 +317,35 @@ class Spool:
         with self._for_sending.use() as connection, transaction(connection):
             _spool_deeds.set_aside(connection, stored, self.name, reason)
 
-    def newest_of_mine(self, deadline: float) -> int:
+    def newest_of_mine(self, deadline: float) -> int | None:
         """Take in what this process has written.
 
         Args:
             deadline: Until when at most, by the monotonic clock.
 
         Returns:
-            The row of the last of its messages that has yet to be sent; 0 if all were.
+            The row of the last of its messages that has yet to be sent; 0 if all were;
+            None if they could not be taken in until then.
         """
         name, end = ("", 0) if self._journal is None else self._journal.end
+        while not self._is_moved(name, end):
+            left = deadline - monotonic()
+            if left <= 0:
+                return None
+            if not self._take_in(min(left, _SHORT_PATIENCE)):
+                sleep(min(left, _PAUSE))
         with self._for_sending.use() as connection:
-            while offsets(connection).get(name, 0) < end and monotonic() < deadline:
-                if not self._take_in(connection):
-                    break
             return scalar(
                 connection,
                 "SELECT coalesce(max(id), 0) FROM messages WHERE writer = ?",
                 (self.name,),
             )
+
+    def _is_moved(self, name: str, end: int) -> bool:
+        if not (name and (self.directory / name).exists()):
+            return True  # Only what was moved to its end is deleted.
+        with self._for_sending.use() as connection:
+            return offsets(connection).get(name, FIRST) >= end
 
     def left_of_mine(self, last_row: int) -> int:
         """Count this process's messages up to a row that have yet to be sent."""
@@ -421,7 +456,7 @@ class Spool:
             self._journal.close()
         if self._moved:
             with suppress(sqlite3.Error, OSError):  # Those who come later do it, then.
-                self.tidy()
+                self.tidy(0.0)
         self._former.close()
         self._for_writing.close()
         self._for_sending.close()
@@ -450,24 +485,56 @@ def stats_of(
         directory: Where it is.
         otherwise: The destinations of messages that name none.
     """
-    waiting_in_file, oldest = connection.execute(
+    for _ in range(_LOOKS):
+        with _at_one_moment(connection):
+            moved = offsets(connection)
+            found = _stats_in_file(connection, otherwise)
+            unmoved = unmoved_bytes(connection, directory)
+        entries = [
+            (entry.destinations, entry.stored_at) for entry in waiting(directory, moved)
+        ]
+        if offsets(connection) == moved:
+            break
+    waiting_for = Counter(found.waiting_for)
+    for destinations, _ in entries:
+        waiting_for.update(_spool_deeds.destinations_of(destinations, otherwise))
+    times = [at for _, at in entries]
+    if found.oldest_at is not None:
+        times.append(found.oldest_at)
+    return evolve(
+        found,
+        waiting=found.waiting + len(entries),
+        waiting_for=dict(waiting_for),
+        oldest_at=min(times, default=None),
+        size=found.size + unmoved,
+    )
+
+
+@contextmanager
+def _at_one_moment(connection: sqlite3.Connection) -> Iterator[None]:
+    """Read what is there at one moment, whatever others write meanwhile."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("COMMIT")
+
+
+def _stats_in_file(
+    connection: sqlite3.Connection, otherwise: tuple[str, ...]
+) -> SpoolStats:
+    waiting_there, oldest = connection.execute(
         "SELECT count(*), min(stored_at) FROM messages"
     ).fetchone()
     claimed = f"SELECT count(DISTINCT message) FROM todo WHERE {_spool_deeds.HELD}"
-    waiting_for = Counter(_spool_deeds.waiting_for(connection, otherwise))
-    unmoved = 0
-    for entry in waiting(directory, offsets(connection)):
-        unmoved += 1
-        oldest = min(entry.stored_at, oldest or entry.stored_at)
-        waiting_for.update(_spool_deeds.destinations_of(entry.destinations, otherwise))
     return SpoolStats(
-        waiting=waiting_in_file + unmoved,
-        waiting_for=dict(waiting_for),
+        waiting=waiting_there,
+        waiting_for=_spool_deeds.waiting_for(connection, otherwise),
         claimed=scalar(connection, claimed, _now()),
         aside=scalar(connection, "SELECT count(*) FROM aside"),
         lost=dict(connection.execute("SELECT reason, count FROM losses")),
         oldest_at=oldest,
-        size=bytes_used(connection) + sum(journals_in(directory).values()),
+        size=bytes_used(connection),
     )
 
 

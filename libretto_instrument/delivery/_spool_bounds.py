@@ -10,7 +10,7 @@ from time import time
 from attrs import frozen
 
 from .. import _guard
-from ._ingestion import drop_oldest, journals_in
+from ._ingestion import drop_oldest, journals_in, unmoved_bytes
 from ._spool_deeds import count_losses
 from ._spool_file import FILE, scalar
 
@@ -28,7 +28,7 @@ class Bounds:
     """Drops the oldest messages of a spool, and counts them in it.
 
     Attributes:
-        directory: The spool's, for the log.
+        directory: The spool's.
         max_bytes: At most so many bytes are in use.
         max_age: No message is older, in seconds.
     """
@@ -58,12 +58,12 @@ class Bounds:
             oldest=oldest,
         )
         for reason, count in lost.items():
-            self._tell(reason, count)
+            self.tell(reason, count)
         if bytes_used(connection) > self.max_bytes:
             connection.execute("DELETE FROM aside")
 
     def _too_much(self, connection: sqlite3.Connection) -> int:
-        in_journals = sum(journals_in(self.directory).values())
+        in_journals = unmoved_bytes(connection, self.directory)
         return bytes_used(connection) + in_journals - self.max_bytes
 
     def may_be_exceeded(self) -> bool:
@@ -83,16 +83,17 @@ class Bounds:
     ) -> int:
         dropped = connection.execute(
             "DELETE FROM messages WHERE id IN (SELECT id FROM"
-            " (SELECT id, stored_at FROM messages ORDER BY id LIMIT ?) WHERE"
-            " stored_at < ? AND id NOT IN"
-            " (SELECT message FROM todo WHERE leased_until > 0))",
+            " (SELECT id, stored_at FROM messages WHERE id NOT IN"
+            " (SELECT message FROM todo WHERE leased_until > 0) ORDER BY id LIMIT ?)"
+            " WHERE stored_at < ?)",
             (_OLDEST, before),
         ).rowcount
         count_losses(connection, reason, dropped)
-        self._tell(reason, dropped)
+        self.tell(reason, dropped)
         return dropped
 
-    def _tell(self, reason: str, dropped: int) -> None:
+    def tell(self, reason: str, dropped: int) -> None:
+        """Warn of messages that were dropped, if there are any."""
         if dropped:
             _guard.warn(
                 f"spool.{reason}",

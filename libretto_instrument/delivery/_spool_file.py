@@ -143,8 +143,11 @@ class SpoolFile:
         _life.close_before_fork(self)
 
     @contextmanager
-    def use(self) -> Iterator[sqlite3.Connection]:
+    def use(self, patience: float | None = None) -> Iterator[sqlite3.Connection]:
         """Have the connection to oneself, opened if need be.
+
+        Args:
+            patience: For how many seconds to wait for others, this once.
 
         Raises:
             sqlite3.Error: The file can't be used now. One that never can be again has
@@ -153,11 +156,20 @@ class SpoolFile:
         """
         me = threading.get_ident()
         # A finaliser or a signal handler may run inside this very block.
-        if self._user == me or not self._lock.acquire(timeout=self._busy):
+        wait = self._busy if patience is None else min(patience, self._busy)
+        if self._user == me or not self._lock.acquire(timeout=wait):
             raise sqlite3.OperationalError("busy in this process")
         self._user = me
         try:
-            yield self._open()
+            connection = self._open()
+            if patience is None:
+                yield connection
+            else:
+                _wait_for_others(connection, wait)
+                try:
+                    yield connection
+                finally:
+                    _wait_for_others(connection, self._busy)
         except sqlite3.DatabaseError as exc:
             self._after_failure(exc)
             raise
@@ -167,8 +179,14 @@ class SpoolFile:
 
     def close(self) -> None:
         """Close the connection; another use opens it again."""
-        with self._lock:
-            self._close()
+        # Not from inside a use, as in a signal handler: that would wait for itself.
+        if self._user != threading.get_ident() and self._lock.acquire(
+            timeout=self._busy
+        ):
+            try:
+                self._close()
+            finally:
+                self._lock.release()
 
     def before_fork(self) -> None:
         """Close the connection, and keep it closed until after the fork.
@@ -247,6 +265,10 @@ class SpoolFile:
             if spoilt is None or spoilt == _identity(self.path):
                 _move_away(self.path)
         self._identity = None
+
+
+def _wait_for_others(connection: sqlite3.Connection, seconds: float) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
 
 
 def _prepare(connection: sqlite3.Connection, checkpoint: int) -> None:

@@ -149,6 +149,30 @@ def test_spool_busy_to_those_who_send(make, backend, lock):
     assert arrived(backend) == Counter(["first", *map(str, range(5))])
 
 
+def test_flush_while_the_spool_is_busy(make, backend, lock):
+    """A flush takes no longer than it may, nor does the end, and says what it did."""
+    delivery = make(HttpSender(backend.urls))
+    delivery.put_message(message("first"))
+    assert delivery.flush()
+    connection = lock()
+    delivery.put_message(message("second"))
+    started = monotonic()
+    assert not delivery.flush(0)
+    assert not delivery.flush(0.2)
+    assert not delivery.shutdown(0.2)
+    assert monotonic() - started < 4
+    connection.execute("ROLLBACK")
+    assert waiting_in(delivery._spool.directory.parent) == 1
+
+
+def test_flush_of_nothing_but_others(make, backend):
+    """A flush that had no time to move what was written does not say it arrived."""
+    delivery = make(HttpSender(backend.urls))
+    backend.refuse()
+    delivery.put_message(message("a"))
+    assert not delivery.flush(0)
+
+
 def test_busy_spool(make, backend, lock, without_journals):
     """What can't be written in time stays in memory, counted, and leaves from there."""
     delivery = make(HttpSender(backend.urls), spool={"busy_timeout": 0.01})

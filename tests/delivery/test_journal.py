@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import suppress
 from itertools import count
 from math import inf
 from pathlib import Path
@@ -22,8 +21,9 @@ from support.waiting import eventually
 from libretto_instrument.delivery import Message
 from libretto_instrument.delivery import _ingestion as ingestion_module
 from libretto_instrument.delivery import _journal as journal_module
-from libretto_instrument.delivery._ingestion import journals_in
-from libretto_instrument.delivery._journal import FIRST, Journal, entries, packed
+from libretto_instrument.delivery import _spool as spool_module
+from libretto_instrument.delivery._ingestion import _Reading, journals_in
+from libretto_instrument.delivery._journal import FIRST, Entry, Journal, packed
 from libretto_instrument.delivery._spool import Spool
 from libretto_instrument.delivery._spool_file import FILE
 
@@ -83,36 +83,53 @@ def die(spool: Spool) -> None:
 # Entries
 
 
-@given(st.lists(st.tuples(messages, st.none() | st.text(max_size=20)), max_size=5))
-def test_round_trip(written):
-    """What was packed is read as it was, with where each entry ends."""
-    data, ends = b"", []
+def read(data: bytes, path: Path) -> tuple[list[Entry], bool]:
+    """Read a journal with this after its title; say whether there was anything else."""
+    title = journal_module._TITLE.pack(journal_module._FORM, b"another boot", FIRST)
+    path.write_bytes(title + data)
+    with path.open("rb") as file:
+        reading = _Reading.of(path, file.fileno(), {})
+        return list(reading.entries()), reading.unreadable
+
+
+@given(written=st.lists(st.tuples(messages, st.none() | st.text(max_size=20))))
+def test_round_trip(tmp_path_factory, written):
+    """What was packed is read as it was, with where each entry begins and ends."""
+    data, places = b"", [FIRST]
     for number, (each, to) in enumerate(written):
         data += packed(each, to, float(number), number / 2)
-        ends.append(1000 + len(data))
-    read = list(entries(data, 1000))
-    assert [(entry.message, entry.destinations) for entry in read] == written
-    assert [entry.end for entry in read] == ends
-    assert [entry.stored_at for entry in read] == list(map(float, range(len(read))))
-    assert [entry.clock for entry in read] == [n / 2 for n in range(len(read))]
+        places.append(FIRST + len(data))
+    found, more = read(data, tmp_path_factory.getbasetemp() / "journal")
+    assert [(entry.message, entry.destinations) for entry in found] == written
+    assert [entry.start for entry in found] == places[:-1]
+    assert [entry.end for entry in found] == places[1:]
+    assert [entry.stored_at for entry in found] == list(map(float, range(len(found))))
+    assert [entry.clock for entry in found] == [n / 2 for n in range(len(found))]
+    assert not more
 
 
-@given(messages, st.data())
-def test_cut_off(each, data):
-    """Of an entry that ends too early nothing is read, and it is no damage."""
+@given(each=messages, data=st.data())
+def test_cut_off(tmp_path_factory, each, data):
+    """Of an entry that ends too early nothing is read."""
     whole = packed(each, None, 0.0, 0.0)
-    part = data.draw(st.integers(0, len(whole) - 1))
-    [read] = entries(whole + whole[:part], 0)
-    assert read.message == each
+    part = data.draw(st.integers(1, len(whole) - 1))
+    path = tmp_path_factory.getbasetemp() / "journal"
+    found, more = read(whole + whole[:part], path)
+    assert [entry.message for entry in found] == [each]
+    assert more
 
 
-@given(messages, st.data())
-def test_damage(each, data):
-    """A changed byte makes an entry unreadable, or too long to be whole."""
-    whole = bytearray(packed(each, None, 0.0, 0.0))
-    whole[data.draw(st.integers(0, len(whole) - 1))] ^= data.draw(st.integers(1, 255))
-    with suppress(ValueError):
-        assert list(entries(bytes(whole), 0)) == []
+@given(each=messages, data=st.data())
+def test_damage(tmp_path_factory, each, data):
+    """An entry with a changed byte is left out; what is around it is read."""
+    whole = packed(each, None, 0.0, 0.0)
+    damaged = bytearray(whole)
+    damaged[data.draw(st.integers(0, len(whole) - 1))] ^= data.draw(st.integers(1, 255))
+    path = tmp_path_factory.getbasetemp() / "journal"
+    found, more = read(whole + damaged + whole, path)
+    assert [entry.message for entry in found] == [each, each]
+    assert found[1].start == FIRST + 2 * len(whole)
+    assert not more
 
 
 def test_odd_text(make):
@@ -202,7 +219,7 @@ def test_two_that_move(make):
     assert sorted(found[0] + found[1], key=int) == [str(n) for n in range(3000)]
 
 
-@pytest.mark.parametrize("step", ["note_moved", "_finish"])
+@pytest.mark.parametrize("step", ["_note_moved", "_finish"])
 def test_killed_after_moving(make, monkeypatch, step):
     """Whoever is killed with the messages moved leaves them moved once."""
     writer = make()
@@ -246,6 +263,58 @@ def test_without_the_database(make, directory):
     for path in directory.glob(f"{FILE}*"):
         path.unlink()
     assert drained(make()) == ["new"]
+
+
+def test_more_journals_than_are_read_together(make, monkeypatch):
+    """However many there are, the order holds, and nobody is left out."""
+    monkeypatch.setattr(ingestion_module, "_TOGETHER", 4)
+    writers, reader = [make() for _ in range(10)], make()
+    found: list[str] = []
+    for n in range(300):
+        assert writers[-1 - n % 10].add(message(f"{n:03}", "chat"))
+        if n % 7 == 0:
+            claimed = reader.claim(5)
+            found += names(claimed)
+            reader.remove(*claimed)
+    while len(found) < 300:
+        found += drained(reader)
+    assert found == [f"{n:03}" for n in range(300)]
+
+
+def test_a_clock_that_is_set_back(make, monkeypatch):
+    """The order is by the clock that nobody sets, also from one file to the next."""
+    clock = [time()]
+    monkeypatch.setattr(spool_module, "time", lambda: clock[0])
+    first, second = make(max_bytes=8 * 2000), make()
+    for n in range(100):
+        clock[0] -= 1
+        assert (first, second)[n % 2].add(message(str(n)))
+    assert drained(make()) == [str(n) for n in range(100)]
+
+
+def test_before_and_after_the_machine_was_started(make, monkeypatch):
+    """What was written before comes first, whatever the clock said then."""
+    with monkeypatch.context() as patched:
+        patched.setattr(journal_module, "boot", lambda: b"an earlier start")
+        patched.setattr(spool_module, "monotonic", lambda: monotonic() + 30)
+        old = make()
+        for n in range(3):
+            assert old.add(message(str(n)))
+        die(old)
+    new = make()
+    for n in range(3, 6):
+        assert new.add(message(str(n)))
+    assert drained(new) == [str(n) for n in range(6)]
+
+
+def test_written_just_now(make, monkeypatch):
+    """What is left for the next look is found by it, though nothing has changed."""
+    spool = make()
+    with monkeypatch.context() as patched:
+        patched.setattr(spool_module, "monotonic", lambda: monotonic() + 0.2)
+        assert spool.add(message("a"))
+    assert drained(spool) == []
+    eventually(lambda: drained(spool) == ["a"])
 
 
 # Their ends
@@ -309,15 +378,38 @@ def test_long(make, directory):
     assert sum(journals_in(directory).values()) <= 10_000 + 500
 
 
-def test_cut_off_by_the_end(make, directory, caplog):
-    """What a process was writing when it ended is set aside; the rest is sent."""
+@pytest.mark.parametrize("length", [1, 50, 130])
+def test_cut_off_by_the_end(make, directory, length, caplog):
+    """What a process was writing when it was killed is nobody's; the rest is sent."""
     spool = make()
-    assert spool.add(message("a"))
+    for n in range(10):
+        assert spool.add(message(str(n)))
     [path] = journals_in(directory)
     die(spool)
     with path.open("ab") as file:
-        file.write(packed(message("b"), None, time(), monotonic())[:50])
-    assert drained(make()) == ["a"]
+        file.write(packed(message("b"), None, time(), monotonic())[:length])
+    reader = make()
+    assert drained(reader) == [str(n) for n in range(10)]
+    assert journals_in(directory) == {}
+    assert reader.stats().lost == {}
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("portion", [3, 1000])
+def test_end_that_was_never_written(make, directory, monkeypatch, portion, caplog):
+    """A file whose end is of nulls, as after a loss of power, is read up to there."""
+    monkeypatch.setattr(ingestion_module, "PORTION", portion)
+    spool = make()
+    for n in range(10):
+        assert spool.add(message(str(n)))
+    [path] = journals_in(directory)
+    die(spool)
+    with path.open("ab") as file:
+        file.write(b"\0" * 5000)
+    reader = make()
+    while reader.take_in():
+        pass
+    assert drained(reader) == [str(n) for n in range(10)]
     assert journals_in(directory) == {}
     assert (directory / f"{path.name}.damaged").exists()
     [record] = caplog.records
@@ -341,28 +433,42 @@ def test_somebody_elses(make, directory, content, caplog):
     assert "none of it" in record.getMessage()
 
 
-def test_damaged_in_the_middle(make, directory, caplog):
-    """What comes before the damage is sent, the rest set aside when it has ended."""
+def test_not_to_be_opened(make, directory, caplog):
+    """What can't be opened, or is no file, keeps nothing else from being sent."""
+    spool = make()
+    assert spool.add(message("a"))
+    (directory / "0.journal").mkdir()
+    (directory / "1.journal").symlink_to(directory / "1.journal")
+    assert drained(spool) == ["a"]
+    spool.tidy()
+    assert spool.stats().waiting == 0
+    assert spool.add(message("b"))
+    assert drained(spool) == ["b"]
+
+
+@pytest.mark.parametrize("what", ["body", "kind", "checksum", "mark"])
+def test_damaged_in_the_middle(make, directory, what):
+    """A damaged entry is lost, and counted; what is around it is sent."""
     spool = make()
     for n in range(10):
         assert spool.add(message(str(n)))
     [path] = journals_in(directory)
+    length = (path.stat().st_size - FIRST) // 10
+    fifth = FIRST + 5 * length
+    place = {"mark": 0, "checksum": 4, "kind": 8, "body": 24}[what]
     with path.open("r+b") as file:
-        file.seek(FIRST + (path.stat().st_size - FIRST) // 2 + 20)
-        file.write(b"\xa5\xa5")
+        file.seek(fifth + place)
+        file.write(b"\xa5" * 4)
+    assert spool.add(message("10"))
     reader = make()
-    assert drained(reader) == ["0", "1", "2", "3", "4"]
-    die(spool)
-    reader._moved = {}
-    reader.take_in()
-    assert journals_in(directory) == {}
-    [record] = caplog.records
-    assert "damaged" in record.getMessage()
+    assert drained(reader) == [str(n) for n in range(11) if n != 5]
+    assert reader.stats().lost == {"spool_damaged": 1}
+    assert spool.add(message("11"))
+    assert drained(reader) == ["11"]
 
 
 def test_partial_write(directory, monkeypatch):
     """An entry that fits only in part leaves no trace."""
-    directory.mkdir()
     journal = Journal(directory, busy=1)
     write = os.write
     with monkeypatch.context() as patched:
@@ -374,6 +480,77 @@ def test_partial_write(directory, monkeypatch):
     journal.close()
     found = [entry.message.id for entry in ingestion_module.waiting(directory, {})]
     assert found == ["a", "c"]
+
+
+def test_interrupted_after_the_write(make, monkeypatch):
+    """What follows an interruption can harm nothing that was written."""
+    spool = make()
+    write = os.write
+    assert spool.add(message("a"))
+
+    def interrupted(file: int, data: bytes) -> int:
+        write(file, data)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            spool.add(message("b"))
+        patched.setattr(os, "write", lambda file, data: write(file, data[:20]))
+        assert not spool.add(message("c"))
+    eventually(lambda: spool.add(message("d")))
+    assert drained(spool) == ["a", "b", "d"]
+
+
+def test_no_way_to_take_back(make, monkeypatch):
+    """Where half an entry can't be taken back, the next goes to another file."""
+    spool = make()
+    write = os.write
+    assert spool.add(message("a"))
+
+    def refuse(*args):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", lambda file, data: write(file, data[:20]))
+        patched.setattr(os, "ftruncate", refuse)
+        assert not spool.add(message("b"))
+    eventually(lambda: spool.add(message("c")))
+    assert drained(spool) == ["a", "c"]
+
+
+def test_taken_for_one_that_was_left(make, directory, monkeypatch):
+    """A new file that is deleted before it could be locked is not written to."""
+    flock, taken = journal_module.fcntl.flock, list[Path]()
+
+    def too_late(file: int, how: int) -> None:
+        nonlocal taken
+        if not taken and (taken := list(journals_in(directory))):
+            taken[0].unlink()
+        flock(file, how)
+
+    spool = make()
+    with monkeypatch.context() as patched:
+        patched.setattr(journal_module.fcntl, "flock", too_late)
+        assert spool.add(message("a"))
+    assert taken
+    assert drained(spool) == ["a"]
+
+
+def test_closed_from_inside_a_write(make, monkeypatch):
+    """To close it in a signal handler waits for nobody."""
+    spool = make()
+    write = os.write
+    assert spool.add(message("a"))
+
+    def interrupted(file: int, data: bytes) -> int:
+        spool.close()
+        return write(file, data)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", interrupted)
+        assert spool.add(message("b"))
+    assert drained(spool) == ["a", "b"]
 
 
 def test_without_locks(make, directory, monkeypatch):
@@ -466,6 +643,39 @@ def test_too_old_without_anybody_who_sends(make, directory):
     assert not path.exists()
     assert drained(spool) == [str(n) for n in range(128)]
     assert spool.stats().lost == {"spool_expired": 1}
+
+
+def test_what_was_moved_takes_no_room(make):
+    """The room of what was sent, in files that live, is not held against the rest."""
+    writers = [make(max_bytes=400_000) for _ in range(10)]
+    reader = make(max_bytes=400_000)
+    for writer in writers:
+        for _ in range(80):
+            assert writer.add(message(size=500))
+    assert len(drained(reader)) == 800
+    for writer in writers:
+        assert writer.add(message("new"))
+    reader.keep_bounds()
+    assert drained(reader) == ["new"] * 10
+    assert reader.stats().lost == {}
+
+
+def test_killed_while_dropping(make, directory, monkeypatch):
+    """What was counted as dropped and is still there is not sent."""
+    spool = make(max_bytes=100_000)
+    for n in range(200):
+        assert spool.add(message(str(n), size=1000))
+
+    def killed(path: Path) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "unlink", killed)
+        with pytest.raises(MemoryError):
+            spool.keep_bounds()
+    reader = make()
+    lost = reader.stats().lost["spool_full"]
+    assert drained(reader) == [str(n) for n in range(lost, 200)]
 
 
 # Figures

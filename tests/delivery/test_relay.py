@@ -105,6 +105,17 @@ def test_drain(backend, spool):
     assert spool.stats().waiting == 0
 
 
+def test_drain_behind_many_for_others(backend, spool):
+    """Nothing that could be claimed is left, however much is not to be."""
+    for n in range(1500):
+        spool.add(prepare(Parcel(f"other-{n}")), ("elsewhere",))
+    fill(spool, 5)
+    worker = Relay(spool, HttpSender(backend.urls))
+    assert worker.drain(30)
+    worker.close()
+    assert sum(arrived(backend).values()) == 5
+
+
 def test_stop(backend, spool):
     """Told to stop, a relay empties the spool first."""
     stop = threading.Event()
