@@ -150,6 +150,8 @@ def _relay_arguments(parser: argparse.ArgumentParser) -> None:
     _spool_argument(parser)
     add = parser.add_argument
     add("--drain", type=seconds, default=10.0, help="seconds to go on after SIGTERM")
+    add("--max-size", metavar="SIZE", help="how much the spool may hold, such as 2GB")
+    add("--max-age", metavar="AGE", help="for how long it keeps an event, such as 7d")
     add(
         "--exporter",
         dest="exporters",
@@ -164,6 +166,7 @@ def _relay_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _relay(args: argparse.Namespace) -> int:
+    from ._amounts import age, size
     from ._exporting import ExporterSender
     from ._named_exporters import exporters_named
     from ._settings import endpoints
@@ -181,7 +184,14 @@ def _relay(args: argparse.Namespace) -> int:
         show = functools.partial(serve, args.metrics_host, args.metrics_port)
     exporters = exporters_named(args.exporters)
     others = {exporter.name: ExporterSender(exporter) for exporter in exporters}
-    return relay_command(directory, endpoints(), args.drain, others, show)
+    bounds: dict[str, int] = {}
+    if args.max_size is not None:
+        bounds["max_bytes"] = size(args.max_size)
+    if args.max_age is not None:
+        bounds["max_age"] = age(args.max_age)
+    return relay_command(
+        directory, endpoints(), args.drain, others, show, bounds=bounds
+    )
 
 
 def _spool_arguments(parser: argparse.ArgumentParser) -> None:

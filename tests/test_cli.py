@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from libretto_instrument import __version__, cli
+from libretto_instrument.delivery.durable import Spool
 
 
 def run(*args: str) -> subprocess.CompletedProcess[str]:
@@ -144,6 +145,8 @@ def test_a_port_that_is_taken_is_told() -> None:
         (["spool", "retry"], "--spool DIR"),
         (["relay"], "--spool DIR"),
         (["relay", "--spool", "{tmp}/latin"], "may write to"),
+        (["relay", "--spool", "{tmp}/new", "--max-size", "lots"], "2GB"),
+        (["relay", "--spool", "{tmp}/new", "--max-age", "long"], "30d"),
         (["serve", "--port", "0", "--db", "{tmp}/no/such/folder"], "Cannot open"),
         (["serve", "--port", "0", "--db", "{tmp}/db", "--keep", "x"], "24h or 30d"),
     ],
@@ -163,6 +166,23 @@ def test_what_cannot_be_says_what_to_do(
     assert told.err.startswith(f"libretto-instrument {argv[0]}: ")
     assert said in told.err
     assert foreign.exists()
+
+
+def test_a_relay_keeps_to_bounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How much a relay lets its spool hold, and for how long, can be said."""
+    bounds: list[tuple[int, float]] = []
+
+    def relay(spool: Spool, *_: object, **__: object) -> bool:
+        bounds.append((spool._bounds.max_bytes, spool._bounds.max_age))
+        return True
+
+    monkeypatch.setattr("libretto_instrument.delivery._cli.relay", relay)
+    command = ["relay", "--spool", str(tmp_path / "spool")]
+    assert cli.main(command) == 0
+    assert cli.main([*command, "--max-size", "2GB", "--max-age", "30d"]) == 0
+    assert bounds == [(512 * 2**20, 7 * 86400.0), (2 * 2**30, 30 * 86400)]
 
 
 @pytest.mark.parametrize("seconds", ["-1", "nan", "inf", "soon"])

@@ -77,11 +77,14 @@ ROOMS: dict[str, tuple[tuple[str, ...], str]] = {
     "__init__":        ((*CORE, "capture", "_install", "_api"), ""),
     "libretto_openai": (("__init__", "_config"), "openai"),
     "_arguments":      ((), ""),
+    "_amounts":        ((), ""),
     "launch":          (
         (*CORE, "capture", "_install", "_api", "__init__", "_arguments"), "attrs"
     ),
     "doctor":          ((*CORE, "capture", "_arguments", "launch"), "attrs openai"),
-    "collector":       (("_version", "_events"), "attrs jinja2 starlette uvicorn"),
+    "collector":       (
+        ("_version", "_events", "_amounts"), "attrs jinja2 starlette uvicorn"
+    ),
     "demo":            ((ANYTHING,), "anyio attrs httpx openai starlette uvicorn"),
     "_named_exporters": ((*SETTINGS, "exporters"), ""),
     "_prometheus":     (("_readings", "delivery"), "attrs prometheus_client"),

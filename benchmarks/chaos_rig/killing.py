@@ -102,6 +102,7 @@ def _await(expected: set[str], backend: Peer) -> Counter[str]:
 def _relay(spool: str, url: str) -> Iterator[None]:
     """Relay in peace for the length of a block."""
     command = [sys.executable, "-m", "libretto_instrument", "relay", "--spool", spool]
+    command += ["--max-size", "16GB"]
     with subprocess.Popen(
         command,
         env=environment(LIBRETTO_API_PREFIX=url),

@@ -39,6 +39,10 @@ _ID, _LINE = 36, 37
 #: Where an event is when its call returns.
 _ON_DISK, _IN_MEMORY = "d", "m"
 
+#: Of the spool, in bytes. A relay that is killed again and again falls behind, and what
+#: the bounds drop is another story.
+_BOUND = 16 * 2**30
+
 
 def _write(spool: str, spool_only: bool, acknowledge: int) -> None:
     """Call a model without end, and tell of each event where it is."""
@@ -47,6 +51,7 @@ def _write(spool: str, spool_only: bool, acknowledge: int) -> None:
         prompt_template_name="chaos",
         spool_dir=spool,
         spool_only=spool_only,
+        spool_max_bytes=_BOUND,
     )
     create = canned.client(_CASE.answer).chat.completions.create
     unspooled = 0
@@ -61,7 +66,7 @@ def _write(spool: str, spool_only: bool, acknowledge: int) -> None:
 
 
 def _relay(spool: str) -> None:
-    cli.main(["relay", "--spool", spool])
+    cli.main(["relay", "--spool", spool, "--max-size", str(_BOUND >> 30) + "GB"])
 
 
 def _fork(work: Callable[[], None]) -> int:

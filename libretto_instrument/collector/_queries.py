@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import frozen
 
-from ._retention import age
+from .._amounts import age
 from ._store import Row, run
 from ._wire import RefusedError
 

@@ -19,10 +19,11 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
+from .._amounts import age, size
 from . import _api, _pages
 from ._answers import HERE, problem
 from ._gate import Gate
-from ._retention import age, size, sweep
+from ._retention import sweep
 from ._store import Store
 from ._wire import RefusedError
 

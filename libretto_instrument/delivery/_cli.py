@@ -30,6 +30,8 @@ def relay_command(
     drain_timeout: float,
     others: Mapping[str, Sender] | None = None,
     on_start: Callable[[Callable[[], tuple[Stats, SpoolStats]]], None] | None = None,
+    *,
+    bounds: Mapping[str, int] | None = None,
 ) -> int:
     """Deliver what a spool holds and what comes, until SIGTERM or SIGINT.
 
@@ -39,6 +41,8 @@ def relay_command(
         drain_timeout: For how many seconds to go on after the signal.
         others: What delivers to other destinations than Libretto, by name.
         on_start: Called at the beginning with what tells the figures at any moment.
+        bounds: ``max_bytes`` and ``max_age`` of the spool, where they are not those of
+            `Spool`.
 
     Returns:
         The exit code: 0. What could not be delivered in time stays in the spool.
@@ -46,7 +50,7 @@ def relay_command(
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    spool = _usable(directory)
+    spool = _usable(directory, bounds or {})
     to = ", ".join([urls["event"], *(others or ())])
     print(f"Relaying {spool.directory} to {to}", file=sys.stderr, flush=True)
     backlog = _Backlog(spool.directory, (HOME, *(others or ())), stop)
@@ -167,13 +171,13 @@ def _existing(directory: str) -> Spool:
     return spool
 
 
-def _usable(directory: str) -> Spool:
+def _usable(directory: str, bounds: Mapping[str, int]) -> Spool:
     """Return a spool that is there, or can be.
 
     Raises:
         ValueError: It cannot be, now or later.
     """
-    spool = Spool(directory)
+    spool = Spool(directory, **bounds)
     try:
         spool.keep_bounds()
     except OSError as exc:

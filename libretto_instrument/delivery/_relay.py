@@ -15,7 +15,8 @@ from ._delivery import Delivery, flush_all
 from ._message import HOME, Message, Stats
 from ._presence import Presence
 from ._sender import BatchSender, Outcome, Sender
-from ._spool import LEASE, Spool
+from ._spool import Spool
+from ._spool_deeds import LEASE
 from ._spool_values import SpoolStats, Stored
 
 #: So many messages are taken from the spool ahead of being sent.

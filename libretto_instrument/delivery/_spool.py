@@ -3,8 +3,8 @@
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep, time
 from uuid import uuid4
@@ -13,16 +13,17 @@ from attrs import evolve
 
 from .. import _guard
 from . import _life, _spool_deeds
-from ._ingestion import journals_in, offsets, take_in, tidy, unmoved_bytes, waiting
-from ._journal import FIRST, LENGTH, Journal, JournalsUnavailableError, packed
+from ._ingestion import offsets, take_in, tidy
+from ._journal import LENGTH, Journal, JournalsUnavailableError
+from ._journal_form import FIRST, packed
+from ._journal_reading import journals_in
 from ._message import HOME, Message
-from ._spool_bounds import LOOK_EVERY, Bounds, bytes_used
+from ._spool_bounds import LOOK_EVERY, Bounds
+from ._spool_deeds import LEASE
+from ._spool_figures import stats_of
 from ._spool_file import FORMER_FILE, SpoolFile, scalar, transaction
 from ._spool_values import Refused, SpoolStats, Stored
 
-#: Who takes a message to send it has it to itself for so many seconds, unless the claim
-#: is renewed.
-LEASE = 60.0
 #: After a write failed, none is tried for at least and at most so many seconds. What
 #: comes meanwhile is not safe from the end of the process, and most failures are a file
 #: that is busy for a moment longer than a write may wait.
@@ -32,8 +33,6 @@ REST, LONGEST_REST = 0.01, 30.0
 _PATIENCE, _SHORT_PATIENCE = 5.0, 0.25
 #: How long a flush waits before it tries again to move something, in seconds.
 _PAUSE = 0.01
-#: How often figures are taken anew if something was moved meanwhile.
-_LOOKS = 5
 #: In bytes. SQLite takes not much more.
 _LONGEST_BODY = 2**29
 #: In pages. The senders move the log into the file; a writer only if nobody else does.
@@ -270,7 +269,7 @@ class Spool:
             return _spool_deeds.claim(connection, terms, limit, max_bytes, until)
 
     def _now(self) -> dict[str, object]:
-        return {"me": self.name} | _now()
+        return {"me": self.name} | _spool_deeds.now()
 
     def renew(self) -> None:
         """Keep what was claimed for another ``LEASE`` seconds."""
@@ -466,76 +465,6 @@ class Spool:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
-
-
-def _now() -> dict[str, object]:
-    now = monotonic()
-    return {"now": now, "latest": now + 2 * LEASE}
-
-
-def stats_of(
-    connection: sqlite3.Connection,
-    directory: Path,
-    otherwise: tuple[str, ...] = (HOME,),
-) -> SpoolStats:
-    """Count what is in a spool.
-
-    Args:
-        connection: To its file.
-        directory: Where it is.
-        otherwise: The destinations of messages that name none.
-    """
-    for _ in range(_LOOKS):
-        with _at_one_moment(connection):
-            moved = offsets(connection)
-            found = _stats_in_file(connection, otherwise)
-            unmoved = unmoved_bytes(connection, directory)
-        entries = [
-            (entry.destinations, entry.stored_at) for entry in waiting(directory, moved)
-        ]
-        if offsets(connection) == moved:
-            break
-    waiting_for = Counter(found.waiting_for)
-    for destinations, _ in entries:
-        waiting_for.update(_spool_deeds.destinations_of(destinations, otherwise))
-    times = [at for _, at in entries]
-    if found.oldest_at is not None:
-        times.append(found.oldest_at)
-    return evolve(
-        found,
-        waiting=found.waiting + len(entries),
-        waiting_for=dict(waiting_for),
-        oldest_at=min(times, default=None),
-        size=found.size + unmoved,
-    )
-
-
-@contextmanager
-def _at_one_moment(connection: sqlite3.Connection) -> Iterator[None]:
-    """Read what is there at one moment, whatever others write meanwhile."""
-    connection.execute("BEGIN")
-    try:
-        yield
-    finally:
-        connection.execute("COMMIT")
-
-
-def _stats_in_file(
-    connection: sqlite3.Connection, otherwise: tuple[str, ...]
-) -> SpoolStats:
-    waiting_there, oldest = connection.execute(
-        "SELECT count(*), min(stored_at) FROM messages"
-    ).fetchone()
-    claimed = f"SELECT count(DISTINCT message) FROM todo WHERE {_spool_deeds.HELD}"
-    return SpoolStats(
-        waiting=waiting_there,
-        waiting_for=_spool_deeds.waiting_for(connection, otherwise),
-        claimed=scalar(connection, claimed, _now()),
-        aside=scalar(connection, "SELECT count(*) FROM aside"),
-        lost=dict(connection.execute("SELECT reason, count FROM losses")),
-        oldest_at=oldest,
-        size=bytes_used(connection),
-    )
 
 
 def _storable(message: Message) -> Message:

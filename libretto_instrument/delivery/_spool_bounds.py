@@ -10,7 +10,8 @@ from time import time
 from attrs import frozen
 
 from .. import _guard
-from ._ingestion import drop_oldest, journals_in, unmoved_bytes
+from ._ingestion import drop_oldest, unmoved_bytes
+from ._journal_reading import journals_in
 from ._spool_deeds import count_losses
 from ._spool_file import FILE, scalar
 

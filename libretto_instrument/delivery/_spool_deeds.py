@@ -7,11 +7,14 @@ message goes with the last of its deeds.
 
 import sqlite3
 from collections.abc import Sequence
-from time import time
+from time import monotonic, time
 
 from ._message import Message
 from ._spool_values import Stored
 
+#: Who takes a message to send it has it to itself for so many seconds, unless the claim
+#: is renewed.
+LEASE = 60.0
 #: So many messages are spread in one go, which keeps writers waiting.
 SPREAD = 1000
 #: So many are taken over from another file in one transaction, which takes longer.
@@ -72,6 +75,12 @@ _STILL_OURS = """
     destination = :destination AND message = :row AND owner = :me
     AND EXISTS (SELECT 1 FROM messages WHERE id = :row AND message_id = :id)
 """
+
+
+def now() -> dict[str, object]:
+    """Return the terms of `HELD`, as they are now."""
+    at = monotonic()
+    return {"now": at, "latest": at + 2 * LEASE}
 
 
 def named(destinations: tuple[str, ...] | None) -> str | None:

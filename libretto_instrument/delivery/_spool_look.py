@@ -8,7 +8,7 @@ from pathlib import Path
 from attrs import evolve, frozen
 
 from ._message import HOME
-from ._spool import stats_of
+from ._spool_figures import stats_of
 from ._spool_file import APPLICATION, FILE, FORMER_FILE, scalar
 from ._spool_values import SpoolStats
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from libretto_instrument._amounts import age, size
 from libretto_instrument.collector import _retention, _wire
-from libretto_instrument.collector._retention import age, size, sweep
+from libretto_instrument.collector._retention import sweep
 from libretto_instrument.collector._store import Store
 
 from .wire import event

@@ -21,9 +21,12 @@ from support.waiting import eventually
 from libretto_instrument.delivery import Message
 from libretto_instrument.delivery import _ingestion as ingestion_module
 from libretto_instrument.delivery import _journal as journal_module
+from libretto_instrument.delivery import _journal_form as form_module
+from libretto_instrument.delivery import _journal_reading as reading_module
 from libretto_instrument.delivery import _spool as spool_module
-from libretto_instrument.delivery._ingestion import _Reading, journals_in
-from libretto_instrument.delivery._journal import FIRST, Entry, Journal, packed
+from libretto_instrument.delivery._journal import Journal
+from libretto_instrument.delivery._journal_form import FIRST, Entry, packed
+from libretto_instrument.delivery._journal_reading import Reading, journals_in
 from libretto_instrument.delivery._spool import Spool
 from libretto_instrument.delivery._spool_file import FILE
 
@@ -85,10 +88,10 @@ def die(spool: Spool) -> None:
 
 def read(data: bytes, path: Path) -> tuple[list[Entry], bool]:
     """Read a journal with this after its title; say whether there was anything else."""
-    title = journal_module._TITLE.pack(journal_module._FORM, b"another boot", FIRST)
+    title = form_module._TITLE.pack(form_module._FORM, b"another boot", FIRST)
     path.write_bytes(title + data)
     with path.open("rb") as file:
-        reading = _Reading.of(path, file.fileno(), {})
+        reading = Reading.of(path, file.fileno(), {})
         return list(reading.entries()), reading.unreadable
 
 
@@ -181,7 +184,7 @@ def test_order_while_being_moved(make):
 def test_a_portion_at_a_time(make, monkeypatch):
     """However much there is, all of it is moved, in order and once."""
     monkeypatch.setattr(ingestion_module, "PORTION", 7)
-    monkeypatch.setattr(ingestion_module, "_WINDOW", 1000)
+    monkeypatch.setattr(reading_module, "_WINDOW", 1000)
     monkeypatch.setattr(ingestion_module, "_TOGETHER", 3)
     writers = [make() for _ in range(8)]
     for n in range(200):
@@ -295,7 +298,7 @@ def test_a_clock_that_is_set_back(make, monkeypatch):
 def test_before_and_after_the_machine_was_started(make, monkeypatch):
     """What was written before comes first, whatever the clock said then."""
     with monkeypatch.context() as patched:
-        patched.setattr(journal_module, "boot", lambda: b"an earlier start")
+        patched.setattr(form_module, "boot", lambda: b"an earlier start")
         patched.setattr(spool_module, "monotonic", lambda: monotonic() + 30)
         old = make()
         for n in range(3):
