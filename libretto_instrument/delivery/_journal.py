@@ -11,6 +11,7 @@ however it ends. So a file without a lock will not grow any more.
 import errno
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 from time import time_ns
 
@@ -155,7 +156,8 @@ class Journal:
                     return self._open
             except BaseException:
                 os.close(file)
-                os.unlink(path)
+                with suppress(FileNotFoundError):
+                    os.unlink(path)
                 raise
             # Whoever looks for files that were left had it first.
             os.close(file)
@@ -212,11 +214,9 @@ def _lock_to_write(file: int) -> bool:
 
 def _is_there(journal: _Open) -> bool:
     # Whoever deletes the file must not make us write into the void.
-    try:
+    with suppress(FileNotFoundError):
         if os.stat(journal.path).st_ino == journal.inode:
             return True
-    except FileNotFoundError:
-        pass
     _guard.warn_once(
         "spool.vanished",
         "The spool's file %s was deleted or replaced while in use; what was in it and "

@@ -60,8 +60,9 @@ class SpoolStats:
         waiting_for: Messages to be sent, by destination.
         claimed: Those among them that some process is sending.
         aside: Messages that were refused, kept for inspection.
-        lost: Messages pushed out by the bounds, by reason: ``"spool_full"``,
-            ``"spool_expired"``.
+        lost: Messages that will never arrive, by reason: ``"spool_full"`` and
+            ``"spool_expired"`` were pushed out by the bounds, ``"spool_damaged"`` could
+            not be read.
         oldest_at: When the oldest one waiting was written, in seconds since the epoch.
         size: The bytes in use.
     """
