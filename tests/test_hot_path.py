@@ -44,6 +44,10 @@ OFF = 9
 PUT = 20
 #: If somebody will.
 BOX = 4
+#: With a spool, making the event here, and its JSON;
+EVENT = 42
+#: and packing it, and appending it to a file.
+WRITE = 12
 #: Each further message is copied and weighed.
 MESSAGE = 3
 
@@ -288,6 +292,25 @@ def test_put_beside_a_worker(server, scripted, delivered, monkeypatch):
     assert len(delivered.events) == 20
     assert max(work.total for work in works) <= CALL + PUT, works
     assert min(work.total for work in works) <= CALL + BOX, works
+
+
+def test_on_disk(server, scripted, delivered, tmp_path):
+    """With a spool, the event is made here, and written in a few steps."""
+    server.answer(completion(), times=10)
+    libretto_instrument.install(
+        api_key="key",
+        prompt_template_name="hot",
+        spool_dir=tmp_path / "spool",
+        spool_only=True,
+    )
+    works = []
+    for _ in range(10):
+        with watched() as work:
+            ask(scripted)
+        works.append(work)
+    assert libretto_instrument.stats().spooled == 10
+    # The first imports the delivery, and opens files.
+    assert max(work.total for work in works[1:]) <= CALL + EVENT + WRITE, works
 
 
 def locks_of(value: Any, seen: dict[int, Any]) -> Iterator[Any]:
