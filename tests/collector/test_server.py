@@ -143,6 +143,7 @@ def test_it_knows_only_the_wire() -> None:
         before = set(sys.modules)
         import libretto_instrument.collector
         new = {m for m in set(sys.modules) - before if m.startswith("libretto")}
+        new.discard("libretto_instrument._amounts")  # A leaf: how ages are written.
         assert all(m.startswith("libretto_instrument.collector") for m in new), new
         assert "openai" not in sys.modules
     """
