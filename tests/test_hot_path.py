@@ -269,7 +269,8 @@ def test_put(server, scripted, delivered):
 
 
 def test_put_beside_a_worker(server, scripted, delivered, monkeypatch):
-    """And fewer while a worker is at work."""
+    """And fewer while a worker is at work, and not thought to be stuck."""
+    monkeypatch.setattr("libretto_instrument.delivery._crew.STALLED_AFTER", DEADLINE)
     at_work, let_go = threading.Event(), threading.Event()
 
     def send_later(self: HttpSender, *args: Any) -> Any:
