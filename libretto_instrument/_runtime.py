@@ -115,14 +115,21 @@ class Runtime:
             given: What the call's ``libretto=`` sets, if it has one.
         """
         frame = current()
-        if not (self.everyone or frame or config is not None or given is not None):
-            return None
-        resolved = self._resolve(frame, config)
+        resolved = self._resolved if frame is None else frame.resolved
+        if (
+            resolved is None
+            or resolved.base is not self._base
+            or resolved.config is not config
+        ):
+            resolved = self._resolve(frame, config)
         settings = resolved.settings
-        if given:
+        if given is None:
+            if resolved.recorded:
+                return settings
+            if not resolved.wanted:
+                return None
+        elif given:
             settings = Settings(**merge(resolved.given, given))
-        elif resolved.recorded:
-            return settings
         if not settings.enabled:
             return None
         if not (settings.has_key or settings.route.exporters):
@@ -149,9 +156,7 @@ class Runtime:
         return self._resolve(current(), config).settings
 
     def _resolve(self, frame: Frame | None, config: LibrettoConfig | None) -> Resolved:
-        known = self._resolved if frame is None else frame.resolved
-        if known is not None and known.base is self._base and known.config is config:
-            return known
+        """Work out what holds in a place, and keep it there."""
         base = self._base
         given = settled(
             merge(
@@ -160,7 +165,8 @@ class Runtime:
                 frame.given if frame is not None else {},
             )
         )
-        resolved = Resolved(base, config, given, Settings(**given))
+        wanted = self.everyone or frame is not None or config is not None
+        resolved = Resolved(base, config, given, Settings(**given), wanted)
         if frame is None:
             self._resolved = resolved
         else:

@@ -31,6 +31,8 @@ class Resolved:
         config: The client's configuration, as it went in.
         given: All of these and the scope's fields, merged.
         settings: The same, as it is used.
+        wanted: These settings are for recording: a client's or a scope's own, or
+            everyone's.
         recorded: Every call under these settings is recorded: nothing is left to be
             looked at.
     """
@@ -39,13 +41,15 @@ class Resolved:
     config: LibrettoConfig | None
     given: Given
     settings: Settings
+    wanted: bool
     recorded: bool = field(init=False)
 
     @recorded.default
     def _is_recorded(self) -> bool:
         settings = self.settings
         return (
-            settings.enabled
+            self.wanted
+            and settings.enabled
             and settings.has_key
             and settings.has_name
             and settings.sample_rate >= 1

@@ -92,6 +92,13 @@ class Settings:
     max_field_bytes: int = 262_144
     trace_context: bool = True
     route: Route = Route()
+    #: Whether a template, parameters or context were given beside a call's arguments.
+    adds: bool = field(init=False)
+
+    @adds.default
+    def _whether_adds(self) -> bool:
+        given = self.template_params or self.context
+        return bool(given) or self.has_template
 
     @property
     def name(self) -> str | None:

@@ -23,13 +23,13 @@ from ._record import Record
 from ._report import event_of
 from ._salvage import answer_behind
 from ._shapes import Shape
-from ._snapshot import copy_of_arguments, snapshot
+from ._snapshot import Tally, copy_of_arguments, snapshot
 
 _TEMPLATES = (TemplateChat, TemplateText)
 
 #: Whose request is under way in this context: a call of the same client inside is part
 #: of it.
-_asking: ContextVar[Any] = ContextVar("libretto_asking", default=None)
+asking: ContextVar[Any] = ContextVar("libretto_asking", default=None)
 
 
 class Recorder(Protocol):
@@ -56,6 +56,8 @@ class Call(Record):
 
     submitted: bool = False
 
+    outer: Any = None
+
     def __init__(
         self,
         shape: Shape,
@@ -64,48 +66,54 @@ class Call(Record):
         recorder: Recorder,
         client: Any = None,
     ) -> None:
-        super().__init__(shape, settings, feedback_key)
+        self.shape = shape
+        self.settings = settings
+        self.feedback_key = feedback_key
         self.recorder = recorder
         self.client = client
+        self.tally = Tally()
+        self.request = {}
 
     def start(self, arguments: Mapping[str, Any]) -> None:
         """Take a snapshot of the request and start the clock. Never raises."""
         try:
-            settings, given = self.settings, arguments.get(self.shape.input)
+            settings, tally = self.settings, self.tally
+            given = arguments.get(self.shape.input)
             if isinstance(given, _TEMPLATES):
-                self.request = copy_of_arguments(arguments, but=self.shape.input)
+                self.request = copy_of_arguments(arguments, tally, but=self.shape.input)
                 self._keep_template(given)
             else:
-                self.request = copy_of_arguments(arguments)
-                if settings.has_template:
-                    self._keep_template(self.shape.inline(settings))
-            if settings.template_params:
-                params = snapshot(settings.template_params)
-                self.params = {**params, **(self.params or {})}
-            if settings.context:
-                self.context = snapshot(settings.context)
+                self.request = copy_of_arguments(arguments, tally)
+            if settings.adds:
+                self._add(settings)
             if OPENTELEMETRY in sys.modules and settings.trace_context:
                 self.context = with_trace(self.context)
         except Exception as exc:
             _guard.swallow(exc, "capture.start")
-        self.outer = _asking.get()
-        _asking.set(self.client)
+        self.outer = asking.get()
+        asking.set(self.client)
         self.started = perf_counter()
 
-    def _keep_template(self, given: Any) -> None:
-        if isinstance(given, TemplateChat):
-            self.template = snapshot(given.recorded)
-            self.params = snapshot(given.params)
-        elif isinstance(given, TemplateText):
-            self.template = given.template
-            self.params = snapshot(given.params)
-        else:
-            self.template = snapshot(given)
+    def _add(self, settings: Settings) -> None:
+        """Keep what the call's settings add to its arguments."""
+        if self.template is None and settings.has_template:
+            self._keep_template(self.shape.inline(settings))
+        if settings.template_params:
+            params = snapshot(settings.template_params, self.tally)
+            self.params = {**params, **(self.params or {})}
+        if settings.context:
+            self.context = snapshot(settings.context, self.tally)
 
-    def leave(self) -> None:
-        """Mark the request as over, so that later calls are calls of their own."""
-        _asking.set(self.outer)
-        self.client = self.outer = None
+    def _keep_template(self, given: Any) -> None:
+        tally = self.tally
+        if isinstance(given, TemplateChat):
+            self.template = snapshot(given.recorded, tally)
+            self.params = snapshot(given.params, tally)
+        elif isinstance(given, TemplateText):
+            self.template = snapshot(given.template, tally)
+            self.params = snapshot(given.params, tally)
+        else:
+            self.template = snapshot(given, tally)
 
     def answered(self, model: Any) -> None:
         """Record a whole answer: a pydantic model. Never raises."""
@@ -171,7 +179,7 @@ def begin(
     """
     try:
         client = getattr(resource, "_client", None)
-        if client is not None and _asking.get() is client:
+        if client is not None and asking.get() is client:
             return None
         settings = recorder.settings(config_of_client(client), given)
         if settings is None:

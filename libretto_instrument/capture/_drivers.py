@@ -13,7 +13,7 @@ from .. import _guard
 from .._config import Given, call_given
 from .._scope import Scope
 from . import _raw
-from ._call import Call, Recorder, begin
+from ._call import Call, Recorder, asking, begin
 from ._shapes import Shape
 from ._streams import RecordedAsyncStream, RecordedStream
 
@@ -43,7 +43,8 @@ def sync_driver(shape: Shape, recorder: Recorder, switch: Switch) -> Driver:
             call.failed(exc)
             raise
         finally:
-            call.leave()
+            asking.set(call.outer)
+            call.client = call.outer = None
         return hand_back(call, result)
 
     return drive
@@ -75,7 +76,8 @@ def async_driver(shape: Shape, recorder: Recorder, switch: Switch) -> Driver:
             call.failed(exc)
             raise
         finally:
-            call.leave()
+            asking.set(call.outer)
+            call.client = call.outer = None
         return hand_back(call, result, waits=True)
 
     return drive

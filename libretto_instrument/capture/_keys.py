@@ -14,8 +14,9 @@ _remembered: dict[int, tuple["weakref.ref[Any]", str]] = {}
 
 def annotate(response: Any, key: str) -> None:
     """Put ``key`` into the response: the one change ever made to one."""
-    extra = getattr(response, "model_extra", None)
-    if isinstance(extra, dict):
+    # What `model_extra` returns, which is a function more on the caller's thread.
+    extra = getattr(response, "__pydantic_extra__", None)
+    if type(extra) is dict:
         extra[NAME] = key
     else:
         remember(response, key)

@@ -3,8 +3,8 @@
 from typing import Any, Literal
 
 from .._settings import Settings
-from .._templates import TemplateText
 from ._shapes import Shape
+from ._snapshot import Tally
 
 #: What a chunk takes in memory, in bytes: openai's model of a chat's chunk with a word
 #: in it takes 2,600 to 2,800, by tracemalloc. To weigh each would cost the stream more
@@ -25,6 +25,7 @@ class Record:
         shape: How requests and answers of the called method are laid out.
         settings: What holds for this call.
         feedback_key: What later feedback refers to.
+        tally: What was copied for it.
         request: A snapshot of the arguments, by name.
         template: The template messages or text, if there is a template.
         params: The template's parameters.
@@ -44,6 +45,10 @@ class Record:
         status: How a stream ended, if not by itself.
     """
 
+    shape: Shape
+    settings: Settings
+    feedback_key: str
+    tally: Tally
     request: dict[str, Any]
     template: Any = None
     params: dict[str, Any] | None = None
@@ -60,12 +65,6 @@ class Record:
     errors: tuple[str, ...] = ()
     status: str | None = None
 
-    def __init__(self, shape: Shape, settings: Settings, feedback_key: str) -> None:
-        self.shape = shape
-        self.settings = settings
-        self.feedback_key = feedback_key
-        self.request = {}
-
     def begin_pieces(self, form: Form) -> None:
         """Take note that the answer comes in pieces of a form."""
         self.form = form
@@ -75,14 +74,9 @@ class Record:
     @property
     def weight(self) -> int:
         """Roughly how many bytes this record holds."""
-        weight = len(self.response or b"") + len(self.usage or b"")
-        weight += _weigh(self.request)
-        if self.template is not None:
-            weight += _weigh(self.template)
-        if self.params:
-            weight += _weigh(self.params)
-        if self.context:
-            weight += _weigh(self.context)
+        weight = self.tally.size
+        if self.response:
+            weight += len(self.response)
         if self.text:
             weight += len(self.text)
         if self.errors:
@@ -92,20 +86,3 @@ class Record:
         elif self.form is not None:
             weight += sum(map(len, self.pieces))
         return weight
-
-
-def _weigh(value: str | dict[str, Any] | list[Any]) -> int:
-    if isinstance(value, str):
-        return len(value)
-    weight = 50
-    for item in value.values() if isinstance(value, dict) else value:
-        kind = type(item)
-        if kind is str:
-            weight += len(item)
-        elif kind is TemplateText:
-            weight += len(item) + len(item.template) + _weigh(item.params)
-        elif kind is dict or kind is list:
-            weight += _weigh(item)
-        else:
-            weight += 8
-    return weight

@@ -21,10 +21,10 @@ from .._templates import TemplateText
 _DEPTH = 100
 _TOO_DEEP = "<nested too deeply>"
 
-#: More containers than this in one argument come from a cycle, or from parts that are
-#: shared over and over: neither could be sent, and copying them would not end.
-_CONTAINERS = 50_000
 _TOO_MANY = "<too many parts>"
+
+#: What a container takes, and an entry of it beside its text, roughly, in bytes.
+_CONTAINER, _ENTRY = 50, 8
 
 #: How much of an unknown object's repr is kept, in characters.
 _REPR = 500
@@ -39,23 +39,42 @@ _SENTINELS = frozenset(("NotGiven", "Omit"))
 _TRANSPORT = frozenset(("extra_headers", "extra_query", "timeout"))
 
 
+class Tally:
+    """What was come across in all that is copied for one call.
+
+    Attributes:
+        containers: How many more are copied. A call has more of them from a cycle, or
+            from parts that are shared over and over: neither could be sent, and copying
+            them would not end.
+        size: Roughly how many bytes the copies hold, with what they share.
+    """
+
+    containers = 50_000
+    size = 0
+
+
 def copy_of_arguments(
-    arguments: Mapping[str, Any], *, but: str | None = None
+    arguments: Mapping[str, Any], tally: Tally, *, but: str | None = None
 ) -> dict[str, Any]:
     """Return a snapshot of a call's arguments: of those that were given.
 
     Args:
         arguments: By their names.
+        tally: Counts what is copied.
         but: One that is not to be kept.
     """
     kept = {}
     for name, value in arguments.items():
-        if name in _TRANSPORT:
+        kind = type(value)
+        if kind is str:
+            tally.size += len(value)
+            kept[name] = value
+        elif name in _TRANSPORT:
             continue
-        if type(value) in _LEAVES:
+        elif kind in _LEAVES:
             kept[name] = value
         elif name != but and not is_omitted(value):
-            kept[name] = _copy(value, _DEPTH, [_CONTAINERS])
+            kept[name] = _copy(value, _DEPTH, tally)
     return kept
 
 
@@ -64,61 +83,81 @@ def is_omitted(value: object) -> bool:
     return type(value).__name__ in _SENTINELS
 
 
-def snapshot(value: Any) -> Any:
-    """Return a copy of ``value`` made of dicts, lists and immutable leaves."""
-    return _item(value, _DEPTH, [_CONTAINERS])
+def snapshot(value: Any, tally: Tally) -> Any:
+    """Return a copy of ``value`` made of dicts, lists and immutable leaves.
+
+    Args:
+        value: The value.
+        tally: Counts what is copied.
+    """
+    return _item(value, _DEPTH, tally)
 
 
-def _copy(value: Any, depth: int, left: list[int]) -> Any:
+def _copy(value: Any, depth: int, tally: Tally) -> Any:
     """Copy a value that is not a leaf, or mark what is too deep or too much.
 
     Args:
         value: The value.
         depth: How many levels may follow.
-        left: How many containers may follow, over all levels.
+        tally: Counts what is copied.
     """
     kind = type(value)
     if depth == 0:
         return _TOO_DEEP
-    if left[0] == 0:
+    if tally.containers == 0:
         return _TOO_MANY
-    left[0] -= 1
+    tally.containers -= 1
     depth -= 1
     if kind is dict:
+        size = _CONTAINER + _ENTRY * len(value)
         for key, item in value.items():
-            if type(item) not in _LEAVES or type(key) is not str:
-                return _copy_entries(value, depth, left)
+            if type(key) is not str:
+                return _copy_entries(value, depth, tally)
+            if type(item) is str:
+                size += len(item)
+            elif type(item) not in _LEAVES:
+                return _copy_entries(value, depth, tally)
+        tally.size += size
         return value.copy()
     if kind is list or kind is tuple:
+        tally.size += _CONTAINER + _ENTRY * len(value)
         return [
-            item if type(item) in _LEAVES else _copy(item, depth, left)
+            _copy(item, depth, tally)
+            if type(item) is dict
+            else _item(item, depth, tally)
             for item in value
         ]
-    return _copy_other(value, depth, left)
+    return _copy_other(value, depth, tally)
 
 
-def _copy_entries(value: dict[Any, Any], depth: int, left: list[int]) -> dict[str, Any]:
+def _copy_entries(value: dict[Any, Any], depth: int, tally: Tally) -> dict[str, Any]:
+    tally.size += _CONTAINER + _ENTRY * len(value)
     return {
-        key if type(key) is str else str(key): _item(item, depth, left)
+        key if type(key) is str else str(key): _item(item, depth, tally)
         for key, item in value.items()
         if type(item) in _LEAVES or not is_omitted(item)
     }
 
 
-def _item(value: Any, depth: int, left: list[int]) -> Any:
-    return value if type(value) in _LEAVES else _copy(value, depth, left)
+def _item(value: Any, depth: int, tally: Tally) -> Any:
+    if type(value) is str:
+        tally.size += len(value)
+        return value
+    return value if type(value) in _LEAVES else _copy(value, depth, tally)
 
 
-def _copy_other(value: Any, depth: int, left: list[int]) -> Any:
+def _copy_other(value: Any, depth: int, tally: Tally) -> Any:
     if isinstance(value, TemplateText):
         # Its template and parameters are read when the event is made.
         kept = str.__new__(TemplateText, value)
         kept.template = value.template
-        kept.params = _copy(value.params, depth, left)
+        tally.size += len(value) + len(value.template)
+        kept.params = _copy(value.params, depth, tally)
         return kept
     if isinstance(value, Enum):
-        return _item(value.value, depth, left)
+        return _item(value.value, depth, tally)
     if isinstance(value, str):
+        tally.size += len(value)
         return str.__str__(value)
     if isinstance(value, int | float):
         return value
@@ -130,13 +169,15 @@ def _copy_other(value: Any, depth: int, left: list[int]) -> Any:
         return value
     if hasattr(value, "model_dump") and hasattr(value, "model_fields_set"):
         # openai sends a model's set fields, and so does the event.
-        return decode(photograph_given(value))
+        given = photograph_given(value)
+        tally.size += len(given)
+        return decode(given)
     if isinstance(value, Mapping):
-        return _copy(dict(value), depth, left)
+        return _copy(dict(value), depth, tally)
     if isinstance(value, Set):
-        return [_item(item, depth, left) for item in value]
+        return [_item(item, depth, tally) for item in value]
     if isinstance(value, Sequence):
-        return [_item(item, depth, left) for item in value]
+        return [_item(item, depth, tally) for item in value]
     if hasattr(value, "__next__") or hasattr(value, "__anext__"):
         return f"<{type(value).__name__}: an iterator, left unread>"
     return _short_repr(value)

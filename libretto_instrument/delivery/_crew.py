@@ -17,8 +17,10 @@ from ._ledger import Mark
 from ._message import Message
 from ._sender import BatchSender, Outcome, Sender
 
-#: A worker beyond the first ends when it had nothing to do for so many seconds.
-LINGER = 1.0
+#: A worker beyond the first ends when it had nothing to do for so many seconds. Each
+#: that ends takes the interpreter from the callers once more, and the next burst has to
+#: start another.
+LINGER = 30.0
 #: After its last job a worker looks again so many seconds later, before it sleeps until
 #: it is roused. To rouse a thread costs the caller more than the rest of put(), and to
 #: work beside the caller's threads costs them more than that: the interpreter changes
@@ -26,8 +28,11 @@ LINGER = 1.0
 NAP = 0.5
 #: And where it only hands on, or writes to disk.
 SHORT_NAP = 0.02
-#: Those at work may be so far behind, in seconds, before another one joins them.
-TOLERATED_DELAY = 0.1
+#: Those at work may be so far behind, in seconds, before another one joins them: as
+#: long as events wait for a nap to end.
+TOLERATED_DELAY = 0.5
+#: And while somebody waits in a flush.
+TOLERATED_DELAY_OF_FLUSH = 0.1
 #: When nothing was settled for so many seconds, another one joins them in any case.
 STALLED_AFTER = 0.25
 #: How often at most the crew's size is reconsidered while it is behind, in seconds; and
@@ -75,6 +80,7 @@ class Crew:
     _alert: int = 0
     # How many of the idle ones are about to look again anyway.
     _napping: int = 0
+    _nap_ends: float = 0.0
     _deaths: int = 0
     # Of one message, in seconds: until it is sent, and of CPU. Zero is unknown.
     _latency: float = 0.0
@@ -110,7 +116,7 @@ class Crew:
             return
         if not at_work:
             if urgently or not self._napping or not self.hiring or backlog.filling:
-                self._idle.pop().release()
+                self._wake()
         elif urgently or not self._latency or self._lags(at_work):
             now = monotonic()
             if now - self._last_settled > STALLED_AFTER:
@@ -118,16 +124,30 @@ class Crew:
                 self._join()
 
     def _lags(self, at_work: int) -> bool:
-        return self.backlog.waiting * self._latency > at_work * TOLERATED_DELAY
+        return self.backlog.waiting * self._latency > at_work * self._tolerated_delay
+
+    @property
+    def _tolerated_delay(self) -> float:
+        is_awaited = self.backlog.ledger.is_awaited
+        return TOLERATED_DELAY_OF_FLUSH if is_awaited else TOLERATED_DELAY
+
+    def hire_no_more(self) -> None:
+        """Start no more workers, and let no item wait for one that naps."""
+        self.hiring = False
+        self.gate.attended_until = 0.0
 
     def hire_first(self) -> None:
         """Have a worker, before there is anything for it to do."""
         if not self.size:
             self._hire()
 
+    def _wake(self) -> None:
+        self._idle.pop().release()
+        self._attend()
+
     def _join(self) -> None:
         if self._idle:
-            self._idle.pop().release()
+            self._wake()
         elif self.size < self.limit:
             self._hire()
 
@@ -198,7 +218,8 @@ class Crew:
                 roused = self._sleep(now, napping=napping)
                 if not (roused or napping or self.backlog.waiting or self.size == 1):
                     break
-                napping = False
+                # Roused in vain, as by a flush, it has still to nap after its last job.
+                napping = napping and roused
             self._grow(-1)
         return None
 
@@ -207,10 +228,14 @@ class Crew:
         self._attend()
 
     def _attend(self) -> None:
-        """Tell the gate until when somebody at work is expected to look again."""
-        # Not who naps: what comes meanwhile has to be counted, lest it be too much.
-        at_work = self.size > len(self._idle)
-        self.gate.attended_until = monotonic() + STALLED_AFTER if at_work else 0.0
+        """Tell the gate until when somebody is expected to look again."""
+        until = 0.0
+        if self.size > len(self._idle):
+            until = monotonic() + STALLED_AFTER
+        elif self._napping and self.hiring and not self.backlog.filling:
+            # Not if it fills: what waits in the gate's box is not counted.
+            until = self._nap_ends
+        self.gate.attended_until = until
 
     def _sleep(self, now: float, *, napping: bool) -> bool:
         """Leave the gate until roused or until there may be something to do.
@@ -229,6 +254,8 @@ class Crew:
         self._idle.append(latch)
         self._alert += alert
         self._napping += napping
+        if napping:
+            self._nap_ends = now + timeout
         self._attend()
         self.gate.leave()
         latch.acquire(timeout=timeout)
@@ -321,7 +348,7 @@ class Crew:
             self._reconsider_at = now + max(RECONSIDER_EVERY, self._latency)
             # Those who began together end together: to add one at a time would take as
             # many rounds as it needs workers. Doubled, a crew of 32 takes five.
-            needed = backlog.waiting * self._latency / TOLERATED_DELAY
+            needed = backlog.waiting * self._latency / self._tolerated_delay
             missing = int(min(needed, BUSY / max(busy, 1e-9))) - at_work
         hogged = _absence() > sys.getswitchinterval() / 2
         with self.gate:

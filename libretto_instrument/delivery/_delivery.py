@@ -10,7 +10,7 @@ from .. import _guard
 from . import _life
 from ._backlog import Backlog
 from ._crew import Crew
-from ._gate import Gate
+from ._gate import BOX, Gate
 from ._ledger import Mark
 from ._message import Item, Message, Stats
 from ._sender import Sender
@@ -80,7 +80,8 @@ class Delivery:
     def _start_afresh(self) -> None:
         self._exit_prepared = False
         self._exit_deadline: float | None = None
-        self._gate = Gate(self._admit)
+        # A share of the bound, as what waits there does not count yet.
+        self._gate = Gate(self._admit, room=min(BOX, self._max_events // 8))
         self._backlog = Backlog(self._max_events, self._max_bytes)
         self._crew = Crew(
             self._gate,
@@ -213,8 +214,8 @@ class Delivery:
                 in_flight=self._backlog.in_flight,
             )
 
-    def _admit(self, box: deque[Any], leave: int) -> None:
-        while len(box) > leave:
+    def _admit(self, box: deque[Item]) -> None:
+        while box:
             try:
                 self._backlog.add(box.popleft())
             except Exception as exc:
@@ -235,7 +236,7 @@ class Delivery:
     def hire_no_more(self) -> None:
         """Start no more threads; what they would do, ``flush`` does."""
         with self._gate:
-            self._crew.hiring = False
+            self._crew.hire_no_more()
 
     def drain_at_exit(self) -> None:
         """Deliver what is left as the interpreter exits, without a new thread.

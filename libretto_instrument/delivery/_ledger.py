@@ -92,6 +92,11 @@ class Ledger:
         self.last_error = error
         self.last_error_at = time.time()
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for items to be settled."""
+        return bool(self._marks)
+
     def mark(self, last: int, pending: int) -> Mark:
         """Set a mark behind all items so far; ``lift`` takes it away again.
 

@@ -7,12 +7,24 @@ from math import inf
 
 import pytest
 
-from libretto_instrument.delivery._gate import BOX, Gate
+from libretto_instrument.delivery._gate import BOX, LIGHT, Gate
+
+
+class Item(str):
+    """Something of a weight."""
+
+    weight = 1
+
+
+class Heavy(Item):
+    """Something that is not to wait uncounted."""
+
+    weight = LIGHT + 1
 
 
 def admit_to(taken: list[object]):
-    def admit(box: deque[object], leave: int) -> None:
-        while len(box) > leave:
+    def admit(box: deque[object]) -> None:
+        while box:
             taken.append(box.popleft())
 
     return admit
@@ -42,32 +54,54 @@ def test_attended():
     taken: list[object] = []
     gate = Gate(admit_to(taken))
     gate.attended_until = inf
-    for number in range(BOX):
-        gate.put(number)
+    few = [Item(number) for number in range(BOX)]
+    for item in few:
+        gate.put(item)
     assert taken == []
-    gate.put("one too many")
-    assert taken == [0]
-    gate.put("again")
-    assert taken == [0, 1]
+    gate.put(Item("one too many"))
+    assert taken == [*few, "one too many"]
+    gate.put(Item("again"))
+    assert taken[-1] == "one too many"
     with gate:
         assert taken[-1] == "again"
 
 
+def test_heavy():
+    """What weighs much does not wait in the box, nor what came before it."""
+    taken: list[object] = []
+    gate = Gate(admit_to(taken))
+    gate.attended_until = inf
+    gate.put(Item("light"))
+    gate.put(Heavy("heavy"))
+    assert taken == ["light", "heavy"]
+
+
+def test_small_box():
+    """As little may wait uncounted as the owner says."""
+    taken: list[object] = []
+    gate = Gate(admit_to(taken), room=0)
+    gate.attended_until = inf
+    gate.put(Item("a"))
+    assert taken == ["a"]
+
+
 def test_no_longer_attended():
-    """What was put while the box was being lightened is carried in if nobody comes."""
+    """What was put while the box was being emptied is carried in if nobody comes."""
     taken: list[object] = []
 
-    def admit(box: deque[object], leave: int) -> None:
-        taken.append(box.popleft())
+    def admit(box: deque[object]) -> None:
+        taken.extend(box)
+        box.clear()
         if gate.attended_until:
             gate.attended_until = 0.0
-            gate.put("meanwhile")
+            gate.put(Item("meanwhile"))
 
     gate = Gate(admit)
     gate.attended_until = inf
-    for number in range(BOX + 1):
-        gate.put(number)
-    assert taken == [*range(BOX + 1), "meanwhile"]
+    items = [Item(number) for number in range(BOX + 1)]
+    for item in items:
+        gate.put(item)
+    assert taken == [*items, "meanwhile"]
 
 
 def test_enter_carries_in():
@@ -94,7 +128,7 @@ def test_nested():
     """A put from within a put, as a finaliser may do it, is neither lost nor stuck."""
     taken: list[object] = []
 
-    def admit(box: deque[object], leave: int) -> None:
+    def admit(box: deque[object]) -> None:
         item = box.popleft()
         if item == "outer":
             gate.put("inner")
@@ -109,7 +143,7 @@ def test_signal_handler():
     """A signal handler that interrupts the very inside of the gate can put."""
     taken: list[object] = []
 
-    def admit(box: deque[object], leave: int) -> None:
+    def admit(box: deque[object]) -> None:
         while box:
             item = box.popleft()
             taken.append(item)
@@ -129,7 +163,7 @@ def test_fault_inside():
     """A fault while carrying in leaves the gate open for the next one."""
     taken: list[object] = []
 
-    def admit(box: deque[object], leave: int) -> None:
+    def admit(box: deque[object]) -> None:
         item = box.popleft()
         if item == "bad":
             raise LookupError
