@@ -10,7 +10,7 @@ from hashlib import blake2b
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from ._blobs import capped, may_need_capping
 from ._json import encode
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _STATEMENT_OVERHEAD = 1_000
 #: So many redactors are kept with what they redacted before, the oldest let go first.
 _MOST_REDACTORS = 4
+#: In which form the makings of an event are written, by number. Another form needs
+#: another one, and this one has to be read for as long as there may be any.
+_MAKINGS = 1
 #: Without it, ids that were written down could be found out by trying.
 _VEIL = os.urandom(32)
 
@@ -54,6 +57,9 @@ class Statement:
     def report(self) -> "Report":
         """Return what is to be sent."""
         return self.said
+
+    def makings(self) -> None:
+        """Return None: there is nothing to be made of it but the report."""
 
 
 # By the id of the user's redactor, which its entry keeps alive.
@@ -117,13 +123,52 @@ def prepare(item: Any) -> "Message | None":
         if body is None:
             return None
         encoded = encode(body)
-    # A clock that nobody sets back timed the call; the one on the wall is read here.
-    at = time() - (perf_counter() - item.ended) if item.ended else None
     name, key = report.id, report.order_key
     if settings.redact_pii:
         name = _veiled(name, encoded)
         key = None if key is None else _veiled(key, encoded)
-    return Message(report.kind, name, encoded, key, at)
+    return Message(report.kind, name, encoded, key, _at(item))
+
+
+def prepare_to_keep(item: Any) -> "Message | None":
+    """Turn a finished call or a statement into what is written to disk.
+
+    As `prepare` does, but where nobody has to see the event before, it is left to
+    `finish`: this is the caller's thread.
+    """
+    from .delivery import Message
+
+    makings = item.makings()
+    # What is that large may have to be cut, or has pictures, which disks need not keep.
+    if makings is None or len(makings.data) > item.settings.max_field_bytes:
+        return prepare(item)
+    name, key, data = makings
+    return Message("event", name, data, key, _at(item), _MAKINGS)
+
+
+def finish(message: "Message") -> "Message":
+    """Return what was written by `prepare_to_keep`, by whatever process, to be posted.
+
+    Raises:
+        ValueError, KeyError, TypeError: It is damaged.
+    """
+    from .capture.packing import unpack
+
+    event, settings = unpack(message.body, message.id)
+    encoded = _quickly_encoded(event, settings)
+    if encoded is None:
+        encoded = encode(capped(event.to_wire(), settings.max_field_bytes))
+    return evolve(message, body=encoded, form=0)
+
+
+#: What finishes messages that were written in a form of their own, by its number.
+FINISHERS = {_MAKINGS: finish}
+
+
+def _at(item: Any) -> float | None:
+    """Return when a call ended, in seconds since the epoch; None if it did not."""
+    # A clock that nobody sets back timed it; the one on the wall is read here.
+    return time() - (perf_counter() - item.ended) if item.ended else None
 
 
 def _veiled(name: str, redacted: bytes) -> str:

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import define, field
 
-from ._outgoing import is_for_libretto, is_untouched, prepare
+from ._outgoing import (
+    FINISHERS,
+    is_for_libretto,
+    is_untouched,
+    prepare,
+    prepare_to_keep,
+)
 from ._settings import Route
 
 if TYPE_CHECKING:
@@ -62,12 +68,13 @@ class Deliveries:
         known = self._by_route.get(route)
         delivery: Any = known or self._start(route)
         # Without exporters, what is not for Libretto does not come here.
-        if route.exporters and not is_for_libretto(item):
-            _put_elsewhere(delivery, item)
-        elif route.spool_dir is None or not is_untouched(item.settings):
-            delivery.put(item)
+        if route.spool_dir is not None and is_untouched(item.settings):
+            home = not route.exporters or is_for_libretto(item)
+            _put_durably(delivery, item, home=home)
+        elif route.exporters and not is_for_libretto(item):
+            delivery.put(item, home=False)
         else:
-            _put_durably(delivery, item)
+            delivery.put(item)
         if known is None:
             self.on_start()
 
@@ -184,6 +191,7 @@ def _delivery_on(route: Route, senders: "dict[str, Sender]") -> "AnyDelivery":
         max_bytes=route.spool_max_bytes,
         max_age=route.spool_max_age,
         busy_timeout=route.spool_busy_timeout,
+        finishers=FINISHERS,
     )
     return DurableDelivery(
         prepare,
@@ -195,24 +203,11 @@ def _delivery_on(route: Route, senders: "dict[str, Sender]") -> "AnyDelivery":
     )
 
 
-def _put_durably(delivery: Any, item: Any) -> None:
+def _put_durably(delivery: Any, item: Any, *, home: bool = True) -> None:
     try:
-        message = prepare(item)
+        message = prepare_to_keep(item)
     except Exception:
         # On the worker it fails again, and is counted and told there.
-        delivery.put(item)
+        delivery.put(item, home=home)
     else:
-        delivery.put_message(message)
-
-
-def _put_elsewhere(delivery: Any, item: Any) -> None:
-    """Put what has no API key, for the exporters alone."""
-    if item.settings.route.spool_dir is None or not is_untouched(item.settings):
-        delivery.put(item, home=False)
-        return
-    try:
-        message = prepare(item)
-    except Exception:
-        delivery.put(item, home=False)
-    else:
-        delivery.put_message(message, home=False)
+        delivery.put_message(message, item, home=home)

@@ -169,6 +169,7 @@ def _relay(args: argparse.Namespace) -> int:
     from ._amounts import age, size
     from ._exporting import ExporterSender
     from ._named_exporters import exporters_named
+    from ._outgoing import FINISHERS
     from ._settings import endpoints
     from .delivery._cli import relay_command
 
@@ -190,7 +191,13 @@ def _relay(args: argparse.Namespace) -> int:
     if args.max_age is not None:
         bounds["max_age"] = age(args.max_age)
     return relay_command(
-        directory, endpoints(), args.drain, others, show, bounds=bounds
+        directory,
+        endpoints(),
+        args.drain,
+        others,
+        show,
+        finishers=FINISHERS,
+        bounds=bounds,
     )
 
 

@@ -64,7 +64,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], str]] = {
     "delivery":        (("_guard", "_progress", "_version"), f"attrs {HTTP}"),
     "redaction":       (("_guard",), "attrs phonenumbers stdnum"),
     "capture":         (SETTINGS, "attrs openai wrapt"),
-    "_outgoing":       ((*SETTINGS, "delivery", "redaction"), "attrs"),
+    "_outgoing":       ((*SETTINGS, "delivery", "redaction", "capture"), "attrs"),
     "_exporting":      ((*SETTINGS, "delivery", "exporters"), ""),
     "_routes":         ((*SETTINGS, "delivery", "_exporting", "_outgoing"), "attrs"),
     "_runtime":        ((*SETTINGS, "delivery", "_outgoing", "_routes"), "attrs"),

@@ -24,6 +24,7 @@ from ._report import event_of
 from ._salvage import answer_behind
 from ._shapes import Shape
 from ._snapshot import Tally, copy_of_arguments, snapshot
+from .packing import Makings, pack
 
 _TEMPLATES = (TemplateChat, TemplateText)
 
@@ -167,6 +168,10 @@ class Call(Record):
     def report(self) -> Event:
         """Return the event that tells of this call."""
         return event_of(self)
+
+    def makings(self) -> Makings | None:
+        """Return what the event can be made of later; None if only now."""
+        return pack(self)
 
 
 def begin(

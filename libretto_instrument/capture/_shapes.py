@@ -18,6 +18,7 @@ class Shape:
     """The layout of one endpoint.
 
     Attributes:
+        name: What records call it.
         input: The argument that may be a template object.
         inputs: The arguments that become the template.
         labels: What the event's model parameters say of the endpoint.
@@ -30,6 +31,7 @@ class Shape:
         has_content: Says whether a chunk brings any of the answer.
     """
 
+    name: str
     input: str
     inputs: tuple[str, ...]
     labels: dict[str, str]
@@ -57,6 +59,7 @@ def _prompt(request: dict[str, Any]) -> str:
 
 
 CHAT = Shape(
+    name="chat",
     input="messages",
     inputs=("messages",),
     labels={"modelProvider": "openai", "modelType": "chat"},
@@ -69,6 +72,7 @@ CHAT = Shape(
 )
 
 COMPLETION = Shape(
+    name="completion",
     input="prompt",
     inputs=("prompt",),
     labels={"modelProvider": "openai", "modelType": "completion"},
@@ -81,6 +85,7 @@ COMPLETION = Shape(
 )
 
 RESPONSES = Shape(
+    name="responses",
     input="input",
     inputs=("input", "instructions"),
     labels={"modelProvider": "openai", "modelType": "chat", "modelApi": "responses"},
@@ -91,3 +96,6 @@ RESPONSES = Shape(
     assemble=_responses.assemble,
     has_content=_responses.has_content,
 )
+
+#: By their names.
+SHAPES = {shape.name: shape for shape in (CHAT, COMPLETION, RESPONSES)}

@@ -47,10 +47,12 @@ class Tally:
             from parts that are shared over and over: neither could be sent, and copying
             them would not end.
         size: Roughly how many bytes the copies hold, with what they share.
+        is_plain: Their JSON tells all of what they are.
     """
 
     containers = 50_000
     size = 0
+    is_plain = True
 
 
 def copy_of_arguments(
@@ -149,6 +151,7 @@ def _item(value: Any, depth: int, tally: Tally) -> Any:
 def _copy_other(value: Any, depth: int, tally: Tally) -> Any:
     if isinstance(value, TemplateText):
         # Its template and parameters are read when the event is made.
+        tally.is_plain = False
         kept = str.__new__(TemplateText, value)
         kept.template = value.template
         tally.size += len(value) + len(value.template)
@@ -166,6 +169,8 @@ def _copy_other(value: Any, depth: int, tally: Tally) -> Any:
     if isinstance(value, bytes | bytearray | memoryview):
         return f"<{len(value)} bytes>"
     if isinstance(value, type):
+        # Its schema, likewise.
+        tally.is_plain = False
         return value
     if hasattr(value, "model_dump") and hasattr(value, "model_fields_set"):
         # openai sends a model's set fields, and so does the event.

@@ -13,7 +13,7 @@ from attrs import define
 
 from .._progress import Standing, counted, watched
 from ._http import HttpSender
-from ._message import HOME, Stats
+from ._message import HOME, Finishers, Stats
 from ._relay import relay
 from ._sender import Sender
 from ._spool import Spool
@@ -31,6 +31,7 @@ def relay_command(
     others: Mapping[str, Sender] | None = None,
     on_start: Callable[[Callable[[], tuple[Stats, SpoolStats]]], None] | None = None,
     *,
+    finishers: Finishers,
     bounds: Mapping[str, int] | None = None,
 ) -> int:
     """Deliver what a spool holds and what comes, until SIGTERM or SIGINT.
@@ -41,6 +42,7 @@ def relay_command(
         drain_timeout: For how many seconds to go on after the signal.
         others: What delivers to other destinations than Libretto, by name.
         on_start: Called at the beginning with what tells the figures at any moment.
+        finishers: What finishes messages that applications wrote unfinished.
         bounds: ``max_bytes`` and ``max_age`` of the spool, where they are not those of
             `Spool`.
 
@@ -50,7 +52,7 @@ def relay_command(
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    spool = _usable(directory, bounds or {})
+    spool = _usable(directory, finishers, bounds or {})
     to = ", ".join([urls["event"], *(others or ())])
     print(f"Relaying {spool.directory} to {to}", file=sys.stderr, flush=True)
     backlog = _Backlog(spool.directory, (HOME, *(others or ())), stop)
@@ -171,13 +173,13 @@ def _existing(directory: str) -> Spool:
     return spool
 
 
-def _usable(directory: str, bounds: Mapping[str, int]) -> Spool:
+def _usable(directory: str, finishers: Finishers, bounds: Mapping[str, int]) -> Spool:
     """Return a spool that is there, or can be.
 
     Raises:
         ValueError: It cannot be, now or later.
     """
-    spool = Spool(directory, **bounds)
+    spool = Spool(directory, finishers=finishers, **bounds)
     try:
         spool.keep_bounds()
     except OSError as exc:

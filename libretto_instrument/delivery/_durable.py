@@ -93,16 +93,21 @@ class DurableDelivery:
 
     after_fork_in_child = _start_afresh
 
-    def put_message(self, message: Message, *, home: bool = True) -> None:
+    def put_message(
+        self, message: Message, item: Item | None = None, *, home: bool = True
+    ) -> None:
         """Write a message to disk; it is there when this returns.
 
-        If it can't be, within the spool's time for busy files, the message stays in
-        memory, counted as ``unspooled``. It never raises.
+        If it can't be, within the spool's time for busy files, it stays in memory,
+        counted as ``unspooled``. It never raises.
 
         Args:
             message: The message.
+            item: What stays in memory, to be prepared; the message itself, which has
+                to be finished, if left out.
             home: Whether Libretto is among its destinations.
         """
+        item = item or message
         try:
             written = not self._stopped and self._spool.add(
                 message, self._destinations[home]
@@ -110,9 +115,9 @@ class DurableDelivery:
             if written:
                 self._after_write()
             else:
-                self.put(message, home=home)
+                self.put(item, home=home)
         except Exception as exc:
-            self.put(message, home=home)
+            self.put(item, home=home)
             _guard.swallow(exc, "delivery.put_message")
 
     def put(self, item: Item, *, home: bool = True) -> None:

@@ -9,7 +9,7 @@ from writing to the database: so nobody takes one that was moved for one that wa
 import heapq
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from time import monotonic
@@ -21,11 +21,14 @@ from . import _spool_deeds
 from ._journal import SUFFIX
 from ._journal_form import BEGINNING, FIRST, MARK, Entry, title_of, write_title
 from ._journal_reading import LAST, Place, Reading, is_growing, journals_in, opened
+from ._message import Finishers, Message
 from ._spool_file import transaction
 
 #: So many messages are moved in one transaction, of so many bytes, and from so many
 #: journals at most.
 PORTION, _PORTION_BYTES, _TOGETHER = 1000, 8 * 2**20, 64
+#: One that has to be finished takes as long as so many others, while writers may wait.
+_UNFINISHED = 4
 
 
 def offsets(connection: sqlite3.Connection) -> dict[str, int]:
@@ -63,24 +66,35 @@ class Moved:
     is_all: bool
 
 
-def take_in(connection: sqlite3.Connection, directory: Path, *, oldest: float) -> Moved:
+def take_in(
+    connection: sqlite3.Connection,
+    directory: Path,
+    finishers: Finishers,
+    *,
+    oldest: float,
+) -> Moved:
     """Move a portion of what is in the journals, in the order in which it was written.
 
     Args:
         connection: The spool's, in no transaction.
         directory: Where the journals are.
+        finishers: What finishes messages; a journal is not read past one of a form that
+            has none.
         oldest: What was written before, in seconds since the epoch, is dropped.
     """
     began = monotonic()
     with ExitStack() as files:
         with transaction(connection):
             readings, until = _unread(files, connection, directory)
-            portion = _Portion(readings, until, began)
+            portion = _Portion(readings, until, began, {0, *finishers})
             taken = list(portion.taken())
             fresh = [pair for pair in taken if pair[1].stored_at >= oldest]
             expired = len(taken) - len(fresh)
-            connection.executemany(_spool_deeds.ADD, map(_columns, fresh))
+            whole = list(_finished(fresh, finishers))
+            connection.executemany(_spool_deeds.ADD, whole)
             _spool_deeds.count_losses(connection, "spool_expired", expired)
+            unmade = len(fresh) - len(whole)
+            _spool_deeds.count_losses(connection, "prepare_failed", unmade)
             _spool_deeds.count_losses(connection, "spool_damaged", portion.gaps)
             connection.executemany(
                 "INSERT OR REPLACE INTO journals VALUES (?, ?)",
@@ -139,9 +153,16 @@ class _Portion:
         is_all: Nothing was left behind.
     """
 
-    def __init__(self, readings: Sequence[Reading], until: Place, began: float) -> None:
+    def __init__(
+        self,
+        readings: Sequence[Reading],
+        until: Place,
+        began: float,
+        forms: Collection[int],
+    ) -> None:
         self.gaps = 0
         self.is_all = False
+        self._forms = forms
         self._readings = readings
         self._until = until
         self._rest = [reading.entries(began) for reading in readings]
@@ -151,8 +172,8 @@ class _Portion:
         """Take one entry after the other."""
         for number in range(len(self._readings)):
             self._pull(number, (0, 0.0))
-        size = 0
-        for _ in range(PORTION):
+        size = count = 0
+        while count < PORTION and size <= _PORTION_BYTES:
             if not self._heads or self._heads[0][0] > self._until:
                 break
             place, number, entry = heapq.heappop(self._heads)
@@ -162,18 +183,27 @@ class _Portion:
             yield reading, entry
             self._pull(number, place)
             size += entry.message.weight
-            if size > _PORTION_BYTES:
-                break
+            count += _UNFINISHED if entry.message.form else 1
         held = any(reading.held for reading in self._readings)
         self.is_all = not (self._heads or held or self._until != LAST)
 
     def _pull(self, number: int, not_before: Place) -> None:
         # The entries of one journal keep their order: threads may have come to write
         # in another one than they looked at the clock in.
-        entry = next(self._rest[number], None)
-        if entry is not None:
-            place = max(self._readings[number].place_of(entry), not_before)
-            heapq.heappush(self._heads, (place, number, entry))
+        entry, reading = next(self._rest[number], None), self._readings[number]
+        if entry is None:
+            return
+        if entry.message.form not in self._forms:
+            reading.held = True
+            _guard.warn_once(
+                f"spool.form:{reading.path}",
+                "%s was written by a newer version of libretto-instrument than this "
+                "one. It is left alone: run that version, or a newer one, to send it.",
+                reading.path,
+            )
+            return
+        place = max(reading.place_of(entry), not_before)
+        heapq.heappush(self._heads, (place, number, entry))
 
 
 def tidy(connection: sqlite3.Connection, directory: Path) -> None:
@@ -294,9 +324,22 @@ def _set_aside(path: Path) -> None:
     )
 
 
-def _columns(pair: tuple[Reading, Entry]) -> tuple[object, ...]:
-    reading, entry = pair
-    message = entry.message
+def _finished(
+    taken: Iterable[tuple[Reading, Entry]], finishers: Finishers
+) -> Iterator[tuple[object, ...]]:
+    """Return the columns of messages; those that cannot be finished are left out."""
+    for reading, entry in taken:
+        message = entry.message
+        if message.form:
+            try:
+                message = finishers[message.form](message)
+            except Exception as exc:
+                _guard.swallow(exc, "spool.finish")
+                continue
+        yield _columns(reading, entry, message)
+
+
+def _columns(reading: Reading, entry: Entry, message: Message) -> tuple[object, ...]:
     return (
         message.kind,
         message.id,

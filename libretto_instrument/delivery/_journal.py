@@ -66,12 +66,10 @@ class _Open:
     Attributes:
         path: Where it is.
         file: Its descriptor.
-        inode: Tells it from another one in its place.
     """
 
     path: Path
     file: int
-    inode: int
 
 
 class Journal:
@@ -125,7 +123,7 @@ class Journal:
 
     def _append(self, entry: bytes, writer: str) -> None:
         journal = self._open
-        if journal is None or not _is_there(journal):
+        if journal is None or not _is_there(journal.file, journal.path):
             journal = self._begin(writer)
         written = os.write(journal.file, entry)
         name, end = self.end
@@ -151,7 +149,7 @@ class Journal:
                     title = new_title()
                     if os.write(file, title) != len(title):
                         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                    self._open = _Open(path, file, os.fstat(file).st_ino)
+                    self._open = _Open(path, file)
                     self.end = (path.name, FIRST)
                     return self._open
             except BaseException:
@@ -212,15 +210,15 @@ def _lock_to_write(file: int) -> bool:
     return os.fstat(file).st_nlink > 0
 
 
-def _is_there(journal: _Open) -> bool:
-    # Whoever deletes the file must not make us write into the void.
-    with suppress(FileNotFoundError):
-        if os.stat(journal.path).st_ino == journal.inode:
-            return True
+def _is_there(file: int, path: Path) -> bool:
+    # Whoever deletes the file must not make us write into the void. To look for it by
+    # its path would take four times as long.
+    if os.fstat(file).st_nlink:
+        return True
     _guard.warn_once(
         "spool.vanished",
-        "The spool's file %s was deleted or replaced while in use; what was in it and "
-        "not yet sent is lost. A new one is made.",
-        journal.path,
+        "The spool's file %s was deleted while in use; what was in it and not yet sent "
+        "is lost. A new one is made.",
+        path,
     )
     return False

@@ -16,18 +16,18 @@ from ._message import Message
 #: written, and how far it was moved elsewhere, in case that the database is lost, which
 #: knows it.
 _TITLE = Struct("<8s16sQ")
-_FORM = b"\xffLibJr1\n"
+_FORM = b"\xffLibJr2\n"
 #: Where the first entry begins.
 FIRST = _TITLE.size
 
 #: What an entry begins with, which is no part of an UTF-8 text.
-MARK = b"\xffLj1"
+MARK = b"\xffLj2"
 #: The mark, and the checksum of all that follows it.
 _START = Struct("<4sI")
 #: The lengths of the kind, the id, the key, the destinations (of these two, -1 stands
-#: for none) and the body; when it happened, and twice when it was written: by the clock
-#: on the wall, and by the one that nobody sets.
-_HEAD = Struct("<IIiiQddd")
+#: for none) and the body; the body's form; when it happened, and twice when it was
+#: written: by the clock on the wall, and by the one that nobody sets.
+_HEAD = Struct("<IIiiQIddd")
 #: So many bytes of an entry tell how long it is.
 BEGINNING = _START.size + _HEAD.size
 
@@ -115,6 +115,7 @@ def packed(
         -1 if key is None else len(keyed),
         -1 if to is None else len(sent_to),
         len(message.body),
+        message.form,
         math.nan if message.at is None else message.at,
         stored_at,
         clock,
@@ -145,7 +146,9 @@ def unpacked(data: memoryview, start: int) -> Entry | None:
     _, checksum = _START.unpack_from(data)
     if crc32(data[_START.size :]) != checksum:
         return None
-    kind, name, key, to, _, at, stored_at, clock = _HEAD.unpack_from(data, _START.size)
+    kind, name, key, to, _, form, at, stored_at, clock = _HEAD.unpack_from(
+        data, _START.size
+    )
     place = BEGINNING
     texts: list[str | None] = []
     for length in (kind, name, key, to):
@@ -160,5 +163,6 @@ def unpacked(data: memoryview, start: int) -> Entry | None:
         bytes(data[place:]),
         texts[2],
         None if math.isnan(at) else at,
+        form,
     )
     return Entry(start, start + len(data), message, texts[3], stored_at, clock)

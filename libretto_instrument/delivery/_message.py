@@ -1,7 +1,7 @@
 """What travels through the delivery room, and the figures it leaves behind."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from attrs import field, frozen
@@ -33,6 +33,8 @@ class Message:
             ``put``; None when the order does not matter.
         at: When what it tells of happened, in seconds since the epoch; None if that
             is not known.
+        form: 0, or the number of the form in which the body has what the JSON can be
+            made of; see `Finishers`.
     """
 
     kind: str
@@ -40,11 +42,17 @@ class Message:
     body: bytes = field(repr=False)
     order_key: str | None = None
     at: float | None = None
+    form: int = 0
 
     @property
     def weight(self) -> int:
         """Roughly how many bytes it holds."""
         return len(self.body) + MESSAGE_OVERHEAD
+
+
+#: What makes messages to be posted of messages in other forms, by the form's number.
+#: Whoever writes them to disk saves the time, and whoever moves them on has it.
+Finishers = Mapping[int, Callable[[Message], Message]]
 
 
 @frozen(kw_only=True)

@@ -75,7 +75,9 @@ class _Accounting:
                 self.held.add(stored.key)
                 it = stored.message
                 claimed.append(
-                    _Claimed(it.kind, it.id, it.body, it.order_key, it.at, stored)
+                    _Claimed(
+                        it.kind, it.id, it.body, it.order_key, it.at, stored=stored
+                    )
                 )
         return claimed
 

@@ -17,7 +17,7 @@ from ._ingestion import offsets, take_in, tidy
 from ._journal import LENGTH, Journal, JournalsUnavailableError
 from ._journal_form import FIRST, packed
 from ._journal_reading import journals_in
-from ._message import HOME, Message
+from ._message import HOME, Finishers, Message
 from ._spool_bounds import LOOK_EVERY, Bounds
 from ._spool_deeds import LEASE
 from ._spool_figures import stats_of
@@ -53,6 +53,7 @@ class Spool:
         max_bytes: int = 512 * 2**20,
         max_age: float = 7 * 24 * 3600.0,
         busy_timeout: float = 0.05,
+        finishers: Finishers | None = None,
     ) -> None:
         """Name a spool; nothing is opened or made before it is used.
 
@@ -61,6 +62,7 @@ class Spool:
             max_bytes: At most so many bytes are kept, the oldest dropped first.
             max_age: Messages older than this, in seconds, are dropped.
             busy_timeout: For how many seconds a write may wait for other processes.
+            finishers: What finishes messages before they can be claimed.
 
         Raises:
             ValueError: If a bound allows nothing.
@@ -72,6 +74,7 @@ class Spool:
                 f"{busy_timeout}"
             )
         self.directory = Path(directory).absolute()
+        self._finishers: Finishers = finishers or {}
         self._bounds = Bounds(self.directory, max_bytes, max_age)
         # One that is too long could not be dropped in part.
         self._journal: Journal | None = Journal(
@@ -155,6 +158,8 @@ class Spool:
                 self._journal = None
             else:
                 return
+        if message.form:
+            message = self._finishers[message.form](message)
         with self._for_writing.use() as connection:
             try:
                 connection.execute(_spool_deeds.ADD, self._columns(message, to))
@@ -228,7 +233,12 @@ class Spool:
         lengths = journals_in(self.directory)
         try:
             with self._for_sending.use(patience) as connection:
-                moved = take_in(connection, self.directory, oldest=self._bounds.oldest)
+                moved = take_in(
+                    connection,
+                    self.directory,
+                    self._finishers,
+                    oldest=self._bounds.oldest,
+                )
         except sqlite3.OperationalError as exc:
             if "locked" in str(exc) or "busy" in str(exc):
                 return False

@@ -39,6 +39,7 @@ messages = st.builds(
     body=st.binary(max_size=200),
     order_key=st.none() | st.text(max_size=20),
     at=st.none() | st.floats(allow_nan=False),
+    form=st.integers(0, 2**32 - 1),
 )
 
 
@@ -794,3 +795,75 @@ def test_no_file_is_left_open(make, directory):
         spool.stats()
         spool.tidy()
     eventually(lambda: opened() <= before)
+
+
+# Messages that whoever moves them has to finish
+
+
+def finished(message: Message) -> Message:
+    """Make a message to be posted; one that says so is none."""
+    if message.body == b"bad":
+        raise ValueError("damaged")
+    return Message(message.kind, message.id, message.body.upper(), message.order_key)
+
+
+FINISHERS = {1: finished}
+
+
+def unfinished(name: str, body: bytes = b"a") -> Message:
+    return Message("event", name, body, form=1)
+
+
+def test_messages_are_finished_as_they_are_moved(make):
+    """Only whole messages can be claimed, among those that were whole before."""
+    spool = make(finishers=FINISHERS)
+    assert spool.add(unfinished("1"))
+    assert spool.add(Message("event", "2", b"b"))
+    assert spool.add(unfinished("3"))
+    claimed = [stored.message for stored in spool.claim(10)]
+    assert [(it.id, it.body, it.form) for it in claimed] == [
+        ("1", b"A", 0),
+        ("2", b"b", 0),
+        ("3", b"A", 0),
+    ]
+
+
+@pytest.mark.usefixtures("lenient")
+def test_one_that_cannot_be_finished(make, caplog):
+    """It is counted, and those behind it are moved."""
+    spool = make(finishers=FINISHERS)
+    assert spool.add(unfinished("1", b"bad"))
+    assert spool.add(unfinished("2"))
+    assert names(spool.claim(10)) == ["2"]
+    assert spool.stats().lost == {"prepare_failed": 1}
+    assert "ValueError in spool.finish" in caplog.text
+
+
+def test_a_form_of_a_later_version(make, directory, caplog):
+    """A journal is not read past it, and nothing of it is lost, or sent twice."""
+    writer, old, new = make(), make(), make(finishers=FINISHERS)
+    assert writer.add(Message("event", "1", b"b"))
+    assert writer.add(unfinished("2"))
+    assert writer.add(Message("event", "3", b"b"))
+    assert old.add(Message("event", "4", b"b"))
+    for _ in range(3):
+        old.tidy()
+        assert set(drained(old)) <= {"1", "4"}
+    assert caplog.text.count("newer version") == 1
+    writer.close()
+    old.tidy()
+    assert old.stats().waiting == 2
+    assert drained(new) == ["2", "3"]
+    old.close()
+    new.tidy()
+    assert not list(directory.glob("*.journal"))
+
+
+def test_finished_where_there_are_no_journals(make, monkeypatch):
+    """What is written to the database is whole."""
+    monkeypatch.setattr(journal_module, "fcntl", None)
+    spool = make(finishers=FINISHERS)
+    assert spool.add(unfinished("1"))
+    assert not journals_in(spool.directory)
+    (stored,) = spool.claim(10)
+    assert (stored.message.body, stored.message.form) == (b"A", 0)

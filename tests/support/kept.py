@@ -3,9 +3,11 @@
 from typing import Any
 
 from libretto_instrument._config import Given, LibrettoConfig
+from libretto_instrument._json import encode
 from libretto_instrument._scope import current
 from libretto_instrument._settings import Settings, merge
 from libretto_instrument.capture._call import Call
+from libretto_instrument.capture.packing import unpack
 
 
 class Kept:
@@ -33,8 +35,17 @@ class Kept:
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        """The events that the calls amount to, as they go over the wire."""
-        return [call.report().to_wire() for call in self.calls]
+        """The events that the calls amount to, as they go over the wire.
+
+        So all tests that look at one see to it that it is the same by way of a disk.
+        """
+        events = [call.report().to_wire() for call in self.calls]
+        for call, event in zip(self.calls, events, strict=True):
+            makings = call.makings()
+            if makings is not None:
+                made, _ = unpack(makings.data, event["promptEventId"])
+                assert encode(made.to_wire()) == encode(event)
+        return events
 
     @property
     def event(self) -> dict[str, Any]:
