@@ -19,12 +19,12 @@ from ._sender import BatchSender, Outcome, Sender
 
 #: A worker beyond the first ends when it had nothing to do for so many seconds. Each
 #: that ends takes the interpreter from the callers once more, and the next burst has to
-#: start another.
+#: start another. For as long the last one naps on, before it sleeps until it is roused.
 LINGER = 30.0
-#: After its last job a worker looks again so many seconds later, before it sleeps until
-#: it is roused. To rouse a thread costs the caller more than the rest of put(), and to
-#: work beside the caller's threads costs them more than that: the interpreter changes
-#: hands at each write to a socket. What is done in one go disturbs them once.
+#: After its last job a worker looks again so many seconds later. To rouse a thread costs
+#: the caller more than the rest of put(), and to work beside the caller's threads costs
+#: them more than that: the interpreter changes hands at each write to a socket. What is
+#: done in one go disturbs them once.
 NAP = 0.5
 #: And where it only hands on, or writes to disk.
 SHORT_NAP = 0.02
@@ -206,6 +206,7 @@ class Crew:
     def _next_job(self, *, napping: bool) -> Job | None:
         """Wait for a job, perhaps with a nap first; None tells the worker to end."""
         with self.gate:
+            began = monotonic()
             while True:
                 now = monotonic()
                 job = self.backlog.take(now)
@@ -219,7 +220,8 @@ class Crew:
                 if not (roused or napping or self.backlog.waiting or self.size == 1):
                     break
                 # Roused in vain, as by a flush, it has still to nap after its last job.
-                napping = napping and roused
+                is_over = self.nap is not None or now - began > LINGER
+                napping = napping and (roused or not is_over)
             self._grow(-1)
         return None
 
