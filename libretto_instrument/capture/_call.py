@@ -23,7 +23,7 @@ from ._record import Record
 from ._report import event_of
 from ._salvage import answer_behind
 from ._shapes import Shape
-from ._snapshot import Tally, copy_of_arguments, snapshot
+from ._snapshot import copy_of_arguments, snapshot
 from .packing import Makings, pack
 
 _TEMPLATES = (TemplateChat, TemplateText)
@@ -56,7 +56,6 @@ class Call(Record):
     """
 
     submitted: bool = False
-
     outer: Any = None
 
     def __init__(
@@ -72,19 +71,18 @@ class Call(Record):
         self.feedback_key = feedback_key
         self.recorder = recorder
         self.client = client
-        self.tally = Tally()
         self.request = {}
 
     def start(self, arguments: Mapping[str, Any]) -> None:
         """Take a snapshot of the request and start the clock. Never raises."""
         try:
-            settings, tally = self.settings, self.tally
+            settings = self.settings
             given = arguments.get(self.shape.input)
             if isinstance(given, _TEMPLATES):
-                self.request = copy_of_arguments(arguments, tally, but=self.shape.input)
+                self.request = copy_of_arguments(arguments, self, but=self.shape.input)
                 self._keep_template(given)
             else:
-                self.request = copy_of_arguments(arguments, tally)
+                self.request = copy_of_arguments(arguments, self)
             if settings.adds:
                 self._add(settings)
             if OPENTELEMETRY in sys.modules and settings.trace_context:
@@ -100,21 +98,20 @@ class Call(Record):
         if self.template is None and settings.has_template:
             self._keep_template(self.shape.inline(settings))
         if settings.template_params:
-            params = snapshot(settings.template_params, self.tally)
+            params = snapshot(settings.template_params, self)
             self.params = {**params, **(self.params or {})}
         if settings.context:
-            self.context = snapshot(settings.context, self.tally)
+            self.context = snapshot(settings.context, self)
 
     def _keep_template(self, given: Any) -> None:
-        tally = self.tally
         if isinstance(given, TemplateChat):
-            self.template = snapshot(given.recorded, tally)
-            self.params = snapshot(given.params, tally)
+            self.template = snapshot(given.recorded, self)
+            self.params = snapshot(given.params, self)
         elif isinstance(given, TemplateText):
-            self.template = snapshot(given.template, tally)
-            self.params = snapshot(given.params, tally)
+            self.template = snapshot(given.template, self)
+            self.params = snapshot(given.params, self)
         else:
-            self.template = snapshot(given, tally)
+            self.template = snapshot(given, self)
 
     def answered(self, model: Any) -> None:
         """Record a whole answer: a pydantic model. Never raises."""

@@ -15,17 +15,16 @@ _CHUNK_WEIGHT = 2_700
 Form = Literal["bytes", "events", "chunks"]
 
 
-class Record:
+class Record(Tally):
     """The record of one call: written on the caller's thread, read on the worker's.
 
-    What most calls leave as it is stands in the class: to set it would be paid for by
-    every call.
+    It counts what is copied for it itself. What most calls leave as it is stands in the
+    class: to set it would be paid for by every call.
 
     Attributes:
         shape: How requests and answers of the called method are laid out.
         settings: What holds for this call.
         feedback_key: What later feedback refers to.
-        tally: What was copied for it.
         request: A snapshot of the arguments, by name.
         template: The template messages or text, if there is a template.
         params: The template's parameters.
@@ -48,7 +47,6 @@ class Record:
     shape: Shape
     settings: Settings
     feedback_key: str
-    tally: Tally
     request: dict[str, Any]
     template: Any = None
     params: dict[str, Any] | None = None
@@ -74,7 +72,7 @@ class Record:
     @property
     def weight(self) -> int:
         """Roughly how many bytes this record holds."""
-        weight = self.tally.size
+        weight = self.size
         if self.response:
             weight += len(self.response)
         if self.text:

@@ -46,7 +46,7 @@ class Makings(NamedTuple):
 
 def pack(record: Record) -> Makings | None:
     """Return a finished record as bytes; None of one that bytes can't hold."""
-    if record.form == "chunks" or not record.tally.is_plain:
+    if record.form == "chunks" or not record.is_plain:
         return None
     settings = record.settings
     parts = [record.response or b"", record.usage or b""]

@@ -21,10 +21,10 @@ from ._sender import BatchSender, Outcome, Sender
 #: that ends takes the interpreter from the callers once more, and the next burst has to
 #: start another. For as long the last one naps on, before it sleeps until it is roused.
 LINGER = 30.0
-#: After its last job a worker looks again so many seconds later. To rouse a thread costs
-#: the caller more than the rest of put(), and to work beside the caller's threads costs
-#: them more than that: the interpreter changes hands at each write to a socket. What is
-#: done in one go disturbs them once.
+#: After its last job a worker looks again so many seconds later. To rouse a thread
+#: costs the caller more than the rest of put(), and to work beside the caller's threads
+#: costs them more than that: the interpreter changes hands at each write to a socket.
+#: What is done in one go disturbs them once.
 NAP = 0.5
 #: And where it only hands on, or writes to disk.
 SHORT_NAP = 0.02
