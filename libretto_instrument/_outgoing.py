@@ -19,16 +19,18 @@ from ._settings import Settings
 
 if TYPE_CHECKING:
     from ._events import Report
-    from .delivery import Message
+    from .delivery import Finishers, Message
     from .redaction import BodyRedactor
 
 #: What a statement weighs beyond the words of the caller: the objects that carry it.
 _STATEMENT_OVERHEAD = 1_000
 #: So many redactors are kept with what they redacted before, the oldest let go first.
 _MOST_REDACTORS = 4
-#: In which form the makings of an event are written, by number. Another form needs
-#: another one, and this one has to be read for as long as there may be any.
+#: In which form the makings of an event are written, by number. Another form, or one
+#: more endpoint, needs another, and this one is to be read for ever.
 _MAKINGS = 1
+#: From so many bytes on, makings may hold a picture that the event only tells of.
+_LONG = 16 * 2**10
 #: Without it, ids that were written down could be found out by trying.
 _VEIL = os.urandom(32)
 
@@ -133,36 +135,35 @@ def prepare(item: Any) -> "Message | None":
 def prepare_to_keep(item: Any) -> "Message | None":
     """Turn a finished call or a statement into what is written to disk.
 
-    As `prepare` does, but where nobody has to see the event before, it is left to
-    `finish`: this is the caller's thread.
+    As `prepare` does, but where the event would not be much shorter, it is left to
+    others to make it: this is the caller's thread.
     """
     from .delivery import Message
 
-    makings = item.makings()
-    # What is that large may have to be cut, or has pictures, which disks need not keep.
-    if makings is None or len(makings.data) > item.settings.max_field_bytes:
+    limit = item.settings.max_field_bytes
+    makings = item.makings() if item.weight <= limit else None
+    if makings is None:
         return prepare(item)
     name, key, data = makings
+    if len(data) > _LONG and may_need_capping(data, limit):
+        return prepare(item)
     return Message("event", name, data, key, _at(item), _MAKINGS)
 
 
-def finish(message: "Message") -> "Message":
-    """Return what was written by `prepare_to_keep`, by whatever process, to be posted.
-
-    Raises:
-        ValueError, KeyError, TypeError: It is damaged.
-    """
+def finishers() -> "Finishers":
+    """Return what finishes messages that `prepare_to_keep` wrote, in any process."""
+    # Here and not below: a process that forks while another thread of it imports
+    # leaves its child an import that never ends.
     from .capture.packing import unpack
 
-    event, settings = unpack(message.body, message.id)
-    encoded = _quickly_encoded(event, settings)
-    if encoded is None:
-        encoded = encode(capped(event.to_wire(), settings.max_field_bytes))
-    return evolve(message, body=encoded, form=0)
+    def finish(message: "Message") -> "Message":
+        event, settings = unpack(message.body, message.id)
+        encoded = _quickly_encoded(event, settings)
+        if encoded is None:
+            encoded = encode(capped(event.to_wire(), settings.max_field_bytes))
+        return evolve(message, body=encoded, form=0)
 
-
-#: What finishes messages that were written in a form of their own, by its number.
-FINISHERS = {_MAKINGS: finish}
+    return {_MAKINGS: finish}
 
 
 def _at(item: Any) -> float | None:

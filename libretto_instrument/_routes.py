@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from attrs import define, field
 
 from ._outgoing import (
-    FINISHERS,
+    finishers,
     is_for_libretto,
     is_untouched,
     prepare,
@@ -191,7 +191,7 @@ def _delivery_on(route: Route, senders: "dict[str, Sender]") -> "AnyDelivery":
         max_bytes=route.spool_max_bytes,
         max_age=route.spool_max_age,
         busy_timeout=route.spool_busy_timeout,
-        finishers=FINISHERS,
+        finishers=finishers(),
     )
     return DurableDelivery(
         prepare,

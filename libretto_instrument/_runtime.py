@@ -115,13 +115,7 @@ class Runtime:
             given: What the call's ``libretto=`` sets, if it has one.
         """
         frame = current()
-        resolved = self._resolved if frame is None else frame.resolved
-        if (
-            resolved is None
-            or resolved.base is not self._base
-            or resolved.config is not config
-        ):
-            resolved = self._resolve(frame, config)
+        resolved = self._resolve(frame, config)
         settings = resolved.settings
         if given is None:
             if resolved.recorded:
@@ -156,7 +150,10 @@ class Runtime:
         return self._resolve(current(), config).settings
 
     def _resolve(self, frame: Frame | None, config: LibrettoConfig | None) -> Resolved:
-        """Work out what holds in a place, and keep it there."""
+        """Return what holds in a place, worked out once."""
+        known = self._resolved if frame is None else frame.resolved
+        if known is not None and known.base is self._base and known.config is config:
+            return known
         base = self._base
         given = settled(
             merge(

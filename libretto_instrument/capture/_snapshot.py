@@ -21,6 +21,9 @@ from .._templates import TemplateText
 _DEPTH = 100
 _TOO_DEEP = "<nested too deeply>"
 
+#: More containers than this in one argument come from a cycle, or from parts that are
+#: shared over and over: neither could be sent, and copying them would not end.
+_CONTAINERS = 50_000
 _TOO_MANY = "<too many parts>"
 
 #: What a container takes, and an entry of it beside its text, roughly, in bytes.
@@ -43,14 +46,12 @@ class Tally:
     """What was come across in all that is copied for one call.
 
     Attributes:
-        containers: How many more are copied. A call has more of them from a cycle, or
-            from parts that are shared over and over: neither could be sent, and copying
-            them would not end.
+        containers: How many more are copied of the argument that it is at.
         size: Roughly how many bytes the copies hold, with what they share.
         is_plain: Their JSON tells all of what they are.
     """
 
-    containers = 50_000
+    containers = _CONTAINERS
     size = 0
     is_plain = True
 
@@ -68,14 +69,15 @@ def copy_of_arguments(
     kept = {}
     for name, value in arguments.items():
         kind = type(value)
+        if name in _TRANSPORT:
+            continue
         if kind is str:
             tally.size += len(value)
             kept[name] = value
-        elif name in _TRANSPORT:
-            continue
         elif kind in _LEAVES:
             kept[name] = value
         elif name != but and not is_omitted(value):
+            tally.containers = _CONTAINERS
             kept[name] = _copy(value, _DEPTH, tally)
     return kept
 
@@ -92,6 +94,7 @@ def snapshot(value: Any, tally: Tally) -> Any:
         value: The value.
         tally: Counts what is copied.
     """
+    tally.containers = _CONTAINERS
     return _item(value, _DEPTH, tally)
 
 

@@ -15,6 +15,10 @@ from ._record import Record
 from ._report import event_of
 from ._shapes import SHAPES
 
+#: Of a longer stream, in bytes, the event is much shorter than what came: each word
+#: takes 300.
+_LONG_STREAM = 16 * 2**10
+
 #: So many bytes tell the length of the head, which is JSON and tells how long the parts
 #: behind it are.
 _PREFIX = 4
@@ -45,8 +49,10 @@ class Makings(NamedTuple):
 
 
 def pack(record: Record) -> Makings | None:
-    """Return a finished record as bytes; None of one that bytes can't hold."""
+    """Return a finished record as bytes; None of one that is better made an event."""
     if record.form == "chunks" or not record.is_plain:
+        return None
+    if record.form is not None and record.weight > _LONG_STREAM:
         return None
     settings = record.settings
     parts = [record.response or b"", record.usage or b""]

@@ -9,13 +9,14 @@ from ._delivery import Delivery
 from ._fan import Fan
 from ._http import HttpSender
 from ._life import drain_at_exit, reset_after_fork
-from ._message import HOME, Item, Message, Stats
+from ._message import HOME, Finishers, Item, Message, Stats
 from ._sender import MemorySender, Outcome, Sender
 
 __all__ = [
     "HOME",
     "Delivery",
     "Fan",
+    "Finishers",
     "HttpSender",
     "Item",
     "MemorySender",

@@ -10,7 +10,7 @@ from .. import _guard
 from . import _life
 from ._backlog import Backlog
 from ._crew import Crew
-from ._gate import BOX, Gate
+from ._gate import BOX, LIGHT, Gate
 from ._ledger import Mark
 from ._message import Item, Message, Stats
 from ._sender import Sender
@@ -80,8 +80,9 @@ class Delivery:
     def _start_afresh(self) -> None:
         self._exit_prepared = False
         self._exit_deadline: float | None = None
-        # A share of the bound, as what waits there does not count yet.
-        self._gate = Gate(self._admit, room=min(BOX, self._max_events // 8))
+        # A share of the bounds, as what waits there does not count yet.
+        room, light = self._max_events // 8, self._max_bytes // (8 * BOX)
+        self._gate = Gate(self._admit, room=min(BOX, room), light=min(LIGHT, light))
         self._backlog = Backlog(self._max_events, self._max_bytes)
         self._crew = Crew(
             self._gate,

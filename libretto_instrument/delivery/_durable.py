@@ -112,12 +112,16 @@ class DurableDelivery:
             written = not self._stopped and self._spool.add(
                 message, self._destinations[home]
             )
-            if written:
-                self._after_write()
-            else:
-                self.put(item, home=home)
         except Exception as exc:
             self.put(item, home=home)
+            _guard.swallow(exc, "delivery.put_message")
+            return
+        if not written:
+            self.put(item, home=home)
+            return
+        try:
+            self._after_write()
+        except Exception as exc:
             _guard.swallow(exc, "delivery.put_message")
 
     def put(self, item: Item, *, home: bool = True) -> None:
@@ -158,7 +162,7 @@ class DurableDelivery:
             return complete
         try:
             return self._await_relay(self._relay, deadline) and complete
-        except (sqlite3.Error, OSError) as exc:
+        except (sqlite3.Error, OSError, MemoryError) as exc:
             _guard.warn("spool.flush", "The spool can't be read (%s).", exc)
             return False
 

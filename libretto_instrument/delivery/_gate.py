@@ -41,10 +41,14 @@ class Gate:
             monotonic clock at the latest, so that a few items may wait in the box.
     """
 
-    __slots__ = ("_admit", "_box", "_lock", "_room", "attended_until")
+    __slots__ = ("_admit", "_box", "_light", "_lock", "_room", "attended_until")
 
     def __init__(
-        self, admit: Callable[[deque[Item]], None], *, room: int = BOX
+        self,
+        admit: Callable[[deque[Item]], None],
+        *,
+        room: int = BOX,
+        light: int = LIGHT,
     ) -> None:
         """Make an open gate around an empty box.
 
@@ -52,10 +56,11 @@ class Gate:
             admit: Called with the lock held; must empty the box it is given, the oldest
                 first.
             room: At most so many items stay in the box while somebody is expected.
+            light: And none that weighs more than this, in bytes.
         """
         self._admit = admit
         self._box: deque[Item] = deque()
-        self._room = room
+        self._room, self._light = room, light
         self._lock = allocate_lock()
         self.attended_until = 0.0
 
@@ -66,7 +71,7 @@ class Gate:
         if (
             monotonic() > self.attended_until
             or len(box) > self._room
-            or item.weight > LIGHT
+            or item.weight > self._light
         ):
             self._carry_in()
 

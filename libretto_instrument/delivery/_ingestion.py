@@ -12,16 +12,24 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 
 from attrs import evolve, frozen
 
 from .. import _guard
 from . import _spool_deeds
 from ._journal import SUFFIX
-from ._journal_form import BEGINNING, FIRST, MARK, Entry, title_of, write_title
+from ._journal_form import (
+    BEGINNING,
+    FIRST,
+    MARK,
+    Entry,
+    is_of_another_version,
+    title_of,
+    write_title,
+)
 from ._journal_reading import LAST, Place, Reading, is_growing, journals_in, opened
-from ._message import Finishers, Message
+from ._message import HOME, Finishers, Message
 from ._spool_file import transaction
 
 #: So many messages are moved in one transaction, of so many bytes, and from so many
@@ -85,16 +93,16 @@ def take_in(
     began = monotonic()
     with ExitStack() as files:
         with transaction(connection):
-            readings, until = _unread(files, connection, directory)
-            portion = _Portion(readings, until, began, {0, *finishers})
+            forms = {0, *finishers}
+            readings, until = _unread(files, connection, directory, forms)
+            portion = _Portion(readings, until, began, forms)
             taken = list(portion.taken())
             fresh = [pair for pair in taken if pair[1].stored_at >= oldest]
             expired = len(taken) - len(fresh)
-            whole = list(_finished(fresh, finishers))
+            whole, failed = _finished(fresh, finishers)
             connection.executemany(_spool_deeds.ADD, whole)
+            connection.executemany(_spool_deeds.ADD_ASIDE, failed)
             _spool_deeds.count_losses(connection, "spool_expired", expired)
-            unmade = len(fresh) - len(whole)
-            _spool_deeds.count_losses(connection, "prepare_failed", unmade)
             _spool_deeds.count_losses(connection, "spool_damaged", portion.gaps)
             connection.executemany(
                 "INSERT OR REPLACE INTO journals VALUES (?, ?)",
@@ -107,7 +115,10 @@ def take_in(
 
 
 def _unread(
-    files: ExitStack, connection: sqlite3.Connection, directory: Path
+    files: ExitStack,
+    connection: sqlite3.Connection,
+    directory: Path,
+    forms: Collection[int],
 ) -> tuple[list[Reading], Place]:
     """Open journals that there is something to be moved from.
 
@@ -122,7 +133,7 @@ def _unread(
     ]
     until = LAST
     if len(paths) > _TOGETHER:
-        paths, until = _earliest(paths, moved)
+        paths, until = _earliest(paths, moved, forms)
     readings = [
         Reading.of(path, file, moved)
         for path in paths
@@ -131,7 +142,9 @@ def _unread(
     return readings, until
 
 
-def _earliest(paths: list[Path], moved: Mapping[str, int]) -> tuple[list[Path], Place]:
+def _earliest(
+    paths: list[Path], moved: Mapping[str, int], forms: Collection[int]
+) -> tuple[list[Path], Place]:
     places: list[tuple[Place, Path]] = []
     for path in paths:
         with ExitStack() as files:
@@ -139,7 +152,11 @@ def _earliest(paths: list[Path], moved: Mapping[str, int]) -> tuple[list[Path], 
             if file is not None:
                 reading = Reading.of(path, file, moved)
                 entry = next(reading.entries(), None)
-                places.append((reading.place_of(entry) if entry else LAST, path))
+                # One that nothing can be moved from must not be in the way of others.
+                place = LAST
+                if entry is not None and entry.message.form in forms:
+                    place = reading.place_of(entry)
+                places.append((place, path))
     places.sort()
     until = places[_TOGETHER][0] if len(places) > _TOGETHER else LAST
     return [path for _, path in places[:_TOGETHER]], until
@@ -196,9 +213,10 @@ class _Portion:
         if entry.message.form not in self._forms:
             reading.held = True
             _guard.warn_once(
-                f"spool.form:{reading.path}",
+                f"spool.form:{reading.path.parent}",
                 "%s was written by a newer version of libretto-instrument than this "
-                "one. It is left alone: run that version, or a newer one, to send it.",
+                "one. What this one cannot read there is left alone: run that version, "
+                "or a newer one, to send it.",
                 reading.path,
             )
             return
@@ -296,6 +314,8 @@ def _finish(reading: Reading) -> None:
     if is_growing(file) or os.fstat(file).st_size != reading.size:
         return
     is_ours = reading.title is not None
+    if not is_ours and is_of_another_version(file):
+        return
     if not reading.size or (is_ours and reading.offset >= reading.size):
         _unlink(path)
     elif reading.unreadable:
@@ -326,20 +346,39 @@ def _set_aside(path: Path) -> None:
 
 def _finished(
     taken: Iterable[tuple[Reading, Entry]], finishers: Finishers
-) -> Iterator[tuple[object, ...]]:
-    """Return the columns of messages; those that cannot be finished are left out."""
+) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+    """Return the columns of messages, and of those that cannot be finished.
+
+    What is wrong with this process, and not with them, is raised: they are tried again.
+    """
+    whole: list[tuple[object, ...]] = []
+    failed: list[tuple[object, ...]] = []
     for reading, entry in taken:
         message = entry.message
-        if message.form:
-            try:
+        try:
+            if message.form:
                 message = finishers[message.form](message)
-            except Exception as exc:
-                _guard.swallow(exc, "spool.finish")
-                continue
-        yield _columns(reading, entry, message)
+        except (MemoryError, OSError):
+            raise
+        except Exception as exc:
+            failed.append(_columns_aside(reading, entry, type(exc).__name__))
+            _guard.swallow(exc, "spool.finish")
+        else:
+            whole.append(_columns(reading, entry, message))
+    return whole, failed
 
 
-def _columns(reading: Reading, entry: Entry, message: Message) -> tuple[object, ...]:
+def _columns_aside(reading: Reading, entry: Entry, error: str) -> tuple[object, ...]:
+    kind, *rest, at, destinations, body = _columns(reading, entry, entry.message)
+    # Of a kind that nobody posts, lest it be sent as it is when it is tried once more.
+    to = (destinations or HOME).split("\n")[0]
+    reason = f"could not be finished: {error}"
+    return (f"unfinished {kind}", *rest, time(), reason, at, to, body)
+
+
+def _columns(
+    reading: Reading, entry: Entry, message: Message
+) -> tuple[str, str, str | None, str, float, float | None, str | None, bytes]:
     return (
         message.kind,
         message.id,

@@ -13,7 +13,7 @@ import os
 import threading
 from contextlib import suppress
 from pathlib import Path
-from time import time_ns
+from time import monotonic, time_ns
 
 from attrs import frozen
 
@@ -36,6 +36,8 @@ LENGTH = 4 * 2**20
 _ATTEMPTS = 3
 #: What it means that a file can't be locked because the system can't lock files.
 _NO_LOCKS = {errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOLCK}
+#: How often a file is looked for by its path, in seconds.
+_LOOK_EVERY = 0.05
 #: For how long a fork waits for whoever writes, in seconds.
 _FORK_PATIENCE = 1.0
 
@@ -66,10 +68,12 @@ class _Open:
     Attributes:
         path: Where it is.
         file: Its descriptor.
+        inode: Tells it from another one in its place.
     """
 
     path: Path
     file: int
+    inode: int
 
 
 class Journal:
@@ -90,6 +94,7 @@ class Journal:
         self._turn = threading.Lock()
         self._user: int | None = None
         self._locked_for_fork = False
+        self._look_at = 0.0
         #: Where the last entry ends: the file's name, and the offset in bytes.
         self.end = ("", 0)
         _life.reset_after_fork(self)
@@ -123,7 +128,7 @@ class Journal:
 
     def _append(self, entry: bytes, writer: str) -> None:
         journal = self._open
-        if journal is None or not _is_there(journal.file, journal.path):
+        if journal is None or not self._is_there(journal):
             journal = self._begin(writer)
         written = os.write(journal.file, entry)
         name, end = self.end
@@ -133,6 +138,24 @@ class Journal:
         self.end = (name, end + written)
         if end + written >= self._length:
             self._close()
+
+    def _is_there(self, journal: _Open) -> bool:
+        # Whoever deletes the file must not make us write into the void. To look for it
+        # by its path, which is what tells that it was moved, takes four times as long.
+        now = monotonic()
+        if now < self._look_at and os.fstat(journal.file).st_nlink:
+            return True
+        self._look_at = now + _LOOK_EVERY
+        with suppress(FileNotFoundError):
+            if os.stat(journal.path).st_ino == journal.inode:
+                return True
+        _guard.warn_once(
+            "spool.vanished",
+            "The spool's file %s was deleted or moved while in use; what was in it and "
+            "not yet sent is lost. A new one is made.",
+            journal.path,
+        )
+        return False
 
     def _begin(self, writer: str) -> _Open:
         if fcntl is None:
@@ -149,7 +172,7 @@ class Journal:
                     title = new_title()
                     if os.write(file, title) != len(title):
                         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                    self._open = _Open(path, file)
+                    self._open = _Open(path, file, os.fstat(file).st_ino)
                     self.end = (path.name, FIRST)
                     return self._open
             except BaseException:
@@ -208,17 +231,3 @@ def _lock_to_write(file: int) -> bool:
             raise JournalsUnavailableError(*exc.args) from exc
         return False
     return os.fstat(file).st_nlink > 0
-
-
-def _is_there(file: int, path: Path) -> bool:
-    # Whoever deletes the file must not make us write into the void. To look for it by
-    # its path would take four times as long.
-    if os.fstat(file).st_nlink:
-        return True
-    _guard.warn_once(
-        "spool.vanished",
-        "The spool's file %s was deleted while in use; what was in it and not yet sent "
-        "is lost. A new one is made.",
-        path,
-    )
-    return False

@@ -17,6 +17,7 @@ from ._message import Message
 #: knows it.
 _TITLE = Struct("<8s16sQ")
 _FORM = b"\xffLibJr2\n"
+_ANY_FORM = _FORM[:-2]
 #: Where the first entry begins.
 FIRST = _TITLE.size
 
@@ -86,6 +87,12 @@ def title_of(file: int) -> Title | None:
         return None
     _, its_boot, moved = _TITLE.unpack(data)
     return Title(its_boot, moved) if moved >= FIRST else None
+
+
+def is_of_another_version(file: int) -> bool:
+    """Say whether a file is a journal in a form that this version does not know."""
+    data = os.pread(file, len(_FORM), 0)
+    return data.startswith(_ANY_FORM) and data != _FORM
 
 
 def new_title() -> bytes:

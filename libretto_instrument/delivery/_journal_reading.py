@@ -46,7 +46,7 @@ class Reading:
         size: How long it is, in bytes.
         offset: Up to where it has been moved.
         title: What it says of itself; None if it is none of ours.
-        held: What comes next was written just now.
+        held: What comes next was written just now, or cannot be read by this version.
         unreadable: Nothing that comes can be read, or not yet.
     """
 

@@ -264,7 +264,7 @@ class Relay:
         try:
             with self._stepping:
                 return self._step()
-        except (sqlite3.Error, OSError) as exc:
+        except (sqlite3.Error, OSError, MemoryError) as exc:
             _guard.warn(
                 "relay.spool",
                 "The spool in %s can't be read now (%s: %s); trying again.",

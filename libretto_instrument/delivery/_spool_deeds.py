@@ -35,6 +35,8 @@ ADD = """
         ?, ?, ?, ?, ?, ?, ?, ?
     )
 """
+#: Keeps a message for inspection that was not claimed before.
+ADD_ASIDE = "INSERT INTO aside VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 #: Whether somebody has claimed it. All processes share the monotonic clock, which no
 #: step of the wall clock moves. A claim that ends later than any can is from before the
 #: machine was started.

@@ -73,6 +73,15 @@ def test_what_json_does_not_tell_is_not_packed(
     assert [call.makings() for call in kept.calls] == [None, None]
 
 
+def test_long_streams_are_not_packed(
+    kept: Kept, server: ScriptedModel, scripted: openai.OpenAI
+) -> None:
+    """As events they take a small part of the room that their bytes would."""
+    server.stream(*chunks(*["word "] * 200))
+    list(ask(scripted, stream=True))
+    assert [call.makings() for call in kept.calls] == [None]
+
+
 def test_an_id_that_was_given(
     kept: Kept, server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:

@@ -386,6 +386,45 @@ def test_works_in_one_go(deliver, monkeypatch):
     assert sender.delivered == ["a", "b"]
 
 
+def test_naps_on(deliver, monkeypatch):
+    """With nothing to do it naps again and again, and nobody has to rouse it."""
+    monkeypatch.setattr(crew_module, "NAP", 0.01)
+    sender = ScriptedSender()
+    delivery = deliver(sender)
+    delivery.put(Parcel("a"))
+    eventually(lambda: delivery._crew._napping)
+    first = delivery._crew._nap_ends
+    eventually(lambda: delivery._crew._nap_ends > first + 0.05)
+    delivery.put(Parcel("b"))
+    eventually(lambda: sender.delivered == ["a", "b"])
+
+
+def test_naps_no_more_after_a_while(deliver, monkeypatch):
+    """After a longer silence it sleeps until it is roused, and that is at once."""
+    monkeypatch.setattr(crew_module, "NAP", 0.01)
+    monkeypatch.setattr(crew_module, "LINGER", 0.0)
+    sender = ScriptedSender()
+    delivery = deliver(sender)
+    delivery.put(Parcel("a"))
+    eventually(lambda: delivery._crew._nap_ends and not delivery._crew._napping)
+    monkeypatch.setattr(crew_module, "NAP", 60.0)
+    delivery.put(Parcel("b"))
+    eventually(lambda: sender.delivered == ["a", "b"])
+
+
+def test_counted_while_it_naps(deliver, monkeypatch):
+    """What waits in the box for the end of a nap is told of like everything else."""
+    monkeypatch.setattr(crew_module, "NAP", 60.0)
+    sender = ScriptedSender()
+    delivery = deliver(sender)
+    delivery.put(Parcel("a"))
+    eventually(lambda: delivery._crew._napping)
+    delivery.put(Parcel("b"))
+    assert delivery._gate._box
+    stats = delivery.stats()
+    assert (stats.recorded, stats.queued, stats.sent) == (2, 1, 1)
+
+
 def test_a_filling_queue_ends_the_nap(deliver, monkeypatch):
     """Nothing is dropped because the worker sleeps."""
     monkeypatch.setattr(crew_module, "NAP", 60.0)

@@ -76,10 +76,11 @@ def test_heavy():
     assert taken == ["light", "heavy"]
 
 
-def test_small_box():
+@pytest.mark.parametrize("bounds", [{"room": 0}, {"light": 0}])
+def test_small_box(bounds):
     """As little may wait uncounted as the owner says."""
     taken: list[object] = []
-    gate = Gate(admit_to(taken), room=0)
+    gate = Gate(admit_to(taken), **bounds)
     gate.attended_until = inf
     gate.put(Item("a"))
     assert taken == ["a"]

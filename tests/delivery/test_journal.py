@@ -830,13 +830,68 @@ def test_messages_are_finished_as_they_are_moved(make):
 
 @pytest.mark.usefixtures("lenient")
 def test_one_that_cannot_be_finished(make, caplog):
-    """It is counted, and those behind it are moved."""
+    """It is kept aside, a flush knows of it, and those behind it are moved."""
     spool = make(finishers=FINISHERS)
-    assert spool.add(unfinished("1", b"bad"))
+    assert spool.add(unfinished("1", b"bad"), ("elsewhere", "libretto"))
     assert spool.add(unfinished("2"))
     assert names(spool.claim(10)) == ["2"]
-    assert spool.stats().lost == {"prepare_failed": 1}
+    assert spool.refused_of_mine() == 1
+    (refused,) = spool.refused()
+    assert refused.reason == "could not be finished: ValueError"
+    assert refused.message.id == "1"
+    assert refused.message.kind not in ("event", "feedback", "chain")
+    assert refused.destination == "elsewhere"
     assert "ValueError in spool.finish" in caplog.text
+
+
+def test_one_that_this_process_cannot_finish_now(make):
+    """It is left where it is, and tried again."""
+    short_of_memory = [True]
+
+    def finish(message: Message) -> Message:
+        if short_of_memory:
+            raise MemoryError
+        return finished(message)
+
+    spool = make(finishers={1: finish})
+    assert spool.add(unfinished("1"))
+    for _ in range(2):
+        with pytest.raises(MemoryError):
+            spool.claim(10)
+    short_of_memory.clear()
+    assert names(spool.claim(10)) == ["1"]
+    assert not spool.refused()
+
+
+def test_many_journals_of_a_later_version(make, monkeypatch):
+    """They are not in the way of what can be read."""
+    monkeypatch.setattr(ingestion_module, "_TOGETHER", 3)
+    for number in range(5):
+        assert make().add(unfinished(str(number)))
+    assert make().add(Message("event", "known", b""))
+    assert names(make().claim(10)) == ["known"]
+
+
+def test_a_journal_in_another_form(make, directory):
+    """What a later version calls a journal is none of ours, and left alone."""
+    spool = make()
+    assert spool.add(message())
+    (path,) = directory.glob("*.journal")
+    theirs = path.with_name(f"0-theirs{journal_module.SUFFIX}")
+    theirs.write_bytes(path.read_bytes().replace(b"LibJr2", b"LibJr9"))
+    assert drained(spool) == ["a"]
+    spool.tidy()
+    assert theirs.exists()
+
+
+def test_moved_under_our_feet(make, directory, monkeypatch):
+    """A directory that was moved is not written to for longer than a moment."""
+    monkeypatch.setattr(journal_module, "_LOOK_EVERY", 0.0)
+    spool = make()
+    assert spool.add(message("1"))
+    directory.rename(directory.with_name("elsewhere"))
+    assert spool.add(message("2"))
+    assert drained(make()) == ["2"]
 
 
 def test_a_form_of_a_later_version(make, directory, caplog):
