@@ -372,3 +372,21 @@ def test_a_fork_during_redaction() -> None:
             body = _outgoing.body_of(report, settings)
             os._exit(0 if body == report.to_wire() else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_what_finishes_is_imported_before_there_is_a_thread(tmp_path: Path) -> None:
+    """A child forked while a thread imports would wait for that import for ever."""
+    script = """
+import sys, threading
+import libretto_instrument
+importing = {}
+def find_spec(name, path=None, target=None):
+    importing[name] = threading.current_thread() is threading.main_thread()
+sys.meta_path.insert(0, type("", (), {"find_spec": staticmethod(find_spec)}))
+libretto_instrument.install(
+    api_key="key", prompt_template_name="name", spool_dir=sys.argv[1]
+)
+libretto_instrument.flush(20)
+assert importing["libretto_instrument.capture.packing"]
+"""
+    subprocess.run([sys.executable, "-c", script, tmp_path], check=True, timeout=60)
