@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("ids_ready")
 # Patching, recognising the client, settings, id, snapshot of the request and of the
 # answer, handing over: some 17 functions, and a few for the containers in the request;
 # and one that looks for a span, if another test has OpenTelemetry imported.
-CALL = 21
+CALL = 23
 #: A stream is watched by four methods of its own, and has an end.
 STREAM = 38
 #: `libretto=` makes a checked `LibrettoCreateParams`, a function for each field.
