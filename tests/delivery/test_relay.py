@@ -16,6 +16,7 @@ from support.parcels import HeldSender, Parcel, ScriptedSender, prepare
 from support.waiting import eventually
 
 from libretto_instrument.delivery import HttpSender, Message
+from libretto_instrument.delivery._presence import Presence
 from libretto_instrument.delivery._relay import Relay, relay
 from libretto_instrument.delivery._spool import Spool
 from libretto_instrument.delivery.inspection import is_relayed
@@ -277,26 +278,30 @@ def test_large_messages_are_claimed_a_few_at_a_time(spool):
 def test_a_relay_at_work_is_seen(backend, spool):
     """Whether a relay is at work can be told from outside, in a new directory, too."""
     assert is_relayed(spool.directory) is False
-    stops = threading.Event(), threading.Event()
-    threads = [
-        threading.Thread(
-            target=relay,
-            args=(Spool(spool.directory), HttpSender(backend.urls), stop),
-        )
-        for stop in stops
-    ]
-    for thread in threads:
-        thread.start()
+    stop = threading.Event()
+    thread = threading.Thread(
+        target=relay,
+        args=(Spool(spool.directory), HttpSender(backend.urls), stop),
+    )
+    thread.start()
     eventually(lambda: is_relayed(spool.directory))
-    stops[0].set()
-    threads[0].join(30)
-    assert is_relayed(spool.directory) is True
     spool.close()
     shutil.rmtree(spool.directory)
     eventually(lambda: is_relayed(spool.directory))
-    stops[1].set()
-    threads[1].join(30)
+    stop.set()
+    thread.join(30)
     assert is_relayed(spool.directory) is False
+
+
+def test_the_first_of_two_relays_to_leave_takes_no_sign_with_it(tmp_path):
+    """A spool is relayed until the last of its relays is gone."""
+    one, other = Presence(tmp_path), Presence(tmp_path)
+    one.show()
+    other.show()
+    one.end()
+    assert is_relayed(tmp_path) is True
+    other.end()
+    assert is_relayed(tmp_path) is False
 
 
 # Several processes
