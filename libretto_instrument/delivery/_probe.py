@@ -61,8 +61,9 @@ def probe(url: str, timeout: float = 5.0) -> Reply:
         headers=line.headers,
         extensions=time_limits(timeout, timeout),
     )
+    connection = line.pool.take()
     try:
-        response = line.pool.handle_request(request)
+        response = connection.handle_request(request)
     except exchange.failures as exc:
         return _failed(reply, exc)
     else:
@@ -70,7 +71,7 @@ def probe(url: str, timeout: float = 5.0) -> Reply:
             response.close()
         return evolve(reply, status=response.status)
     finally:
-        line.pool.close()
+        connection.close()
 
 
 def without_secrets(url: str) -> str:

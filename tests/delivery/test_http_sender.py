@@ -14,9 +14,11 @@ import wrapt
 from support import backend as answers
 from support.backend import Backend, content, redirect, slow, status
 from support.tls import self_signed
+from support.waiting import eventually
 
 from libretto_instrument.delivery import HttpSender, Message
-from libretto_instrument.delivery._connections import libraries
+from libretto_instrument.delivery._address import Address
+from libretto_instrument.delivery._connections import connect, libraries
 
 MESSAGE = Message("event", "e1", b'{"promptEventId": "e1", "apiKey": "key-123"}')
 
@@ -73,6 +75,40 @@ def test_closed_by_the_server(backend, sender):
     assert sender.send(MESSAGE).retry
     backend.recover()
     assert sender.send(MESSAGE).delivered
+
+
+def test_what_a_burst_opened_and_the_server_gave_up(backend):
+    """The connection that was idle for longest is let go of, though newer ones do."""
+    exchange = connect({"event": Address.parse(backend.urls["event"])})
+    line = exchange.lines["event"]
+    served = []
+
+    def note(answering):
+        served.append(answering.connection)
+        answering.respond(200)
+
+    def post(connection):
+        headers = [*line.headers, (b"Content-Length", b"2")]
+        request = exchange.request(b"POST", line.url, headers=headers, content=b"{}")
+        response = connection.handle_request(request)
+        assert response.read() == b""
+        response.close()
+        line.pool.hand_back(connection)
+
+    backend.answer(answers.Answer(note, stores=True))
+    first, second = line.pool.take(), line.pool.take()
+    post(first)
+    post(second)
+    assert line.pool.take() is second
+    served[0].shutdown(socket.SHUT_RDWR)
+    eventually(first.has_expired)
+    post(second)
+    assert first.is_closed()
+    assert line.pool.take() is second
+
+    line.pool.close()
+    post(second)
+    assert second.is_closed()
 
 
 @pytest.mark.parametrize("code", [408, 429, 500, 502, 503, 504, 599])
