@@ -10,11 +10,12 @@ from hashlib import sha256
 from mimetypes import guess_type
 from typing import Any
 
-_DATA_URL = re.compile(
+# Compiled when first used, not at every start.
+_DATA_URL = (
     r"data:([\w.+-]{1,80}/[\w.+-]{1,80})?(?:;[^;,\s\"']{1,120}){0,4}?;base64,"
     r"([A-Za-z0-9+/_-]+={0,2})"
 )
-_BASE64 = re.compile(r"[A-Za-z0-9+/_=\r\n-]+")
+_BASE64 = r"[A-Za-z0-9+/_=\r\n-]+"
 _URL_SAFE = str.maketrans("-_", "+/", "\r\n")
 
 #: How files begin, where nothing else says what they are.
@@ -76,14 +77,14 @@ def capped(value: Any, limit: int) -> Any:
 def _field(name: Any, value: Any, around: dict[Any, Any], limit: int) -> Any:
     """Return a field of the object ``around``."""
     if isinstance(value, str):
-        if name in _MEDIA and _BASE64.fullmatch(value):
+        if name in _MEDIA and re.fullmatch(_BASE64, value):
             media = _MEDIA[name](around)
             if media is not None:
                 return _marker(media, value)
         return _short(value, limit)
     if name in ("audio", "input_audio") and isinstance(value, dict):
         data = value.get("data")
-        if isinstance(data, str) and _BASE64.fullmatch(data):
+        if isinstance(data, str) and re.fullmatch(_BASE64, data):
             media = f"audio/{value.get('format') or '*'}"
             rest = {key: item for key, item in value.items() if key != "data"}
             return {**capped(rest, limit), "data": _marker(media, data)}
@@ -115,7 +116,9 @@ _MEDIA = {
 
 def _short(text: str, limit: int) -> str:
     if "base64," in text:
-        text = _DATA_URL.sub(lambda url: _marker(url[1] or "text/plain", url[2]), text)
+        text = re.sub(
+            _DATA_URL, lambda url: _marker(url[1] or "text/plain", url[2]), text
+        )
     if len(text) * 4 <= limit:
         return text
     data = text.encode(errors="surrogatepass")

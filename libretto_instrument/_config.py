@@ -31,11 +31,8 @@ def _require(
         raise TypeError(f"{name} must be {wanted}, not {type(value).__name__}.")
 
 
-def _check(instance: Any, attribute: Any, value: Any) -> None:
-    """Refuse a value of the wrong type; attrs calls it with each field."""
-    if value is None:
-        return
-    name = attribute.name
+def _check(name: str, value: Any) -> None:
+    """Refuse a value that its field cannot have."""
     if name in _FLAGS:
         _require(bool, name, value, "True or False")
     elif name in MAPPINGS:
@@ -165,41 +162,34 @@ class LibrettoConfig:
             of seconds is not finite, or two exporters have one name or one has none.
     """
 
-    api_key: str | None = field(default=None, repr=False, validator=_check)
-    prompt_template_name: str | None = field(default=None, validator=_check)
-    chat_id: str | None = field(default=None, converter=id_text, validator=_check)
-    allow_unnamed_prompts: bool | None = field(default=None, validator=_check)
-    redact_pii: bool | None = field(default=None, validator=_check)
-    project_key: str | None = field(
-        default=None, repr=False, validator=_check, kw_only=True
-    )
-    context: Mapping[str, Any] | None = field(
-        default=None, repr=False, validator=_check, kw_only=True
-    )
-    enabled: bool | None = field(default=None, validator=_check, kw_only=True)
-    sample_rate: float | None = field(default=None, validator=_check, kw_only=True)
-    before_send: BeforeSend | None = field(default=None, validator=_check, kw_only=True)
-    annotate_responses: bool | None = field(
-        default=None, validator=_check, kw_only=True
-    )
-    redactor: Any = field(default=None, validator=_check, kw_only=True)
-    max_field_bytes: int | None = field(default=None, validator=_check, kw_only=True)
-    trace_context: bool | None = field(default=None, validator=_check, kw_only=True)
-    spool_dir: "str | os.PathLike[str] | None" = field(
-        default=None, validator=_check, kw_only=True
-    )
-    spool_only: bool | None = field(default=None, validator=_check, kw_only=True)
-    spool_max_bytes: int | None = field(default=None, validator=_check, kw_only=True)
-    spool_max_age: float | None = field(default=None, validator=_check, kw_only=True)
-    spool_busy_timeout: float | None = field(
-        default=None, validator=_check, kw_only=True
-    )
-    queue_max_events: int | None = field(default=None, validator=_check, kw_only=True)
-    queue_max_bytes: int | None = field(default=None, validator=_check, kw_only=True)
-    exit_timeout: float | None = field(default=None, validator=_check, kw_only=True)
+    api_key: str | None = field(default=None, repr=False)
+    prompt_template_name: str | None = None
+    chat_id: str | None = field(default=None, converter=id_text)
+    allow_unnamed_prompts: bool | None = None
+    redact_pii: bool | None = None
+    project_key: str | None = field(default=None, repr=False, kw_only=True)
+    context: Mapping[str, Any] | None = field(default=None, repr=False, kw_only=True)
+    enabled: bool | None = field(default=None, kw_only=True)
+    sample_rate: float | None = field(default=None, kw_only=True)
+    before_send: BeforeSend | None = field(default=None, kw_only=True)
+    annotate_responses: bool | None = field(default=None, kw_only=True)
+    redactor: Any = field(default=None, kw_only=True)
+    max_field_bytes: int | None = field(default=None, kw_only=True)
+    trace_context: bool | None = field(default=None, kw_only=True)
+    spool_dir: "str | os.PathLike[str] | None" = field(default=None, kw_only=True)
+    spool_only: bool | None = field(default=None, kw_only=True)
+    spool_max_bytes: int | None = field(default=None, kw_only=True)
+    spool_max_age: float | None = field(default=None, kw_only=True)
+    spool_busy_timeout: float | None = field(default=None, kw_only=True)
+    queue_max_events: int | None = field(default=None, kw_only=True)
+    queue_max_bytes: int | None = field(default=None, kw_only=True)
+    exit_timeout: float | None = field(default=None, kw_only=True)
     exporters: "Sequence[Exporter] | None" = field(
-        default=None, repr=False, converter=_as_tuple, validator=_check, kw_only=True
+        default=None, repr=False, converter=_as_tuple, kw_only=True
     )
+
+    def __attrs_post_init__(self) -> None:
+        _check_fields(self, _CONFIG_NAMES)
 
     def given(self) -> Given:
         """Return the fields that were set."""
@@ -231,25 +221,22 @@ class LibrettoCreateParams:
         TypeError: A field has the wrong type, or there is no such field.
     """
 
-    project_key: str | None = field(default=None, repr=False, validator=_check)
-    api_key: str | None = field(default=None, repr=False, validator=_check)
-    prompt_template_name: str | None = field(default=None, validator=_check)
-    api_name: str | None = field(default=None, validator=_check)
-    event_id: str | None = field(default=None, converter=id_text, validator=_check)
-    template_text: str | None = field(default=None, repr=False, validator=_check)
-    template_chat: list[Any] | None = field(default=None, repr=False, validator=_check)
-    template_params: Mapping[str, Any] | None = field(
-        default=None, repr=False, validator=_check
-    )
-    chat_id: str | None = field(default=None, converter=id_text, validator=_check)
-    chain_id: str | None = field(default=None, converter=id_text, validator=_check)
-    feedback_key: str | None = field(default=None, converter=id_text, validator=_check)
-    parent_event_id: str | None = field(
-        default=None, converter=id_text, validator=_check
-    )
-    context: Mapping[str, Any] | None = field(
-        default=None, repr=False, validator=_check, kw_only=True
-    )
+    project_key: str | None = field(default=None, repr=False)
+    api_key: str | None = field(default=None, repr=False)
+    prompt_template_name: str | None = None
+    api_name: str | None = None
+    event_id: str | None = field(default=None, converter=id_text)
+    template_text: str | None = field(default=None, repr=False)
+    template_chat: list[Any] | None = field(default=None, repr=False)
+    template_params: Mapping[str, Any] | None = field(default=None, repr=False)
+    chat_id: str | None = field(default=None, converter=id_text)
+    chain_id: str | None = field(default=None, converter=id_text)
+    feedback_key: str | None = field(default=None, converter=id_text)
+    parent_event_id: str | None = field(default=None, converter=id_text)
+    context: Mapping[str, Any] | None = field(default=None, repr=False, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        _check_fields(self, _CALL_NAMES)
 
     def given(self) -> Given:
         """Return the fields that were set, ``parent_event_id`` under its new name."""
@@ -324,6 +311,12 @@ def _set_fields(instance: object, names: tuple[str, ...]) -> Given:
     return {
         name: value for name in names if (value := getattr(instance, name)) is not None
     }
+
+
+def _check_fields(instance: object, names: tuple[str, ...]) -> None:
+    # Not by a validator each, which attrs would write code for at every start.
+    for name, value in _set_fields(instance, names).items():
+        _check(name, value)
 
 
 def call_given(libretto: "LibrettoCreateParams | Mapping[str, Any]") -> Given:
