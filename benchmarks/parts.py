@@ -44,8 +44,8 @@ _STEPS = {
     "begin: settings, client, id": ("capture._drivers", "begin"),
     "start: copy of the request": ("capture._call", "Call.start"),
     "hand_back: the answer, or watching it": ("capture._drivers", "hand_back"),
-    "prepare: the event, as JSON": ("_routes", "prepare"),
-    "prepare_to_keep: the record, packed": ("_routes", "prepare_to_keep"),
+    "prepare: the event, as JSON": ("_messages", "prepare"),
+    "prepare_to_keep: the record, packed": ("_messages", "prepare_to_keep"),
     "add: the write": ("delivery._spool", "Spool.add"),
 }
 

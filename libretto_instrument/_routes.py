@@ -11,13 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import define, field
 
-from ._outgoing import (
-    finishers,
-    is_for_libretto,
-    is_untouched,
-    prepare,
-    prepare_to_keep,
-)
+from ._outgoing import is_for_libretto, is_untouched
 from ._settings import Route
 
 if TYPE_CHECKING:
@@ -70,7 +64,7 @@ class Deliveries:
         # Without exporters, what is not for Libretto does not come here.
         if route.spool_dir is not None and is_untouched(item.settings):
             home = not route.exporters or is_for_libretto(item)
-            _put_durably(delivery, item, home=home)
+            delivery.keep(item, home=home)
         elif route.exporters and not is_for_libretto(item):
             delivery.put(item, home=False)
         else:
@@ -173,6 +167,7 @@ class Deliveries:
 
 
 def _delivery_on(route: Route, senders: "dict[str, Sender]") -> "AnyDelivery":
+    from ._messages import FINISHERS, prepare, prepare_to_keep
     from .delivery import HOME, Delivery, Fan
 
     bounds: dict[str, Any] = {
@@ -191,23 +186,14 @@ def _delivery_on(route: Route, senders: "dict[str, Sender]") -> "AnyDelivery":
         max_bytes=route.spool_max_bytes,
         max_age=route.spool_max_age,
         busy_timeout=route.spool_busy_timeout,
-        finishers=finishers(),
+        finishers=FINISHERS,
     )
     return DurableDelivery(
         prepare,
         senders.pop(HOME),
         spool,
+        prepare_to_keep=prepare_to_keep,
         others=senders,
         spool_only=route.spool_only,
         **bounds,
     )
-
-
-def _put_durably(delivery: Any, item: Any, *, home: bool = True) -> None:
-    try:
-        message = prepare_to_keep(item)
-    except Exception:
-        # On the worker it fails again, and is counted and told there.
-        delivery.put(item, home=home)
-    else:
-        delivery.put_message(message, item, home=home)

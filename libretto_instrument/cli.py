@@ -168,8 +168,8 @@ def _relay_arguments(parser: argparse.ArgumentParser) -> None:
 def _relay(args: argparse.Namespace) -> int:
     from ._amounts import age, size
     from ._exporting import ExporterSender
+    from ._messages import FINISHERS
     from ._named_exporters import exporters_named
-    from ._outgoing import finishers
     from ._settings import endpoints
     from .delivery._cli import relay_command
 
@@ -196,7 +196,7 @@ def _relay(args: argparse.Namespace) -> int:
         args.drain,
         others,
         show,
-        finishers=finishers(),
+        finishers=FINISHERS,
         bounds=bounds,
     )
 

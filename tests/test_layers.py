@@ -38,6 +38,7 @@ CORE = (
     "delivery",
     "redaction",
     "_outgoing",
+    "_messages",
     "_exporting",
     "_routes",
     "_runtime",
@@ -64,9 +65,12 @@ ROOMS: dict[str, tuple[tuple[str, ...], str]] = {
     "delivery":        (("_guard", "_progress", "_version"), f"attrs {HTTP}"),
     "redaction":       (("_guard",), "attrs phonenumbers stdnum"),
     "capture":         (SETTINGS, "attrs openai wrapt"),
-    "_outgoing":       ((*SETTINGS, "delivery", "redaction", "capture"), "attrs"),
+    "_outgoing":       ((*SETTINGS, "redaction"), "attrs"),
+    "_messages":       ((*SETTINGS, "_outgoing", "capture", "delivery"), "attrs"),
     "_exporting":      ((*SETTINGS, "delivery", "exporters"), ""),
-    "_routes":         ((*SETTINGS, "delivery", "_exporting", "_outgoing"), "attrs"),
+    "_routes":         (
+        (*SETTINGS, "delivery", "_exporting", "_messages", "_outgoing"), "attrs"
+    ),
     "_runtime":        ((*SETTINGS, "delivery", "_outgoing", "_routes"), "attrs"),
     "_readings":       (("delivery",), "attrs"),
     "_api":            (CORE, ""),

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from contextvars import ContextVar
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from .. import _guard
 from .._config import Given, LibrettoConfig, config_of_client
@@ -24,9 +24,7 @@ from ._report import event_of
 from ._salvage import answer_behind
 from ._shapes import Shape
 from ._snapshot import copy_of_arguments, snapshot
-
-if TYPE_CHECKING:
-    from .packing import Makings
+from .packing import Makings, pack
 
 _TEMPLATES = (TemplateChat, TemplateText)
 
@@ -168,10 +166,8 @@ class Call(Record):
         """Return the event that tells of this call."""
         return event_of(self)
 
-    def makings(self) -> "Makings | None":
+    def makings(self) -> Makings | None:
         """Return what the event can be made of later; None if it is better made now."""
-        from .packing import pack  # Not above: only those with a spool need it.
-
         return pack(self)
 
 

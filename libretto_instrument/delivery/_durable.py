@@ -24,10 +24,10 @@ _SOON, _LATE = 0.01, 0.25
 class DurableDelivery:
     """A delivery whose messages outlive the process.
 
-    ``put_message`` writes to the spool before it returns; ``put`` does so as soon as a
-    worker has prepared the item. What can't be written stays in memory and goes its
-    usual way. What is on disk is delivered by this process, unless it is told to leave
-    that to a relay.
+    ``keep`` and ``put_message`` write to the spool before they return; ``put`` does so
+    as soon as a worker has prepared the item. What can't be written stays in memory and
+    goes its usual way. What is on disk is delivered by this process, unless it is told
+    to leave that to a relay.
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class DurableDelivery:
         sender: Sender,
         spool: Spool,
         *,
+        prepare_to_keep: Callable[[Any], Message | None] | None = None,
         others: Mapping[str, Sender] | None = None,
         spool_only: bool = False,
         max_events: int = 10_000,
@@ -49,6 +50,8 @@ class DurableDelivery:
             prepare: As for `Delivery`.
             sender: As for `Delivery`; not used with ``spool_only``.
             spool: Where messages are written; closed by ``shutdown``.
+            prepare_to_keep: As ``prepare``, but may leave it to the spool's finishers
+                to make the JSON; ``prepare`` itself if left out.
             others: What delivers to other destinations, by name; likewise.
             spool_only: Write, and leave the sending to a relay.
             max_events: As for `Delivery`: the bounds of what is in memory.
@@ -57,6 +60,7 @@ class DurableDelivery:
             max_in_flight: As for `Delivery`.
         """
         self._spool = spool
+        self._prepare_to_keep = prepare_to_keep or prepare
         self._exit_timeout = exit_timeout
         others = others or {}
         # With a relay declared and nobody else named, the relay is to decide.
@@ -92,6 +96,18 @@ class DurableDelivery:
         self._relay_started = False
 
     after_fork_in_child = _start_afresh
+
+    def keep(self, item: Item, *, home: bool = True) -> None:
+        """Prepare an item and write it to disk; see ``put_message``."""
+        try:
+            message = self._prepare_to_keep(item)
+        except Exception:
+            message = None
+        if message is None:
+            # The worker finds the same, and counts and tells it.
+            self.put(item, home=home)
+        else:
+            self.put_message(message, item, home=home)
 
     def put_message(
         self, message: Message, item: Item | None = None, *, home: bool = True

@@ -20,7 +20,7 @@ from support.waiting import eventually
 import libretto_instrument as libretto
 from libretto_instrument import LibrettoConfig, cli
 from libretto_instrument._exporting import ExporterSender
-from libretto_instrument._outgoing import finishers
+from libretto_instrument._messages import FINISHERS
 from libretto_instrument.delivery import HttpSender, Message, Stats
 from libretto_instrument.delivery._relay import Relay
 from libretto_instrument.delivery._spool_file import APPLICATION, FORMER_FILE
@@ -162,7 +162,7 @@ def test_left_to_a_relay(
     ask(client)
     assert libretto.flush(20)
     assert not memory.reports
-    with Spool(tmp_path, finishers=finishers()) as spool:
+    with Spool(tmp_path, finishers=FINISHERS) as spool:
         relay = relay_to(spool, HttpSender(backend.urls))
         assert relay.drain(20)
         relay.close()
