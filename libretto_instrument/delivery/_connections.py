@@ -1,8 +1,11 @@
 """The connections to Libretto, made of what stands beneath `httpx.Client`."""
 
+import os
+import sys
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote, unquote, urlsplit
 
 from attrs import define, field, frozen
 
@@ -11,6 +14,8 @@ from ._address import Address
 
 #: A connection that was idle for longer is not used again, in seconds.
 KEEPALIVE = 30.0
+
+_URL_CHARACTERS = "/?#[]@:!$&'()*+,;=%~"
 
 
 @define(eq=False)
@@ -107,24 +112,22 @@ class Exchange:
     failures: tuple[type[Exception], ...]
 
 
-def libraries() -> tuple[Any, Any]:
-    """Return the HTTP library that openai uses, and the pools that it stands on.
+def http_core() -> Any:
+    """Return `httpcore`, or the edition of it that openai 3 has already loaded.
 
-    Loading the other one here would break the user's calls: each call of openai 3 looks
-    for ``httpx`` among the loaded modules, and fails on one that is half loaded.
+    Not `httpx` or `httpx2`: openai looks for either among the loaded modules at each
+    call, and a call fails on one that another thread has loaded only in part. For these
+    it does not look, and an import of them waits for one that is under way.
     """
-    # Here and not above: it takes some 20 ms and 3 MB, which who sends nothing is
-    # spared, and who sends does not wait for.
-    try:
-        import httpx2
-    except ImportError:
-        import httpcore
-        import httpx
+    # Here and not at the top: it takes some 20 ms and 3 MB, which a process that sends
+    # nothing is spared, and the caller does not wait for.
+    loaded = sys.modules.get("httpcore2")
+    spec = getattr(loaded, "__spec__", None)
+    if spec is not None and not getattr(spec, "_initializing", False):
+        return loaded
+    import httpcore
 
-        return httpx, httpcore
-    import httpcore2
-
-    return httpx2, httpcore2
+    return httpcore
 
 
 def connect(addresses: Mapping[str, Address]) -> Exchange:
@@ -134,7 +137,7 @@ def connect(addresses: Mapping[str, Address]) -> Exchange:
         ValueError: The environment names a proxy that is none.
         OSError: The trust store cannot be read.
     """
-    http, core = libraries()
+    core = http_core()
     sources: dict[tuple[str | None, bool], Any] = {}
     pools: dict[Any, Pool] = {}
     lines = {}
@@ -144,12 +147,8 @@ def connect(addresses: Mapping[str, Address]) -> Exchange:
         if route not in sources:
             # The trust store takes 20 ms and 2 MB to load, for nothing if no TLS will
             # be spoken. An empty one in its place would trust nobody.
-            trust = (
-                http.create_ssl_context()
-                if _needs_tls(address, proxy)
-                else _empty_trust_store()
-            )
-            sources[route] = _source(http, core, trust, proxy)
+            trust = _trust_store(empty=not _needs_tls(address, proxy))
+            sources[route] = _source(core, trust, proxy)
         headers = {
             "Host": address.netloc,
             "Accept": "application/json",
@@ -158,7 +157,7 @@ def connect(addresses: Mapping[str, Address]) -> Exchange:
             "Content-Type": "application/json",
             "User-Agent": f"libretto-instrument/{__version__}",
         }
-        url = _url(core, http.URL(address.url))
+        url = _url(core, address.url)
         place = (*route, address.netloc)
         if place not in pools:
             pools[place] = Pool(sources[route], url.origin)
@@ -183,19 +182,35 @@ def connect(addresses: Mapping[str, Address]) -> Exchange:
     )
 
 
-def _source(http: Any, core: Any, trust: Any, proxy: str | None) -> Any:
+def _source(core: Any, trust: Any, proxy: str | None) -> Any:
     """Return what makes connections that go straight there, or by way of a proxy."""
     common = {"ssl_context": trust, "keepalive_expiry": KEEPALIVE}
     if proxy is None:
         return core.ConnectionPool(**common)
-    way = http.Proxy(proxy)
-    kind = core.SOCKSProxy if way.url.scheme.startswith("socks") else core.HTTPProxy
-    return kind(proxy_url=_url(core, way.url), proxy_auth=way.raw_auth, **common)
+    way = urlsplit(proxy)
+    if way.scheme not in ("http", "https", "socks5", "socks5h") or not way.hostname:
+        raise ValueError(f"Unknown scheme or no host in the proxy's URL {proxy!r}")
+    auth = None
+    if way.username or way.password:
+        auth = tuple(
+            unquote(part or "").encode() for part in (way.username, way.password)
+        )
+    kind = core.SOCKSProxy if way.scheme.startswith("socks") else core.HTTPProxy
+    return kind(proxy_url=_url(core, proxy), proxy_auth=auth, **common)
 
 
-def _url(core: Any, url: Any) -> Any:
+def _url(core: Any, url: str) -> Any:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    # What is a URL already stays as it is; the rest becomes one.
+    target = quote(parts.path or "/", safe=_URL_CHARACTERS)
+    if parts.query:
+        target += "?" + quote(parts.query, safe=_URL_CHARACTERS)
     return core.URL(
-        scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+        scheme=parts.scheme.encode(),
+        host=host.encode("ascii" if host.isascii() else "idna"),
+        port=parts.port,
+        target=target.encode(),
     )
 
 
@@ -203,7 +218,24 @@ def _needs_tls(address: Address, proxy: str | None) -> bool:
     return address.secure or (proxy is not None and proxy.startswith("https:"))
 
 
-def _empty_trust_store() -> Any:
+def _trust_store(*, empty: bool) -> Any:
+    """Return what certificates are checked against.
+
+    The environment's, as OpenSSL names the variables; without any, the system's and
+    those of `certifi`, which `httpcore` brings.
+    """
     import ssl
 
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if empty:
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    file, directory = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    if file or directory:
+        return ssl.create_default_context(cafile=file or None, capath=directory or None)
+    trust = ssl.create_default_context()
+    try:
+        import certifi
+
+        trust.load_verify_locations(certifi.where())
+    except (ImportError, OSError):  # The system's have to do.
+        pass
+    return trust

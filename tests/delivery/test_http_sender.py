@@ -18,7 +18,7 @@ from support.waiting import eventually
 
 from libretto_instrument.delivery import HttpSender, Message
 from libretto_instrument.delivery._address import Address
-from libretto_instrument.delivery._connections import connect, libraries
+from libretto_instrument.delivery._connections import connect
 
 MESSAGE = Message("event", "e1", b'{"promptEventId": "e1", "apiKey": "key-123"}')
 
@@ -371,7 +371,7 @@ def test_not_watched(backend, sender, monkeypatch):
         seen.append(args)
         return wrapped(*args, **kwargs)
 
-    http, _ = libraries()
+    http = sys.modules.get("httpx2") or sys.modules["httpx"]
     for name in ("Client.send", "HTTPTransport.handle_request"):
         owner, attribute = getattr(http, name.split(".")[0]), name.split(".")[1]
         wrapper = wrapt.FunctionWrapper(getattr(owner, attribute), trace)
