@@ -142,6 +142,24 @@ class TemplateChat(list[Any]):
         return recorded
 
 
+def placeholders(template: Any, *, escaped: bool = False) -> list[str]:
+    """Return the names of the placeholders in a template, at any depth.
+
+    Args:
+        template: Messages, or a text.
+        escaped: Return the escaped ones instead.
+    """
+    if isinstance(template, str):
+        group = "escaped" if escaped else "name"
+        matches = _PLACEHOLDER.finditer(template)
+        return [match[group] for match in matches if match[group] is not None]
+    if isinstance(template, Mapping):
+        template = list(template.values())
+    if not isinstance(template, list | tuple):
+        return []
+    return [name for item in template for name in placeholders(item, escaped=escaped)]
+
+
 #: Entries of a template, and the messages that were rendered from them.
 _Run = tuple[list[Any], list[Any]]
 

@@ -8,10 +8,12 @@ def test_greeting():
     assert events[0]["promptTemplateName"] == "greeting"
 """
 
+import os
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from . import _guard, capture
@@ -23,7 +25,9 @@ from ._runtime import runtime
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["CapturedEvents", "capture_events"]
+    from .improve import Case
+
+__all__ = ["CapturedEvents", "capture_events", "cases"]
 
 
 class CapturedEvents(Sequence[dict[str, Any]]):
@@ -122,3 +126,27 @@ def capture_events(
     finally:
         if not (was_patched or in_use()):
             capture.unpatch()
+
+
+def cases(path: "str | os.PathLike[str]", *, prompt: str | None = None) -> "list[Case]":
+    """Return the cases of a file that can be replayed, for pytest to parametrize.
+
+    Args:
+        path: A file that ``libretto-instrument cases`` wrote, one case a line.
+        prompt: Only cases of this prompt.
+
+    Raises:
+        OSError: The file can't be read.
+        ValueError: A line is no case, and the message names it; or none can be
+            replayed, so that a test would pass without having tested anything.
+    """
+    from .improve import read_cases
+
+    found = [
+        case
+        for case in read_cases(Path(path))
+        if case.is_replayable and prompt in (None, case.prompt)
+    ]
+    if not found:
+        raise ValueError(f"{path} holds no case that can be replayed.")
+    return found

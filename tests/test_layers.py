@@ -77,7 +77,10 @@ ROOMS: dict[str, tuple[tuple[str, ...], str]] = {
     "_install":        ((*CORE, "capture"), ""),
     "otel":            ((*CORE, "_readings", "exporters"),
                         "attrs opentelemetry requests"),
-    "testing":         ((*CORE, "capture", "_install"), ""),
+    "improve":        (
+        (*CORE, "capture", "_install", "exporters"), "attrs openai rapidfuzz"
+    ),
+    "testing":        ((*CORE, "capture", "_install", "improve"), ""),
     "__init__":        ((*CORE, "capture", "_install", "_api"), ""),
     "libretto_openai": (("__init__", "_config"), "openai"),
     "_arguments":      ((), ""),

@@ -7,6 +7,7 @@ from types import ModuleType
 import pytest
 
 import libretto_instrument
+import libretto_instrument.improve
 import libretto_instrument.testing
 import libretto_openai
 
@@ -35,7 +36,8 @@ NAMES = {
         "uninstall",
         "update_chain",
     ],
-    libretto_instrument.testing: ["CapturedEvents", "capture_events"],
+    libretto_instrument.improve: ["Case", "cases", "read_cases"],
+    libretto_instrument.testing: ["CapturedEvents", "capture_events", "cases"],
     libretto_openai: [
         "AsyncAzureOpenAI",
         "AsyncClient",

@@ -178,7 +178,24 @@ def _model_parameters(record: Record) -> dict[str, Any]:
             if name not in left_out
         },
         **shape.labels,
+        **_input_labels(record),
     }
+
+
+def _input_labels(record: Record) -> dict[str, Any]:
+    """Return what the template does not tell of the input's form.
+
+    Without it the request could not be made again as it was.
+    """
+    request, shape = record.request, record.shape
+    given = request.get(shape.input, record.template)
+    kind = "text" if isinstance(given, str) else "list" if given else "none"
+    if "instructions" not in shape.inputs:
+        is_odd = shape.input == "prompt" and kind == "list"
+        return {"inputType": kind} if is_odd else {}
+    if request.get("instructions") is None:
+        return {"inputType": kind}
+    return {"inputType": kind, "hasInstructions": True}
 
 
 def _schema(model: type) -> Any:

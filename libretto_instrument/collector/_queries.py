@@ -22,7 +22,7 @@ MAX_CONTEXT = 500
 #: The rows of one answer, unless said otherwise, and at most.
 LIMIT, MAX_LIMIT = 50, 500
 
-_RATINGS = ("rated", "unrated", "low", "high")
+_RATINGS = ("rated", "unrated", "low", "high", "judged")
 _AT_LEAST = "SELECT min(received_at) FROM events WHERE received_at >= :since"
 _AT_MOST = "SELECT max(received_at) FROM events WHERE received_at <= :until"
 # Times never step back along seq, so that a time is a place in the order of seq.
@@ -39,6 +39,7 @@ _CONDITIONS = {
     "unrated": "rating IS NULL",
     "low": "rating <= 0.5",
     "high": "rating > 0.5",
+    "judged": "feedback_key IN (SELECT feedback_key FROM feedback)",
     "since": f"seq >= (SELECT min(seq) FROM events WHERE received_at = ({_AT_LEAST}))",
     "until": f"seq <= (SELECT max(seq) FROM events WHERE received_at = ({_AT_MOST}))",
     "id": "id = :id",
@@ -70,8 +71,9 @@ def parse(query: Mapping[str, str]) -> Filters:
     """Read a query string.
 
     ``q`` are words that must all be there, ``context`` is ``key`` or ``key=value``,
-    ``rating`` is rated, unrated, low (to 0.5) or high, ``since`` and ``until`` are an
-    age such as ``24h`` or a time in ISO 8601, ``before`` is a ``seq``.
+    ``rating`` is rated, unrated, low (to 0.5), high, or judged (rated or corrected),
+    ``since`` and ``until`` are an age such as ``24h`` or a time in ISO 8601, ``before``
+    is a ``seq``.
 
     Raises:
         RefusedError: A filter is none, or its value is none; the error names it.

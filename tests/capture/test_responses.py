@@ -122,6 +122,8 @@ def test_instructions_and_input_become_the_template(
         "modelProvider": "openai",
         "modelType": "chat",
         "modelApi": "responses",
+        "inputType": "text",
+        "hasInstructions": True,
     }
 
 

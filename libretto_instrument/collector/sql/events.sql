@@ -1,5 +1,5 @@
 -- A page of events; bodies as long as they fit into :room.
-SELECT e.*, p.name AS prompt, b.ask, b.answer,
+SELECT e.*, p.name AS prompt, b.ask, b.answer, f.better_response,
     iif(page.above < :room, b.body, NULL) AS body
 FROM (
     SELECT seq, sum(size) OVER (ORDER BY seq DESC) - size AS above FROM (
@@ -9,4 +9,5 @@ FROM (
 CROSS JOIN events AS e ON e.seq = page.seq
 JOIN prompts AS p ON p.id = e.prompt_id
 JOIN bodies AS b ON b.seq = e.seq
+LEFT JOIN feedback AS f ON f.feedback_key = e.feedback_key
 ORDER BY e.seq DESC;

@@ -1,0 +1,231 @@
+"""Where recorded calls are read from: a database, a log of an exporter, an address."""
+
+import json
+import sqlite3
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
+
+from attrs import frozen
+
+from .._json import decode
+
+_SQLITE = b"SQLite format 3\0"
+#: ``PRAGMA application_id`` of the local Libretto's databases ("LbCo").
+_APPLICATION_ID = 0x4C62436F
+#: Events of one answer of the local Libretto.
+_PAGE = 500
+#: Seconds to wait for an answer of the local Libretto.
+_TIMEOUT = 30.0
+
+
+@frozen
+class Recorded:
+    """A recorded call and its feedback.
+
+    Attributes:
+        event: The event's body.
+        at: When it was recorded, in seconds since the epoch.
+        rating: From 0 to 1.
+        better_response: What the model should have answered.
+    """
+
+    event: dict[str, Any]
+    at: float
+    rating: float | None = None
+    better_response: str | None = None
+
+    @property
+    def replay(self) -> str | None:
+        """The id of the replay that made the call; None for one of a program."""
+        context = self.event.get("context")
+        return context.get("replay") if isinstance(context, dict) else None
+
+
+def is_url(source: str) -> bool:
+    """Say whether a source is an address, not a file."""
+    return source.startswith(("http://", "https://"))
+
+
+def is_database(path: Path) -> bool:
+    """Say whether a file is an SQLite database."""
+    with path.open("rb") as file:
+        return file.read(len(_SQLITE)) == _SQLITE
+
+
+def rated_calls(source: str, *, prompt: str | None, since: float) -> Iterator[Recorded]:
+    """Yield the calls that have feedback, in the order in which they were recorded.
+
+    Args:
+        source: A database or a log of `JsonLinesExporter`, or the address of a local
+            Libretto.
+        prompt: Only calls of this prompt.
+        since: Only calls made since, in seconds since the epoch.
+
+    Raises:
+        OSError: It can't be read.
+        ValueError: It is something else.
+    """
+    if is_url(source):
+        query = {"rating": "judged", "prompt": prompt}
+        if since:
+            query["since"] = datetime.fromtimestamp(since).astimezone().isoformat()
+        yield from reversed(list(fetch_events(source, query)))
+    elif is_database(Path(source)):
+        yield from _from_database(Path(source), prompt, since)
+    else:
+        for call in _from_log(Path(source)):
+            name = call.event.get("promptTemplateName") or call.event.get("apiName")
+            judged = call.rating is not None or call.better_response is not None
+            if judged and call.at >= since and prompt in (None, name):
+                yield call
+
+
+def replayed_calls(source: str, replay: str) -> Iterator[Recorded]:
+    """Yield the calls that a replay recorded.
+
+    Args:
+        source: The address of a local Libretto, or a log of `JsonLinesExporter`.
+        replay: The replay's id.
+    """
+    if is_url(source):
+        query = {"context": f"replay={replay}"}
+        yield from reversed(list(fetch_events(source, query)))
+    elif Path(source).exists():
+        yield from (call for call in _from_log(Path(source)) if call.replay == replay)
+
+
+def _from_database(path: Path, prompt: str | None, since: float) -> Iterator[Recorded]:
+    name = quote(str(path.absolute()))
+    with closing(sqlite3.connect(f"file:{name}?mode=ro", uri=True)) as db:
+        try:
+            (owner,) = db.execute("PRAGMA application_id").fetchone()
+            if owner != _APPLICATION_ID:
+                raise ValueError(f"{path} is another program's database.")
+            rows = db.execute(_RATED, {"prompt": prompt, "since": int(since * 1000)})
+            for body, at, rating, better in rows:
+                yield Recorded(decode(body), at / 1000, rating, better)
+        except sqlite3.Error as exc:
+            raise ValueError(f"{path} can't be read ({exc}).") from exc
+
+
+_RATED = """
+SELECT b.body, e.received_at, f.rating, f.better_response
+FROM feedback AS f
+JOIN events AS e ON e.feedback_key = f.feedback_key
+JOIN bodies AS b ON b.seq = e.seq
+WHERE e.received_at >= :since AND (:prompt IS NULL
+    OR e.prompt_id = (SELECT id FROM prompts WHERE name = :prompt))
+ORDER BY e.seq
+"""
+
+
+def _from_log(path: Path) -> Iterator[Recorded]:
+    """Yield the calls of a log, with the feedback that stands anywhere in it."""
+    feedback: dict[str, dict[str, Any]] = {}
+    for line in _lines_of_log(path, told=True):
+        if line["kind"] == "feedback":
+            body = line["body"]
+            key = str(body.get("feedback_key"))
+            if body.get("is_deleted"):
+                feedback.pop(key, None)
+            else:
+                feedback.setdefault(key, {}).update(body)
+    for line in _lines_of_log(path, told=False):
+        if line["kind"] == "event":
+            said = feedback.get(str(line["body"].get("feedbackKey")), {})
+            yield Recorded(
+                line["body"],
+                float(line.get("at") or 0),
+                said.get("rating"),
+                said.get("better_response"),
+            )
+
+
+def _lines_of_log(path: Path, told: bool) -> Iterator[dict[str, Any]]:
+    with path.open("rb") as file:
+        for number, text in enumerate(file, 1):
+            if not text.strip():
+                continue
+            try:
+                line = decode(text)
+                if not isinstance(line["body"], dict) or "kind" not in line:
+                    raise TypeError
+            except (ValueError, TypeError, KeyError, RecursionError):
+                # A process that was killed in the middle of a line leaves a part of it.
+                if told:
+                    message = f"{path}, line {number}: no record of a call; left out."
+                    warnings.warn(message, stacklevel=2)
+                continue
+            yield line
+
+
+def fetch_events(url: str, query: Mapping[str, str | None]) -> Iterator[Recorded]:
+    """Yield events of a local Libretto, the newest first.
+
+    Args:
+        url: Its address; ``?token=`` in it is what reading takes.
+        query: The filters.
+
+    Raises:
+        OSError: It does not answer.
+        ValueError: It refuses, or it is something else.
+    """
+    given = {key: value for key, value in query.items() if value}
+    path: str | None = f"/api/events?{urlencode({**given, 'limit': _PAGE})}"
+    while path:
+        page = fetch(url, path)
+        if not isinstance(page.get("events"), list):
+            raise ValueError(f"{url} is no local Libretto.")
+        for row in page["events"]:
+            at = datetime.fromisoformat(row["received_at"]).timestamp()
+            better = row.get("better_response")
+            yield Recorded(row["event"], at, row.get("rating"), better)
+        path = page.get("next")
+
+
+def fetch(url: str, path: str, timeout: float = _TIMEOUT) -> dict[str, Any]:
+    """Return what a local Libretto answers to a GET.
+
+    Raises:
+        OSError: It does not answer.
+        ValueError: It refuses, or it is something else.
+    """
+    parts = urlsplit(url)
+    token = dict(parse_qsl(parts.query)).get("token")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    base = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+    try:
+        request = Request(base + path, headers=headers)
+        with _opener(parts.hostname).open(request, timeout=timeout) as answer:
+            page = decode(answer.read())
+    except HTTPError as exc:
+        raise ValueError(f"{base} refuses ({_reason(exc)}).") from exc
+    except URLError as exc:
+        raise ConnectionError(f"{base} does not answer ({exc.reason}).") from exc
+    except (ValueError, RecursionError) as exc:
+        raise ValueError(f"{base} is no local Libretto.") from exc
+    return page if isinstance(page, dict) else {}
+
+
+def is_loopback(host: str | None) -> bool:
+    """Say whether a host's name is this machine's."""
+    return host in ("localhost", "::1") or str(host).startswith("127.")
+
+
+def _opener(host: str | None) -> OpenerDirector:
+    # A proxy knows nothing of what listens on this machine.
+    return build_opener(*([ProxyHandler({})] if is_loopback(host) else []))
+
+
+def _reason(exc: HTTPError) -> str:
+    try:
+        return str(json.load(exc)["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"status {exc.code}"
