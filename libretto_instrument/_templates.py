@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 _NAME = r"[\w.\[\]]+"
-_PLACEHOLDER = re.compile(rf"\\\{{(?P<escaped>{_NAME})\\\}}|\{{(?P<name>{_NAME})\}}")
+PLACEHOLDER = re.compile(rf"\\\{{(?P<escaped>{_NAME})\\\}}|\{{(?P<name>{_NAME})\}}")
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[([^\[\]]*)\]")
 _MISSING = object()
 
@@ -151,7 +151,7 @@ def placeholders(template: Any, *, escaped: bool = False) -> list[str]:
     """
     if isinstance(template, str):
         group = "escaped" if escaped else "name"
-        matches = _PLACEHOLDER.finditer(template)
+        matches = PLACEHOLDER.finditer(template)
         return [match[group] for match in matches if match[group] is not None]
     if isinstance(template, Mapping):
         template = list(template.values())
@@ -199,9 +199,9 @@ def _render_message(message: Any, params: dict[str, Any]) -> list[Any]:
 def _history(message: Mapping[str, Any], params: dict[str, Any]) -> list[Any]:
     """Return the messages that the placeholders of a ``chat_history`` message name."""
     content = message.get("content")
-    found = list(_PLACEHOLDER.finditer(content)) if isinstance(content, str) else []
+    found = list(PLACEHOLDER.finditer(content)) if isinstance(content, str) else []
     names = [match["name"] for match in found]
-    if not names or None in names or _PLACEHOLDER.sub("", str(content)).strip():
+    if not names or None in names or PLACEHOLDER.sub("", str(content)).strip():
         raise TemplateError(
             "The content of a chat_history message must be one or more placeholders "
             'and nothing else, such as "{history}".',
@@ -254,7 +254,7 @@ def _render_text(template: str, params: dict[str, Any]) -> str:
             return "{" + escaped + "}"
         return str(_look_up(match["name"], params, template))
 
-    return _PLACEHOLDER.sub(fill, template)
+    return PLACEHOLDER.sub(fill, template)
 
 
 def _look_up(name: str, params: dict[str, Any], template: object) -> Any:

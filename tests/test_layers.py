@@ -57,6 +57,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], str]] = {
     "_json":           (("_json_of_pydantic_1",), "pydantic_core"),
     "_templates":      ((), ""),
     "_events":         ((), "attrs"),
+    "_recognition":    (("_templates",), "attrs"),
     "exporters":       (("_guard", "_json"), "attrs"),
     "_config":         ((*BOTTOM, "exporters"), "attrs"),
     "_settings":       ((*BOTTOM, "_config"), "attrs"),

@@ -1,0 +1,1 @@
+"""Recognises which template a rendered prompt was made from, and proposes templates."""

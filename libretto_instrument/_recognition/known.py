@@ -1,0 +1,241 @@
+"""Where known templates come from: a mapping, a module, a folder, or a JSON file."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from .._templates import PLACEHOLDER, TemplateChat, TemplateText
+
+if TYPE_CHECKING:
+    from .index import TemplateIndex
+
+Template: TypeAlias = "str | list[Any]"
+
+MAX_FILES = 2_000
+MAX_FILE_BYTES = 2**20
+_TEXT_SUFFIXES = frozenset((".md", ".prompt", ".txt"))
+#: Compiled sets of templates that are kept, for scopes that are entered over and over.
+_MAX_INDEXES = 8
+
+
+class KnownTemplates(Mapping[str, Template]):
+    """Templates by name, compiled when they are first needed.
+
+    Equal only to itself, so that settings that hold it are compared in no time.
+    """
+
+    def __init__(self, templates: Mapping[str, Any]) -> None:
+        """Keep templates.
+
+        Raises:
+            TypeError: A name is no string, or a template neither a text nor a list of
+                messages.
+        """
+        self._templates = {
+            _check_name(name): _read_template(name, template)
+            for name, template in templates.items()
+        }
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __getitem__(self, name: str) -> Template:
+        return self._templates[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._templates)
+
+    def __len__(self) -> int:
+        return len(self._templates)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} templates>"
+
+    @cached_property
+    def index(self) -> "TemplateIndex":
+        """The templates, compiled.
+
+        Raises:
+            ValueError: One of them cannot be rendered; the message names it.
+        """
+        return _compile(_Contents(self._templates))
+
+
+class _Contents(str):
+    """What templates hold, as text; equal for equal templates."""
+
+    templates: Mapping[str, Template]
+
+    def __new__(cls, templates: Mapping[str, Template]) -> "_Contents":
+        self = super().__new__(cls, repr(templates))
+        self.templates = templates
+        return self
+
+
+@lru_cache(maxsize=_MAX_INDEXES)
+def _compile(contents: _Contents) -> "TemplateIndex":
+    from .index import TemplateIndex
+
+    return TemplateIndex(contents.templates)
+
+
+def load_templates(source: Any) -> KnownTemplates:
+    """Return the templates that a source holds.
+
+    Args:
+        source: A mapping of names to texts or lists of messages; a module or its name;
+            the path of a folder, or of a JSON file.
+
+    Raises:
+        TypeError: The source is none of these, or a template is no template.
+        ValueError: A file cannot be read as a template, or there is nothing.
+        ImportError: The module cannot be imported.
+    """
+    if isinstance(source, KnownTemplates):
+        return source
+    if isinstance(source, Mapping):
+        return KnownTemplates(source)
+    if isinstance(source, ModuleType):
+        return KnownTemplates(_read_module(source))
+    if isinstance(source, os.PathLike) or (
+        isinstance(source, str) and _is_path(source)
+    ):
+        return KnownTemplates(_read_path(Path(source)))
+    if isinstance(source, str):
+        return KnownTemplates(_read_module(import_module(source)))
+    raise TypeError(
+        "templates must be a mapping of names to templates, a module or its name, or "
+        f"the path of a folder, not {type(source).__name__}."
+    )
+
+
+def _check_name(name: Any) -> str:
+    if not isinstance(name, str) or not name:
+        raise TypeError(f"A template's name must be a string that says one: {name!r}.")
+    return name
+
+
+def _read_template(name: Any, template: Any) -> Template:
+    if isinstance(template, TemplateText | TemplateChat):
+        return template.template
+    if isinstance(template, str):
+        return str(template)
+    if _is_chat(template):
+        return list(template)
+    raise TypeError(
+        f"The template {name!r} must be a text or a list of messages, "
+        f"not {type(template).__name__}."
+    )
+
+
+def _is_chat(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(
+        isinstance(message, Mapping) and "role" in message for message in value
+    )
+
+
+def _read_module(module: ModuleType) -> dict[str, Any]:
+    """Return a module's templates: of its texts those that have a placeholder."""
+    names = getattr(module, "__all__", None) or [
+        name for name in vars(module) if not name.startswith("_")
+    ]
+    found: dict[str, Any] = {}
+    for name in names:
+        value = getattr(module, name, None)
+        if isinstance(value, str):
+            is_template = _has_placeholder(value)
+        else:
+            is_template = isinstance(value, Sequence) and bool(value)
+            is_template = is_template and _is_chat(value)
+        if is_template:
+            found[name] = value
+    if not found:
+        raise ValueError(
+            f"The module {module.__name__} holds no templates: texts with a "
+            "{placeholder}, or lists of messages, under public names."
+        )
+    return found
+
+
+def _has_placeholder(text: str) -> bool:
+    if isinstance(text, TemplateText):
+        return True
+    return any(match["name"] for match in PLACEHOLDER.finditer(text))
+
+
+def _is_path(source: str) -> bool:
+    return (
+        os.sep in source
+        or "/" in source
+        or source.endswith(".json")
+        or os.path.isdir(source)
+    )
+
+
+def _read_path(path: Path) -> dict[str, Any]:
+    if path.is_dir():
+        return _read_folder(path)
+    value = _read_json(path)
+    if not isinstance(value, dict):
+        raise ValueError(f"{path} must hold a JSON object of templates by name.")
+    return value
+
+
+def _read_folder(folder: Path) -> dict[str, Any]:
+    """Return the templates in a folder, each file's by its path without the suffix."""
+    found: dict[str, Any] = {}
+    paths: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
+        is_hidden = any(part.startswith(".") for part in relative.parts)
+        is_text = path.suffix in _TEXT_SUFFIXES
+        if is_hidden or not (is_text or path.suffix == ".json") or not path.is_file():
+            continue
+        name = relative.with_suffix("").as_posix()
+        if name in found:
+            raise ValueError(f"{path} and {paths[name]} are one template's name.")
+        if len(found) == MAX_FILES:
+            raise ValueError(f"{folder} holds more than {MAX_FILES} templates.")
+        paths[name] = path
+        # Editors put a line end behind the last line.
+        found[name] = _read_text(path).removesuffix("\n") if is_text else _chat(path)
+    if not found:
+        raise ValueError(f"{folder} holds no templates: .txt, .md, .prompt or .json.")
+    return found
+
+
+def _chat(path: Path) -> Any:
+    """Return the template in a JSON file: messages, or an object that holds them."""
+    value = _read_json(path)
+    if isinstance(value, dict) and "messages" in value:
+        value = value["messages"]
+    if not isinstance(value, str) and not _is_chat(value):
+        raise ValueError(f"{path} must hold a list of messages.")
+    return value
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(_read_text(path))
+    except (ValueError, RecursionError) as exc:
+        raise ValueError(f"{path} is not JSON: {exc}.") from exc
+
+
+def _read_text(path: Path) -> str:
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+        if len(data) > MAX_FILE_BYTES:
+            raise ValueError(f"{path} is longer than {MAX_FILE_BYTES} bytes.")
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except OSError as exc:
+        raise ValueError(f"{path} cannot be read: {exc.strerror}.") from exc
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not UTF-8.") from None

@@ -1,0 +1,224 @@
+"""One known template: a text or chat messages, matched against what was sent."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from .._templates import TemplateChat, TemplateError, TemplateText
+from .pattern import (
+    MessagePattern,
+    TextPattern,
+    Trial,
+    compile_message,
+    compile_text,
+)
+
+
+@frozen
+class Match:
+    """A template that was recognised.
+
+    Attributes:
+        name: The template's name.
+        template: The text or the messages, with their placeholders. Filled with
+            ``params`` it is what was sent.
+        params: The parameters, by placeholder: strings, and lists of messages.
+    """
+
+    name: str
+    template: str | list[Any]
+    params: dict[str, Any]
+
+
+@frozen
+class Ambiguous:
+    """What was sent fits several templates, or one in several ways.
+
+    Attributes:
+        names: The templates' names.
+    """
+
+    names: tuple[str, ...]
+
+
+@frozen(eq=False)
+class TextTemplate:
+    """A template of a text.
+
+    Attributes:
+        name: Its name.
+        pattern: The text.
+    """
+
+    name: str
+    pattern: TextPattern
+
+    def match(self, text: str, budget: list[int]) -> Match | Ambiguous | None:
+        """Return how a text was made from this template; None if it was not."""
+        trial = Trial(budget)
+        if not self.pattern.match(text, trial):
+            return None
+        if trial.is_ambiguous:
+            return Ambiguous((self.name,))
+        template = self.pattern.source
+        trial.charge(len(text))
+        is_same = TemplateText(template, trial.params) == text
+        return Match(self.name, template, trial.params) if is_same else None
+
+
+@frozen(eq=False)
+class ChatTemplate:
+    """A template of chat messages: runs of messages, with histories in between.
+
+    Attributes:
+        name: Its name.
+        source: The messages.
+        runs: The patterns before, between and behind the histories.
+        histories: For each history, its entries, and the names of its lists.
+    """
+
+    name: str
+    source: list[Any]
+    runs: tuple[tuple[MessagePattern, ...], ...]
+    histories: tuple[tuple[list[Any], list[str]], ...]
+
+    def match(
+        self, messages: Sequence[Any], budget: list[int]
+    ) -> Match | Ambiguous | None:
+        """Return how messages were made from this template; None if they were not."""
+        trial = Trial(budget)
+        places = self._place(messages, trial)
+        if places is None:
+            return None
+        if trial.is_ambiguous:
+            return Ambiguous((self.name,))
+        template: list[Any] = []
+        end = 0
+        for index, (start, run) in enumerate(zip(places, self.runs, strict=True)):
+            if index:
+                entries, names = self.histories[index - 1]
+                template += entries
+                if len(names) > 1 and start > end:
+                    # Where one list ends and the next begins cannot be seen.
+                    return Ambiguous((self.name,))
+                for name in names:
+                    if not trial.keep(name, list(messages[end:start])):
+                        return None
+            for message, pattern in zip(messages[start:], run, strict=False):
+                recorded = pattern.match(message, trial)
+                if recorded is None:
+                    return None
+                template.append(recorded)
+            end = start + len(run)
+        if trial.is_ambiguous:
+            return Ambiguous((self.name,))
+        return self._check(template, trial.params, messages)
+
+    def _check(
+        self, template: list[Any], params: dict[str, Any], messages: Sequence[Any]
+    ) -> Match | None:
+        """Return the match if it renders to what was sent."""
+        try:
+            rendered = TemplateChat(template, params)
+        except TemplateError:
+            return None
+        if list(rendered) != list(messages):
+            return None
+        return Match(self.name, template, params)
+
+    def _place(self, messages: Sequence[Any], trial: Trial) -> list[int] | None:
+        """Return the index of each run of messages; None if they fit nowhere.
+
+        As in a text: each has its first possible place, and if one has a later one,
+        too, the template is ambiguous.
+        """
+        runs = self.runs
+        last = len(messages) - len(runs[-1])
+        if len(runs) == 1:
+            return [0] if not last else None
+        if last < len(runs[0]) or not self._fits(0, messages, 0, trial):
+            return None
+        if not self._fits(len(runs) - 1, messages, last, trial):
+            return None
+        places = [0]
+        for index in range(1, len(runs) - 1):
+            start = places[-1] + len(runs[index - 1])
+            found = self._find(index, messages, start, last, trial)
+            if found is None:
+                return None
+            places.append(found)
+        places.append(last)
+        for index in range(1, len(runs) - 1):
+            later, limit = places[index] + 1, places[index + 1]
+            if self._find(index, messages, later, limit, trial) is not None:
+                trial.is_ambiguous = True
+        return places
+
+    def _find(
+        self, index: int, messages: Sequence[Any], start: int, end: int, trial: Trial
+    ) -> int | None:
+        """Return the first place of a run between two indexes, or None."""
+        for place in range(start, end - len(self.runs[index]) + 1):
+            if self._fits(index, messages, place, trial):
+                return place
+        return None
+
+    def _fits(
+        self, index: int, messages: Sequence[Any], start: int, trial: Trial
+    ) -> bool:
+        """Return whether each message of a run fits at an index, by itself."""
+        return all(
+            pattern.match(messages[start + offset], Trial(trial.budget)) is not None
+            for offset, pattern in enumerate(self.runs[index])
+        )
+
+
+def compile_template(
+    name: str, template: str | Sequence[Any]
+) -> TextTemplate | ChatTemplate:
+    """Return a template made ready for matching.
+
+    Raises:
+        ValueError: It is neither a text nor messages, or cannot be rendered.
+    """
+    if isinstance(template, str):
+        return TextTemplate(name, compile_text(template))
+    runs: list[list[MessagePattern]] = [[]]
+    histories: list[tuple[list[Any], list[str]]] = []
+    for message in template:
+        if not isinstance(message, Mapping):
+            raise ValueError(
+                f"The template {name!r} holds a {type(message).__name__} among its "
+                "messages, which are mappings with a role and content."
+            )
+        if message.get("role") != "chat_history":
+            runs[-1].append(compile_message(message))
+            continue
+        names = list(_history_names(name, message))
+        if histories and not runs[-1]:
+            histories[-1][0].append(message)
+            histories[-1][1].extend(names)
+        else:
+            histories.append(([message], names))
+            runs.append([])
+    return ChatTemplate(name, list(template), tuple(map(tuple, runs)), tuple(histories))
+
+
+def as_chat(template: TextTemplate) -> ChatTemplate:
+    """Return a text as the template of a chat of one message, the user's."""
+    message = {"role": "user", "content": template.pattern.source}
+    node = {"role": compile_text("user"), "content": template.pattern}
+    pattern = MessagePattern(message, node)
+    return ChatTemplate(template.name, [message], ((pattern,),), ())
+
+
+def _history_names(name: str, message: Mapping[str, Any]) -> Iterator[str]:
+    content = message.get("content")
+    text = compile_text(content if isinstance(content, str) else "")
+    if not text.names or "".join(text.literals).strip():
+        raise ValueError(
+            f"The chat_history message of the template {name!r} must be one or more "
+            'placeholders and nothing else, such as "{history}".'
+        )
+    return iter(text.names)
