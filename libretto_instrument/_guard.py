@@ -9,6 +9,10 @@ it guards.
 
 import logging
 import time
+from inspect import CO_VARARGS
+from itertools import pairwise
+from traceback import walk_tb
+from types import FrameType
 
 logger = logging.getLogger("libretto_instrument")
 
@@ -30,12 +34,16 @@ def swallow(exc: BaseException, where: str) -> None:
     Args:
         exc: What was raised inside our code.
         where: The step that failed, a constant such as ``"capture.begin"``.
+
+    Raises:
+        BaseException: ``exc`` itself, if one of the program's signal handlers raised
+            it: it interrupts the program, and only chanced to meet our code.
     """
-    if strict:
+    if strict or is_from_signal_handler(exc):
         raise exc
     if quiet(where):
         return
-    logger.warning(
+    log(
         "Libretto could not record a call (%s in %s, at %s); the call is unharmed.",
         type(exc).__name__,
         where,
@@ -53,10 +61,49 @@ def _place(exc: BaseException) -> str:
     return f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}"
 
 
+def log(message: str, *args: object) -> None:
+    """Log a warning, whatever the program's filters and handlers make of it.
+
+    `logging` contains what a handler's ``emit`` raises, but not what a filter does, a
+    logger of another class, or a handler that is none of its own.
+    """
+    try:
+        logger.warning(message, *args)
+    except Exception as exc:
+        if is_from_signal_handler(exc):
+            raise
+
+
+def is_from_signal_handler(exc: BaseException) -> bool:
+    """Say whether a signal handler of the program raised ``exc``.
+
+    A handler is called with a signal's number and the frame that it interrupts, which
+    is the frame that the exception comes to next.
+    """
+    interrupted = None
+    for frame, _ in walk_tb(exc.__traceback__):
+        if interrupted is not None and _is_handler_of(frame, interrupted):
+            return True
+        interrupted = frame
+    return False
+
+
+def _is_handler_of(frame: FrameType, interrupted: FrameType) -> bool:
+    code, values = frame.f_code, frame.f_locals
+    names = code.co_varnames
+    arguments = [values.get(name) for name in names[: code.co_argcount]]
+    if code.co_flags & CO_VARARGS:
+        arguments += values.get(names[code.co_argcount + code.co_kwonlyargcount], ())
+    return any(
+        isinstance(number, int) and given is interrupted
+        for number, given in pairwise(arguments)
+    )
+
+
 def warn(key: str, message: str, *args: object) -> None:
     """Log a warning, at most once a minute per ``key``."""
     if not quiet(key):
-        logger.warning(message, *args)
+        log(message, *args)
 
 
 _said_once: set[str] = set()
@@ -66,7 +113,7 @@ def warn_once(key: str, message: str, *args: object) -> None:
     """Log a warning once in the life of the process."""
     if key not in _said_once:
         _said_once.add(key)
-        logger.warning(message, *args)
+        log(message, *args)
 
 
 def quiet(key: str) -> bool:

@@ -1,12 +1,19 @@
 """The one place that swallows: what is said, how often, and what never is."""
 
+import io
 import logging
+import sys
 from collections.abc import Callable
 from types import SimpleNamespace
 
+import openai
 import pytest
+from support.answers import MESSAGES, completion
+from support.scripted import ScriptedModel
 
+import libretto_instrument as libretto
 from libretto_instrument import _guard
+from libretto_instrument._runtime import runtime
 
 SECRET = "sk-secret and the text of a prompt"
 
@@ -105,3 +112,110 @@ def test_reset_says_it_again(caplog: pytest.LogCaptureFixture) -> None:
         _guard.warn_once("a", "once")
         _guard.reset()
     assert caplog.messages == ["limited", "once"] * 2
+
+
+class NeedsRequest(logging.Filter):
+    """A filter that works in the program's requests only."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Refuse to work outside of a request."""
+        raise RuntimeError("outside of a request")
+
+
+class StrictHandler(logging.Handler):
+    """A handler that raises before `logging` could contain it."""
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Raise."""
+        raise LookupError("no such index")
+
+
+class StrictLogger(logging.Logger):
+    """A logger of the program's own class, which is picky about messages."""
+
+    def makeRecord(self, *args: object, **kwargs: object) -> logging.LogRecord:  # noqa: N802
+        """Raise."""
+        raise AttributeError("structured messages only")
+
+
+def with_filter_on_handler(patched: pytest.MonkeyPatch) -> None:
+    handler = logging.StreamHandler()
+    handler.addFilter(NeedsRequest())
+    patched.setattr(logging.getLogger(), "handlers", [handler])
+
+
+def with_filter_on_logger(patched: pytest.MonkeyPatch) -> None:
+    patched.setattr(_guard.logger, "filters", [NeedsRequest()])
+
+
+def with_handler(patched: pytest.MonkeyPatch) -> None:
+    patched.setattr(logging.getLogger(), "handlers", [StrictHandler()])
+
+
+def with_logger(patched: pytest.MonkeyPatch) -> None:
+    patched.setattr(_guard, "logger", StrictLogger("strict"))
+
+
+def with_closed_stderr(patched: pytest.MonkeyPatch) -> None:
+    closed = io.StringIO()
+    closed.close()
+    patched.setattr(sys, "stderr", closed)
+    patched.setattr(logging.getLogger(), "handlers", [logging.StreamHandler(closed)])
+
+
+def with_no_stderr(patched: pytest.MonkeyPatch) -> None:
+    patched.setattr(sys, "stderr", None)
+    patched.setattr(logging.getLogger(), "handlers", [])
+
+
+LOGGING = (
+    with_filter_on_handler,
+    with_filter_on_logger,
+    with_handler,
+    with_logger,
+    with_closed_stderr,
+    with_no_stderr,
+)
+
+
+@pytest.mark.usefixtures("lenient")
+@pytest.mark.parametrize("set_up", LOGGING)
+def test_logging_that_fails_breaks_no_call(
+    set_up: Callable[[pytest.MonkeyPatch], None],
+    server: ScriptedModel,
+    scripted: openai.OpenAI,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a program's filter, handler or logger raises at our words stays inside."""
+    server.answer(completion(), times=2)
+
+    def ask() -> str:
+        answer = scripted.chat.completions.create(model="m", messages=MESSAGES)
+        return str(answer.choices[0].message.content)
+
+    def fail(item: object) -> None:
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        set_up(patched)
+        libretto.install()
+        assert ask() == "tennis"  # There is no key: a warning before the call.
+        libretto.install(api_key="k", allow_unnamed_prompts=True)
+        patched.setattr(runtime, "sink", fail)
+        assert ask() == "tennis"  # A fault of ours: a warning after the call.
+        _guard.warn("key", "a warning")
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_in_a_handler_passes(
+    interrupt: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is meant to end the program ends it, wherever it comes."""
+
+    class Interrupted(logging.Handler):
+        def handle(self, record: logging.LogRecord) -> bool:
+            raise interrupt
+
+    monkeypatch.setattr(logging.getLogger(), "handlers", [Interrupted()])
+    with pytest.raises(interrupt):
+        _guard.warn("key", "a warning")

@@ -124,7 +124,8 @@ class Call(Record):
                 _keys.remember(model, self.feedback_key)
         except Exception as exc:
             _guard.swallow(exc, "capture.answered")
-        self.submit()
+        finally:
+            self.submit()
 
     def _keep(self, model: Any) -> None:
         self.response = photograph(model)
@@ -150,7 +151,8 @@ class Call(Record):
                 _keys.remember(answer, self.feedback_key)
         except Exception as fault:
             _guard.swallow(fault, "capture.failed")
-        self.submit()
+        finally:
+            self.submit()
 
     def submit(self) -> None:
         """Hand the call on, once. Never raises."""

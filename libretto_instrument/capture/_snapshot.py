@@ -14,6 +14,7 @@ from pathlib import PurePath
 from typing import Any
 from uuid import UUID
 
+from .. import _guard
 from .._json import decode, photograph_given
 from .._templates import TemplateText
 
@@ -194,6 +195,8 @@ def _copy_other(value: Any, depth: int, tally: Tally) -> Any:
 def _short_repr(value: object) -> str:
     try:
         text = repr(value)
-    except Exception:
+    except Exception as exc:
+        if _guard.is_from_signal_handler(exc):
+            raise
         return f"<{type(value).__name__}>"
     return text if len(text) <= _REPR else text[:_REPR] + "…"

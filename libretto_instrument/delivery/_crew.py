@@ -390,7 +390,7 @@ class Crew:
             f"delivery.queue_full:{self.destination}"
         ):
             self._reported = dropped
-            _guard.logger.warning(
+            _guard.log(
                 "A queue is full: %d events for %s dropped so far, the oldest first "
                 "(last error: %s). Check that they can be delivered from here.",
                 dropped,

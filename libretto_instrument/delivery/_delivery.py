@@ -258,7 +258,7 @@ class Delivery:
     def tell_what_is_left(self) -> None:
         """Warn of what the end of the process leaves undelivered, if anything."""
         if self._backlog.pending:
-            _guard.logger.warning(
+            _guard.log(
                 "The process ends before %d events could be delivered to %s "
                 "(last error: %s). flush() with a longer timeout before the end, or "
                 "a spool directory, would keep them.",

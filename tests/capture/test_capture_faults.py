@@ -61,6 +61,7 @@ ZONES = {
     "_call.submit",
     "_drivers.hand_back",
     "_guard.swallow",
+    "_guard.log",
     "_guard.quiet",
     "_recording._keep_no_more",
     "_recording.closed",
