@@ -147,7 +147,7 @@ def connect(addresses: Mapping[str, Address]) -> Exchange:
         if route not in sources:
             # The trust store takes 20 ms and 2 MB to load, for nothing if no TLS will
             # be spoken. An empty one in its place would trust nobody.
-            trust = _trust_store(empty=not _needs_tls(address, proxy))
+            trust = _trust_store(core, empty=not _needs_tls(address, proxy))
             sources[route] = _source(core, trust, proxy)
         headers = {
             "Host": address.netloc,
@@ -218,11 +218,11 @@ def _needs_tls(address: Address, proxy: str | None) -> bool:
     return address.secure or (proxy is not None and proxy.startswith("https:"))
 
 
-def _trust_store(*, empty: bool) -> Any:
+def _trust_store(core: Any, *, empty: bool) -> Any:
     """Return what certificates are checked against.
 
-    The environment's, as OpenSSL names the variables; without any, the system's and
-    those of `certifi`, which `httpcore` brings.
+    The environment's, as OpenSSL names the variables; without any, what `httpcore`
+    trusts.
     """
     import ssl
 
@@ -231,11 +231,4 @@ def _trust_store(*, empty: bool) -> Any:
     file, directory = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     if file or directory:
         return ssl.create_default_context(cafile=file or None, capath=directory or None)
-    trust = ssl.create_default_context()
-    try:
-        import certifi
-
-        trust.load_verify_locations(certifi.where())
-    except (ImportError, OSError):  # The system's have to do.
-        pass
-    return trust
+    return core.default_ssl_context()
