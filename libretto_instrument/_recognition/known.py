@@ -14,7 +14,7 @@ from .._templates import PLACEHOLDER, TemplateChat, TemplateText
 if TYPE_CHECKING:
     from .index import TemplateIndex
 
-Template: TypeAlias = "str | list[Any]"
+Template: TypeAlias = str | list[Any]
 
 MAX_FILES = 2_000
 MAX_FILE_BYTES = 2**20

@@ -38,7 +38,7 @@ _CUTS = (
 _HEAD = slice(0, 5)
 _WORD = re.compile(r"[^\W\d_]+")
 
-Template: TypeAlias = "str | list[Any]"
+Template: TypeAlias = str | list[Any]
 
 
 @frozen

@@ -212,7 +212,7 @@ SOME = st.text(max_size=12) | st.text("ab {}\\:\n", max_size=12)
 
 
 @given(st.lists(st.lists(SOME, min_size=1, max_size=3), max_size=12), SOME, SOME)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_any_calls(values: list[list[str]], before: str, behind: str) -> None:
     """Whatever was sent, a proposal and its example render to one of the calls."""
     texts = [before + "literal text ".join(each) + behind for each in values]

@@ -123,7 +123,7 @@ def splits(
 
 @given(PIECES, VALUES)
 @example("{a}{a}", {"a": "x"} | dict.fromkeys(("b", "c", "user.name", "items[0]"), ""))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_own_parameters_or_ambiguous(template: str, values: dict[str, str]) -> None:
     """A rendered text is recognised with its own parameters or called ambiguous."""
     sent = TemplateText(template, values)
@@ -135,7 +135,7 @@ def test_own_parameters_or_ambiguous(template: str, values: dict[str, str]) -> N
 
 
 @given(st.lists(FEW, min_size=1, max_size=4), st.text("ab ", max_size=10))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_against_all_splits(literals: list[str], sent: str) -> None:
     """One split is a match, several are ambiguous, none is none."""
     names = list("wxyz"[: len(literals) - 1])
@@ -152,7 +152,7 @@ def test_against_all_splits(literals: list[str], sent: str) -> None:
 
 
 @given(st.lists(PIECES, min_size=2, max_size=6, unique=True), VALUES, st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_among_others(
     templates: list[str], values: dict[str, str], data: st.DataObject
 ) -> None:
@@ -312,7 +312,7 @@ ENTRIES = st.builds(said, PIECES, ROLES) | st.builds(
 
 
 @given(st.lists(ENTRIES, max_size=5), VALUES, MESSAGES, MESSAGES)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_own_chat_or_ambiguous(
     template: Messages, values: dict[str, str], h: Messages, i: Messages
 ) -> None:
@@ -329,7 +329,7 @@ def test_own_chat_or_ambiguous(
 @given(
     st.lists(ENTRIES, max_size=4), st.lists(st.builds(said, SOME, ROLES), max_size=5)
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_other_messages(template: Messages, sent: Messages) -> None:
     """Whatever is recognised in foreign messages renders to just these."""
     found = chat(template, sent)

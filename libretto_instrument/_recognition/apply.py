@@ -1,0 +1,195 @@
+"""Recognition applied to calls: those being recorded, and those stored before."""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+from attrs import evolve
+
+from .._templates import TemplateChat, TemplateError, TemplateText
+from .align import escape
+from .index import TemplateIndex
+from .pattern import MAX_SCANNED_CHARS, BudgetExceededError
+from .template import (
+    Ambiguous,
+    ChatTemplate,
+    Match,
+    TextTemplate,
+    as_chat,
+    compile_template,
+)
+
+Template: TypeAlias = str | list[Any]
+
+#: Messages that may follow those of a declared template that ends with a history.
+_MAX_APPENDED = 200
+_MAX_DECLARED = 64
+
+
+def recognize(
+    index: TemplateIndex,
+    sent: Template,
+    name: str | None = None,
+    *,
+    has_instructions: bool = False,
+) -> Match | Ambiguous | None:
+    """Return which template a prompt was made from.
+
+    Args:
+        index: The known templates.
+        sent: The text or the messages.
+        name: Where this template is among those that fit, it is the one.
+        has_instructions: The first message may be apart from the rest, which alone may
+            have been made from a template.
+    """
+    if isinstance(sent, str):
+        return index.recognize_text(sent, name)
+    found = index.recognize_chat(sent, name)
+    if found is not None or not has_instructions:
+        return found
+    found = index.recognize_chat(sent[1:], name)
+    if isinstance(found, Match):
+        return evolve(found, template=[escape(sent[0]), *found.template])
+    return found
+
+
+def fit_declared(
+    template: Template, params: Mapping[str, Any], sent: Template
+) -> tuple[Template, dict[str, Any]] | None:
+    """Return a declared template, and its parameters, as they hold for what was sent.
+
+    Messages behind those of the template, such as calls of tools and their results, are
+    recorded as they are.
+
+    Args:
+        template: The text or the messages.
+        params: The parameters declared with it; structured ones are taken as they are,
+            others are corrected by what was sent.
+        sent: The text or the messages.
+
+    Returns:
+        The template and the parameters; None if the template does not fit.
+    """
+    exact = _fit_exactly(template, params, sent)
+    if exact is not None:
+        return exact, dict(params)
+    try:
+        found = _match(_compile(_Declared(template)), sent)
+    except (BudgetExceededError, ValueError):
+        return None
+    if found is None:
+        return None
+    corrected = {
+        name: value
+        for name, value in found.params.items()
+        if not _agrees(name, value, params)
+    }
+    return found.template, {**params, **corrected}
+
+
+def reread(event: Mapping[str, Any], index: TemplateIndex) -> dict[str, Any] | None:
+    """Return a stored event with its template, or None if none is recognised.
+
+    The prompt's name is kept if there is one.
+
+    Args:
+        event: An event's body, recorded without a template.
+        index: The known templates.
+    """
+    if event.get("params"):
+        return None
+    key = "promptTemplateChat"
+    sent = event.get(key)
+    if sent is None:
+        key = "promptTemplateText"
+        sent = event.get(key)
+    if not isinstance(sent, list if key == "promptTemplateChat" else str):
+        return None
+    name = event.get("promptTemplateName") or event.get("apiName")
+    api = event.get("modelParameters")
+    found = recognize(
+        index,
+        sent,
+        name,
+        has_instructions=isinstance(api, dict) and api.get("modelApi") == "responses",
+    )
+    if not isinstance(found, Match):
+        return None
+    name = name or found.name
+    return {
+        **event,
+        "apiName": name,
+        "promptTemplateName": name,
+        key: found.template,
+        "params": found.params,
+    }
+
+
+def _fit_exactly(
+    template: Template, params: Mapping[str, Any], sent: Template
+) -> Template | None:
+    """Return a template that renders with its parameters to what was sent."""
+    try:
+        if isinstance(template, str):
+            text = TemplateText(template, params)
+            if isinstance(sent, str):
+                return template if text == sent else None
+            template = [{"role": "user", "content": template}]
+        if isinstance(sent, str):
+            return None
+        rendered = list(TemplateChat(template, params))
+    except TemplateError:
+        return None
+    if rendered != sent[: len(rendered)]:
+        return None
+    return [*template, *escape(sent[len(rendered) :])]
+
+
+def _match(declared: TextTemplate | ChatTemplate, sent: Template) -> Match | None:
+    budget = [MAX_SCANNED_CHARS]
+    if isinstance(sent, str):
+        if not isinstance(declared, TextTemplate):
+            return None
+        found = declared.match(sent, budget)
+        return found if isinstance(found, Match) else None
+    chat = as_chat(declared) if isinstance(declared, TextTemplate) else declared
+    fewest = sum(map(len, chat.runs))
+    most = len(sent) if chat.histories else fewest
+    for end in range(most, max(fewest, most - _MAX_APPENDED) - 1, -1):
+        found = chat.match(sent[:end], budget)
+        if isinstance(found, Match):
+            return evolve(found, template=[*found.template, *escape(sent[end:])])
+        if found is not None:
+            return None
+    return None
+
+
+def _agrees(name: str, value: Any, params: Mapping[str, Any]) -> bool:
+    """Return whether declared parameters say the same as what was found, or more."""
+    declared = params.get(name)
+    if isinstance(declared, Mapping) or (
+        isinstance(declared, Sequence) and not isinstance(declared, str)
+    ):
+        return isinstance(value, str) or value == declared
+    if not isinstance(value, str):
+        return False
+    try:
+        return TemplateText(f"{{{name}}}", params) == value
+    except TemplateError:
+        return False
+
+
+class _Declared(str):
+    """A declared template's contents, to compile equal ones once."""
+
+    template: Template
+
+    def __new__(cls, template: Template) -> "_Declared":
+        self = super().__new__(cls, repr(template))
+        self.template = template
+        return self
+
+
+@lru_cache(maxsize=_MAX_DECLARED)
+def _compile(declared: _Declared) -> TextTemplate | ChatTemplate:
+    return compile_template("", declared.template)
