@@ -31,7 +31,7 @@ from bench import machine
 _PAGE, _RATE = 150, 1_000
 
 _CONNECTIONS = 4
-_SERVE = "from libretto_instrument.collector import serve; serve(port=0, db={!r})"
+_SERVE = "from libretto_instrument._collector import serve; serve(port=0, db={!r})"
 _PAGES = {
     "prompts": "/",
     "events": "/events",

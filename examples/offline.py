@@ -20,7 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from libretto_instrument.collector import running
+from libretto_instrument._collector import running
 from libretto_instrument.demo import offline_model
 
 

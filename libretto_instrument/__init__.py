@@ -9,13 +9,21 @@ Importing this does nothing else: no patch, no thread, no connection.
 
 from typing import TYPE_CHECKING, Any
 
-from ._api import Chain, chain, send_feedback, update_chain
-from ._config import LibrettoConfig, LibrettoCreateParams
-from ._install import attach, flush, install, installed, shutdown, stats, uninstall
-from ._scope import Scope, scope
+from ._capture import feedback_key
+from ._config.fields import LibrettoConfig, LibrettoCreateParams
+from ._config.scope import Scope, scope
+from ._runtime.feedback import Chain, chain, send_feedback, update_chain
+from ._runtime.install import (
+    attach,
+    flush,
+    install,
+    installed,
+    shutdown,
+    stats,
+    uninstall,
+)
 from ._templates import TemplateChat, TemplateError, TemplateString, TemplateText
 from ._version import __version__
-from .capture import feedback_key
 
 if TYPE_CHECKING:
     from .delivery import Stats

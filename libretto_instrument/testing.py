@@ -16,11 +16,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from . import _guard, capture
-from ._config import ConfigFields, LibrettoConfig, config_of
-from ._install import enable, in_use
-from ._outgoing import body_of
-from ._runtime import runtime
+from . import _capture
+from ._config.fields import ConfigFields, LibrettoConfig, config_of
+from ._processing.process import body_of
+from ._runtime.install import enable, in_use
+from ._runtime.state import runtime
+from ._util import errors
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -62,7 +63,7 @@ class CapturedEvents(Sequence[dict[str, Any]]):
 
     def catch_up(self) -> None:
         """End the streams that were left, and make the bodies of all that was taken."""
-        capture.settle()
+        _capture.settle()
         with self._making:
             while self._taken:
                 self._make(self._taken.popleft())
@@ -76,7 +77,7 @@ class CapturedEvents(Sequence[dict[str, Any]]):
             report = item.report()
             body = body_of(report, item.settings)
         except Exception as exc:
-            _guard.swallow(exc, "testing.make")
+            errors.swallow(exc, "testing.make")
         else:
             if body is not None:
                 self._bodies[report.kind].append(body)
@@ -115,7 +116,7 @@ def capture_events(
     """
     whole = config_of(config, fields)
     captured = CapturedEvents()
-    was_patched = capture.is_patched()
+    was_patched = _capture.is_patched()
     try:
         with runtime.borrowed(whole, captured.take):
             enable()
@@ -125,7 +126,7 @@ def capture_events(
                 captured.catch_up()
     finally:
         if not (was_patched or in_use()):
-            capture.unpatch()
+            _capture.unpatch()
 
 
 def cases(path: "str | os.PathLike[str]", *, prompt: str | None = None) -> "list[Case]":

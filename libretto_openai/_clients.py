@@ -10,7 +10,7 @@ from uuid import UUID
 
 import libretto_instrument
 from libretto_instrument import LibrettoConfig
-from libretto_instrument._config import config_of_client
+from libretto_instrument._config.fields import config_of_client
 
 if TYPE_CHECKING:
     # The same classes as type checkers should see them: `libretto=` where it is taken.

@@ -12,7 +12,8 @@ from support.backend import Backend
 from support.scripted import DEADLINE, ScriptedModel
 
 import libretto_instrument
-from libretto_instrument import _guard, _ids, _settings
+from libretto_instrument._config import settings as libretto_settings
+from libretto_instrument._util import errors, ids
 from libretto_instrument.demo import OfflineModel, offline_model
 from libretto_instrument.testing import CapturedEvents, capture_events
 
@@ -46,27 +47,28 @@ def _interruptible() -> None:
 @pytest.fixture
 def ids_ready() -> None:
     """Have ids at hand: they are made by dozens, at the cost of one call of many."""
-    _ids._ready.extend([_ids._made_many() for _ in range(100)])
+    ids._ready.extend([ids._made_many() for _ in range(100)])
 
 
 @pytest.fixture(autouse=True)
 def _pristine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Start each test with nothing installed, and let no swallowed fault pass."""
-    own = (variable for variable, _ in _settings.ENDPOINTS.values())
-    for name in (_settings.PREFIX_VARIABLE, *_settings.VARIABLES.values(), *own):
+    ours = libretto_settings
+    own = (variable for variable, _ in ours.ENDPOINTS.values())
+    for name in (ours.PREFIX_VARIABLE, *ours.VARIABLES.values(), *own):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(_guard, "strict", True)
-    _guard.reset()
+    monkeypatch.setattr(errors, "strict", True)
+    errors.reset()
     yield
     libretto_instrument.uninstall()
     libretto_instrument.shutdown(timeout=1)
-    _guard.reset()
+    errors.reset()
 
 
 @pytest.fixture
 def lenient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Swallow faults of ours, as in production."""
-    monkeypatch.setattr(_guard, "strict", False)
+    monkeypatch.setattr(errors, "strict", False)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from libretto_instrument import __version__, cli
+from libretto_instrument import __version__
+from libretto_instrument._cli import main
 from libretto_instrument.delivery.durable import Spool
 
 
@@ -35,10 +36,10 @@ def test_the_version_is_told() -> None:
 def test_help_names_each_command(capsys: pytest.CaptureFixture[str]) -> None:
     """--help lists every command with what it does."""
     with pytest.raises(SystemExit) as ended:
-        cli.main(["--help"])
+        main.main(["--help"])
     assert ended.value.code == 0
     shown = " ".join(capsys.readouterr().out.split())
-    for command in cli.COMMANDS:
+    for command in main.COMMANDS:
         assert f"{command.name} {command.help}" in shown
 
 
@@ -50,7 +51,7 @@ def test_a_wrong_call_is_told(
 ) -> None:
     """A command line that makes no sense ends with status 2 and how to call it."""
     with pytest.raises(SystemExit) as ended:
-        cli.main(argv)
+        main.main(argv)
     assert ended.value.code == 2
     assert "usage:" in capsys.readouterr().err
 
@@ -60,7 +61,7 @@ def test_a_missing_extra_is_told_in_one_line(command: str, tmp_path: Path) -> No
     """Without the collector extra a command says how to install it, with status 2."""
     # A package that stands in nobody's way but cannot be imported: as if not installed.
     hide = "import sys; sys.modules.update(starlette=None, uvicorn=None, jinja2=None)"
-    code = f"{hide}; from libretto_instrument.cli import main; sys.exit(main())"
+    code = f"{hide}; from libretto_instrument._cli.main import main; sys.exit(main())"
     done = subprocess.run(
         [sys.executable, "-c", code, command],
         capture_output=True,
@@ -68,7 +69,7 @@ def test_a_missing_extra_is_told_in_one_line(command: str, tmp_path: Path) -> No
         timeout=60,
         check=False,
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[1])},
+        env=os.environ | {"PYTHONPATH": str(Path(main.__file__).parents[2])},
     )
     assert done.returncode == 2
     assert "pip install 'libretto-instrument[collector]'" in done.stderr
@@ -78,8 +79,8 @@ def test_a_missing_extra_is_told_in_one_line(command: str, tmp_path: Path) -> No
 def test_help_imports_nothing_heavy() -> None:
     """The command line starts without openai, an HTTP library or the extras."""
     code = (
-        "import sys, libretto_instrument.cli as cli\n"
-        "try: cli.main(['--help'])\n"
+        "import sys, libretto_instrument._cli.main as main\n"
+        "try: main.main(['--help'])\n"
         "except SystemExit: pass\n"
         "heavy = {'openai', 'httpx', 'starlette', 'uvicorn', 'jinja2'}\n"
         "print('heavy:', sorted(heavy & set(sys.modules)))"
@@ -160,7 +161,7 @@ def test_what_cannot_be_says_what_to_do(
     (tmp_path / "foreign").mkdir()
     foreign = tmp_path / "foreign" / "spool-2.db"
     foreign.write_bytes(b"not a database at all" * 100)
-    status = cli.main([part.format(tmp=tmp_path) for part in argv])
+    status = main.main([part.format(tmp=tmp_path) for part in argv])
     told = capsys.readouterr()
     assert (status, told.out) == (2, "")
     assert told.err.startswith(f"libretto-instrument {argv[0]}: ")
@@ -180,8 +181,8 @@ def test_a_relay_keeps_to_bounds(
 
     monkeypatch.setattr("libretto_instrument.delivery._cli.relay", relay)
     command = ["relay", "--spool", str(tmp_path / "spool")]
-    assert cli.main(command) == 0
-    assert cli.main([*command, "--max-size", "2GB", "--max-age", "30d"]) == 0
+    assert main.main(command) == 0
+    assert main.main([*command, "--max-size", "2GB", "--max-age", "30d"]) == 0
     assert bounds == [(512 * 2**20, 7 * 86400.0), (2 * 2**30, 30 * 86400)]
 
 
@@ -189,7 +190,7 @@ def test_a_relay_keeps_to_bounds(
 def test_no_number_of_seconds(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A time that is none is told before anything begins."""
     with pytest.raises(SystemExit) as ended:
-        cli.main(["relay", "--spool", "unused", f"--drain={seconds}"])
+        main.main(["relay", "--spool", "unused", f"--drain={seconds}"])
     assert ended.value.code == 2
     assert "--drain" in capsys.readouterr().err
 

@@ -17,7 +17,7 @@ import pytest
 from attrs import define, field
 from support import corpus, reading
 
-from libretto_instrument.capture import is_patched
+from libretto_instrument._capture import is_patched
 from libretto_instrument.testing import capture_events
 
 pytestmark = pytest.mark.skipif(not corpus.IS_THERE, reason=corpus.ABSENT)

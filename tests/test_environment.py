@@ -10,7 +10,7 @@ import pytest
 from support.backend import Backend
 
 import libretto_instrument as libretto
-from libretto_instrument._settings import endpoints, environment
+from libretto_instrument._config.settings import endpoints, environment
 from libretto_instrument.testing import capture_events
 
 

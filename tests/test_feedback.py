@@ -10,7 +10,7 @@ from support.backend import Backend
 
 import libretto_instrument as libretto
 from libretto_instrument import LibrettoConfig
-from libretto_instrument._runtime import runtime
+from libretto_instrument._runtime.state import runtime
 from libretto_instrument.testing import CapturedEvents
 
 KEY = UUID("12345678-1234-5678-1234-567812345678")

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from support.backend import Backend
 
 import libretto_instrument as libretto
-from libretto_instrument.capture import _keys
+from libretto_instrument._capture import feedback_keys
 from libretto_instrument.demo import OfflineModel
 from libretto_instrument.testing import CapturedEvents
 
@@ -212,13 +212,13 @@ def test_keys_are_not_kept_for_ever(
     client: openai.OpenAI, events: CapturedEvents
 ) -> None:
     """A key kept beside its response is forgotten with it, and passed on to nobody."""
-    before = len(_keys._remembered)
+    before = len(feedback_keys._remembered)
     with libretto.scope(annotate_responses=False):
         answers = [plain(client) for _ in range(5)]
-    assert len(_keys._remembered) == before + 5
+    assert len(feedback_keys._remembered) == before + 5
     answers.clear()
     gc.collect()
-    assert len(_keys._remembered) == before
+    assert len(feedback_keys._remembered) == before
     assert len(events) == 5
 
 

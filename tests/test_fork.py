@@ -63,20 +63,20 @@ child.join()
 
 WARNINGS = """
 import logging
-from libretto_instrument import _guard
+from libretto_instrument._util import errors
 
 logging.basicConfig(filename=sys.argv[2], format="%(process)d")
-_guard.warn_once("a", "said")
-_guard.warn("b", "said")
-_guard.warn_once("a", "said")
-_guard.warn("b", "said")
+errors.warn_once("a", "said")
+errors.warn("b", "said")
+errors.warn_once("a", "said")
+errors.warn("b", "said")
 child = os.fork()
 if child == 0:
-    _guard.warn_once("a", "said")
-    _guard.warn("b", "said")
+    errors.warn_once("a", "said")
+    errors.warn("b", "said")
     os._exit(0)
 os.waitpid(child, 0)
-_guard.warn_once("a", "said")
+errors.warn_once("a", "said")
 """
 
 

@@ -12,8 +12,8 @@ from support.answers import MESSAGES, completion
 from support.scripted import ScriptedModel
 
 import libretto_instrument as libretto
-from libretto_instrument import _guard
-from libretto_instrument._runtime import runtime
+from libretto_instrument._runtime.state import runtime
+from libretto_instrument._util import errors
 
 SECRET = "sk-secret and the text of a prompt"
 
@@ -29,13 +29,13 @@ def set_clock(monkeypatch: pytest.MonkeyPatch, clock: Callable[[], float]) -> No
     Everybody's must not stand still: the event loops of servers that other tests left
     running would sleep for hours.
     """
-    monkeypatch.setattr(_guard, "time", SimpleNamespace(monotonic=clock))
+    monkeypatch.setattr(errors, "time", SimpleNamespace(monotonic=clock))
 
 
 def test_strict_raises() -> None:
     """The test suite sees what production swallows."""
     with pytest.raises(ValueError, match=SECRET):
-        _guard.swallow(fault(), "here")
+        errors.swallow(fault(), "here")
 
 
 def raise_deep_inside() -> None:
@@ -45,7 +45,7 @@ def raise_deep_inside() -> None:
 @pytest.mark.usefixtures("lenient")
 def test_a_fault_is_told_without_its_message(caplog: pytest.LogCaptureFixture) -> None:
     """A swallowed fault is one warning with its type and step, and no content."""
-    _guard.swallow(fault(), "capture.begin")
+    errors.swallow(fault(), "capture.begin")
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert record.name == "libretto_instrument"
@@ -61,7 +61,7 @@ def test_where_it_was_raised(caplog: pytest.LogCaptureFixture, level: int) -> No
     try:
         raise_deep_inside()
     except ValueError as exc:
-        _guard.swallow(exc, "here")
+        errors.swallow(exc, "here")
     assert "at raise_deep_inside:" in caplog.messages[0]
     assert SECRET not in caplog.text
 
@@ -74,22 +74,22 @@ def test_a_place_is_heard_once_a_minute(
     now = 1000.0
     set_clock(monkeypatch, lambda: now)
     for _ in range(50):
-        _guard.swallow(fault(), "here")
-    _guard.swallow(fault(), "there")
+        errors.swallow(fault(), "here")
+    errors.swallow(fault(), "there")
     assert len(caplog.records) == 2
     now += 59.0
-    _guard.swallow(fault(), "here")
+    errors.swallow(fault(), "here")
     assert len(caplog.records) == 2
     now += 1.0
-    _guard.swallow(fault(), "here")
+    errors.swallow(fault(), "here")
     assert len(caplog.records) == 3
 
 
 def test_warnings_are_limited_by_key(caplog: pytest.LogCaptureFixture) -> None:
     """A warning is logged once a minute for each key, with its arguments filled in."""
     for number in range(3):
-        _guard.warn("full", "the queue is %s", number)
-    _guard.warn("other", "another")
+        errors.warn("full", "the queue is %s", number)
+    errors.warn("other", "another")
     assert caplog.messages == ["the queue is 0", "another"]
 
 
@@ -99,18 +99,18 @@ def test_some_warnings_are_given_once(
     """A warning about the set-up is given once, however long the process runs."""
     now = 1000.0
     set_clock(monkeypatch, lambda: now)
-    _guard.warn_once("no key", "set the %s", "key")
+    errors.warn_once("no key", "set the %s", "key")
     now += 1e6
-    _guard.warn_once("no key", "set the %s", "key")
+    errors.warn_once("no key", "set the %s", "key")
     assert caplog.messages == ["set the key"]
 
 
 def test_reset_says_it_again(caplog: pytest.LogCaptureFixture) -> None:
     """After a reset everything may be said once more."""
     for _ in range(2):
-        _guard.warn("a", "limited")
-        _guard.warn_once("a", "once")
-        _guard.reset()
+        errors.warn("a", "limited")
+        errors.warn_once("a", "once")
+        errors.reset()
     assert caplog.messages == ["limited", "once"] * 2
 
 
@@ -145,7 +145,7 @@ def with_filter_on_handler(patched: pytest.MonkeyPatch) -> None:
 
 
 def with_filter_on_logger(patched: pytest.MonkeyPatch) -> None:
-    patched.setattr(_guard.logger, "filters", [NeedsRequest()])
+    patched.setattr(errors.logger, "filters", [NeedsRequest()])
 
 
 def with_handler(patched: pytest.MonkeyPatch) -> None:
@@ -153,7 +153,7 @@ def with_handler(patched: pytest.MonkeyPatch) -> None:
 
 
 def with_logger(patched: pytest.MonkeyPatch) -> None:
-    patched.setattr(_guard, "logger", StrictLogger("strict"))
+    patched.setattr(errors, "logger", StrictLogger("strict"))
 
 
 def with_closed_stderr(patched: pytest.MonkeyPatch) -> None:
@@ -203,7 +203,7 @@ def test_logging_that_fails_breaks_no_call(
         libretto.install(api_key="k", allow_unnamed_prompts=True)
         patched.setattr(runtime, "sink", fail)
         assert ask() == "tennis"  # A fault of ours: a warning after the call.
-        _guard.warn("key", "a warning")
+        errors.warn("key", "a warning")
 
 
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
@@ -218,4 +218,4 @@ def test_an_interrupt_in_a_handler_passes(
 
     monkeypatch.setattr(logging.getLogger(), "handlers", [Interrupted()])
     with pytest.raises(interrupt):
-        _guard.warn("key", "a warning")
+        errors.warn("key", "a warning")

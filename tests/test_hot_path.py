@@ -23,8 +23,9 @@ from support.scripted import DEADLINE, ScriptedModel
 from support.work import Work, watched
 
 import libretto_instrument
-from libretto_instrument import LibrettoConfig, TemplateChat, _ids, scope
-from libretto_instrument._runtime import runtime
+from libretto_instrument import LibrettoConfig, TemplateChat, scope
+from libretto_instrument._runtime.state import runtime
+from libretto_instrument._util import ids
 from libretto_instrument.delivery import HttpSender
 
 pytestmark = pytest.mark.usefixtures("ids_ready")
@@ -116,7 +117,7 @@ def test_scope(server, scripted, recorded):
     with scope(chat_id="chat", context={"user": "u1"}):
         work = work_of_second_call(server, scripted)
     assert recorded[-1].settings.chat_id == "chat"
-    assert "_config.merge" not in work.calls
+    assert "settings.merge" not in work.calls
     assert work.total <= CALL + 4, work  # The context is copied, too.
 
 
@@ -230,10 +231,10 @@ def test_messages_cost_alike(server, scripted, delivered):
 
 def test_ids():
     """An id costs two functions, and a share of one that makes many."""
-    _ids._ready.clear()
+    ids._ready.clear()
     with watched() as work:
         for _ in range(320):
-            _ids.fresh_id()
+            ids.fresh_id()
     assert work.total <= 320 * 2.1
     assert work.small <= 320 * 6
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion
 
-from libretto_instrument._ids import fresh_id
-from libretto_instrument._json import decode, encode, photograph, photograph_given
+from libretto_instrument._util.ids import fresh_id
+from libretto_instrument._util.json import decode, encode, photograph, photograph_given
 
 JSON = st.recursive(
     st.none()

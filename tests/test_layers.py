@@ -21,83 +21,48 @@ ANYTHING = "anything"
 #: openai 3 has editions of its own of the first two.
 HTTP = "httpcore httpx httpcore2 httpx2"
 
-BOTTOM = (
+VALUES = ("_util", "_templates", "_events")
+CLIENT = (
+    *VALUES,
     "_version",
-    "_blobs",
-    "_ids",
-    "_guard",
-    "_trace",
-    "_json",
-    "_json_of_pydantic_1",
-    "_templates",
-    "_events",
-)
-SETTINGS = (*BOTTOM, "_config", "_settings", "_scope")
-CORE = (
-    *SETTINGS,
-    "delivery",
     "redaction",
-    "_outgoing",
-    "_messages",
-    "_exporting",
-    "_routes",
+    "delivery",
+    "exporters",
+    "_config",
+    "_capture",
+    "_processing",
     "_runtime",
 )
 
-#: Bottom up: each room with the rooms that it may import, and the packages. Modules of
-#: one room know each other. A room is a module or a folder of `libretto_instrument`, or
-#: the whole of `libretto_openai`.
-ROOMS: dict[str, tuple[tuple[str, ...], str]] = {
-    "_version":        ((), ""),
-    "_ids":            ((), ""),
-    "_blobs":          ((), ""),
-    "_guard":          ((), ""),
-    "_trace":          (("_guard",), ""),
-    "_json_of_pydantic_1": ((), ""),
-    "_json":           (("_json_of_pydantic_1",), "pydantic_core"),
-    "_templates":      ((), ""),
-    "_events":         ((), "attrs"),
-    "_recognition":    (("_templates",), "attrs"),
-    "exporters":       (("_guard", "_json"), "attrs"),
-    "_config":         ((*BOTTOM, "exporters"), "attrs"),
-    "_settings":       ((*BOTTOM, "_config"), "attrs"),
-    "_scope":          ((*BOTTOM, "_config", "_settings"), "attrs"),
-    "_progress":       ((), "tqdm"),
-    "delivery":        (("_guard", "_progress", "_version"), f"attrs {HTTP}"),
-    "redaction":       (("_guard",), "attrs phonenumbers stdnum"),
-    "capture":         (SETTINGS, "attrs openai wrapt"),
-    "_outgoing":       ((*SETTINGS, "redaction"), "attrs"),
-    "_messages":       ((*SETTINGS, "_outgoing", "capture", "delivery"), "attrs"),
-    "_exporting":      ((*SETTINGS, "delivery", "exporters"), ""),
-    "_routes":         (
-        (*SETTINGS, "delivery", "_exporting", "_messages", "_outgoing"), "attrs"
+#: Bottom up: each package with the packages of ours that it may import, and those of
+#: others. Modules of one package know each other. A package is a folder or a module of
+#: `libretto_instrument`, or the whole of `libretto_openai`.
+LAYERS: dict[str, tuple[tuple[str, ...], str]] = {
+    "_version":    ((), ""),
+    "_util":       ((), "attrs pydantic_core tqdm"),
+    "_templates":  (("_util",), ""),
+    "_events":     (("_util",), "attrs"),
+    "_recognition": (("_templates",), "attrs"),
+    "redaction":   (("_util",), "attrs phonenumbers stdnum"),
+    "delivery":    (("_util", "_version"), f"attrs certifi {HTTP}"),
+    "exporters":   (("_util",), "attrs"),
+    "_config":     ((*VALUES, "exporters"), "attrs"),
+    "_capture":    ((*VALUES, "_config"), "attrs openai wrapt"),
+    "_processing": ((*VALUES, "_config", "_capture", "redaction", "delivery"), "attrs"),
+    "_runtime":    (
+        (*VALUES, "redaction", "delivery", "exporters", "_config", "_capture",
+         "_processing"),
+        "attrs",
     ),
-    "_runtime":        ((*SETTINGS, "delivery", "_outgoing", "_routes"), "attrs"),
-    "_readings":       (("delivery",), "attrs"),
-    "_api":            (CORE, ""),
-    "_install":        ((*CORE, "capture"), ""),
-    "otel":            ((*CORE, "_readings", "exporters"),
-                        "attrs opentelemetry requests"),
-    "improve":        (
-        (*CORE, "capture", "_install", "exporters"), "attrs openai rapidfuzz"
-    ),
-    "testing":        ((*CORE, "capture", "_install", "improve"), ""),
-    "__init__":        ((*CORE, "capture", "_install", "_api"), ""),
+    "otel":        (CLIENT, "attrs opentelemetry requests"),
+    "improve":     (CLIENT, "attrs openai rapidfuzz"),
+    "testing":     ((*CLIENT, "improve"), ""),
+    "__init__":    (CLIENT, ""),
     "libretto_openai": (("__init__", "_config"), "openai"),
-    "_arguments":      ((), ""),
-    "_amounts":        ((), ""),
-    "launch":          (
-        (*CORE, "capture", "_install", "_api", "__init__", "_arguments"), "attrs"
-    ),
-    "doctor":          ((*CORE, "capture", "_arguments", "launch"), "attrs openai"),
-    "collector":       (
-        ("_version", "_events", "_amounts"), "attrs jinja2 starlette uvicorn"
-    ),
-    "demo":            ((ANYTHING,), "anyio attrs httpx openai starlette uvicorn"),
-    "_named_exporters": ((*SETTINGS, "exporters"), ""),
-    "_prometheus":     (("_readings", "delivery"), "attrs prometheus_client"),
-    "cli":             ((ANYTHING,), "attrs"),
-    "__main__":        ((ANYTHING,), ""),
+    "_collector":  ((*VALUES, "_version"), "attrs jinja2 starlette uvicorn"),
+    "demo":        ((ANYTHING,), "anyio attrs httpx openai starlette uvicorn"),
+    "_cli":        ((ANYTHING,), "attrs openai prometheus_client"),
+    "__main__":    ((ANYTHING,), ""),
 }  # fmt: skip
 
 
@@ -129,8 +94,8 @@ def modules() -> dict[str, Path]:
 MODULES = modules()
 
 
-def room_of(module: str) -> str:
-    """Return the room that a module of ours is in."""
+def package_of(module: str) -> str:
+    """Return the package that a module of ours is in."""
     package, _, inner = module.partition(".")
     if package == "libretto_openai":
         return package
@@ -169,20 +134,20 @@ def walk(node: ast.AST, typing: bool) -> Iterator[tuple[ast.AST, bool]]:
                 yield from walk(child, typing or guarded)
 
 
-def refused(room: str, found: Import) -> str | None:
-    """Return why a room may not import this, or None if it may."""
-    rooms, packages = ROOMS[room]
+def refused(layer: str, found: Import) -> str | None:
+    """Return why a package may not import this, or None if it may."""
+    allowed, packages = LAYERS[layer]
     top = found.module.partition(".")[0]
     if top in PACKAGES:
-        other = room_of(found.module)
-        if other in (room, *rooms) or ANYTHING in rooms:
+        other = package_of(found.module)
+        if other in (layer, *allowed) or ANYTHING in allowed:
             return None
-        return f"{room} may not know the room {other}"
+        return f"{layer} may not import {other}"
     if top in packages.split() or top in sys.stdlib_module_names:
         return None
     if found.typing and top == "typing_extensions":
         return None
-    return f"{room} may not use {top}"
+    return f"{layer} may not import {top}"
 
 
 # The reading
@@ -194,9 +159,9 @@ def refused(room: str, found: Import) -> str | None:
         ("import httpx", Import("httpx", 1)),
         ("import httpx._client as c", Import("httpx._client", 1)),
         ("from httpx import Client", Import("httpx", 1)),
-        ("from . import _call", Import("libretto_instrument.capture._call", 1)),
-        ("from ._call import Call", Import("libretto_instrument.capture._call", 1)),
-        ("from .. import _guard", Import("libretto_instrument._guard", 1)),
+        ("from . import call", Import("libretto_instrument._capture.call", 1)),
+        ("from .call import Call", Import("libretto_instrument._capture.call", 1)),
+        ("from .._util import errors", Import("libretto_instrument._util.errors", 1)),
         ("from .. import install", Import("libretto_instrument", 1)),
         ("from ..delivery import Stats", Import("libretto_instrument.delivery", 1)),
         ("def f():\n  import httpx", Import("httpx", 2)),
@@ -210,61 +175,61 @@ def refused(room: str, found: Import) -> str | None:
 )
 def test_imports_are_read(source: str, expected: Import) -> None:
     """Every way to import something is seen, wherever it stands."""
-    module = "libretto_instrument.capture._raw"
+    module = "libretto_instrument._capture.raw"
     assert list(imports(source, module, is_package=False)) == [expected]
 
 
 @pytest.mark.parametrize(
-    ("room", "module"),
+    ("layer", "module"),
     [
-        ("capture", "httpx"),
-        ("capture", "httpcore"),
-        ("capture", "httpx2"),
-        ("capture", "libretto_instrument.delivery"),
-        ("capture", "libretto_instrument._runtime"),
-        ("capture", "libretto_instrument"),
+        ("_capture", "httpx"),
+        ("_capture", "httpcore"),
+        ("_capture", "httpx2"),
+        ("_capture", "libretto_instrument.delivery"),
+        ("_capture", "libretto_instrument._runtime.state"),
+        ("_capture", "libretto_instrument"),
         ("delivery", "openai"),
         ("delivery", "libretto_instrument._events"),
-        ("delivery", "libretto_instrument.capture"),
+        ("delivery", "libretto_instrument._capture"),
         ("_runtime", "openai"),
-        ("_config", "libretto_instrument._scope"),
+        ("_config", "libretto_instrument._capture"),
         ("_templates", "attrs"),
         ("redaction", "libretto_instrument.delivery"),
-        ("collector", "libretto_instrument._config"),
+        ("_collector", "libretto_instrument._config.fields"),
         ("__init__", "libretto_openai"),
-        ("libretto_openai", "libretto_instrument.capture"),
+        ("libretto_openai", "libretto_instrument._capture"),
     ],
 )
-def test_the_table_refuses(room: str, module: str) -> None:
+def test_the_table_refuses(layer: str, module: str) -> None:
     """What the design forbids is forbidden by the table, also for types alone."""
-    assert refused(room, Import(module, 1))
-    assert refused(room, Import(module, 1, typing=True))
+    assert refused(layer, Import(module, 1))
+    assert refused(layer, Import(module, 1, typing=True))
 
 
 def test_the_table_is_bottom_up() -> None:
-    """A room may import only rooms that stand above it in the table: no cycles."""
-    names = list(ROOMS)
-    for at, (rooms, _) in enumerate(ROOMS.values()):
-        assert set(rooms) - {ANYTHING} <= set(names[:at])
+    """A package may import only packages above it in the table: no cycles."""
+    names = list(LAYERS)
+    for at, (allowed, _) in enumerate(LAYERS.values()):
+        assert set(allowed) - {ANYTHING} <= set(names[:at])
 
 
-def test_every_module_has_a_room() -> None:
-    """The table names every room there is, and none that is not."""
-    assert {room_of(module) for module in MODULES} == set(ROOMS)
+def test_every_module_has_a_package() -> None:
+    """The table names every package there is, and none that is not."""
+    assert {package_of(module) for module in MODULES} == set(LAYERS)
 
 
-# The house
+# The packages
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_imports(module: str) -> None:
-    """A module imports only what the table allows its room."""
+    """A module imports only what the table allows its package."""
     path = MODULES[module]
     is_package = path.name == "__init__.py"
     broken = [
         f"{path.relative_to(ROOT)}:{found.line}: {why}"
         for found in imports(path.read_text("utf-8"), module, is_package)
-        if (why := refused(room_of(module), found))
+        if (why := refused(package_of(module), found))
     ]
     assert not broken, "\n".join(broken)
 
@@ -321,7 +286,7 @@ def test_importing_patches_nothing() -> None:
     of ours does not (failure-modes 29)."""
     code = """
 import openai
-from libretto_instrument.capture import TARGETS
+from libretto_instrument._capture import TARGETS
 import importlib
 
 def methods():

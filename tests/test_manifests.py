@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from libretto_instrument import cli
+from libretto_instrument._cli import main
 
 kubernetes = pytest.importorskip(
     "kubernetes_validate", reason="kubernetes-validate is not installed"
@@ -116,7 +116,7 @@ def test_the_relay_can_drain_in_time(
     monkeypatch.setenv("LIBRETTO_SPOOL_DIR", relay["env"][0]["value"])
     program, *arguments = relay["command"] + relay["args"]
     assert program == "libretto-instrument"
-    parsed = cli._parser().parse_args(arguments)
+    parsed = main._parser().parse_args(arguments)
     assert parsed.command.name == "relay"
     assert parsed.spool == relay["env"][0]["value"]
     assert parsed.drain <= pod["terminationGracePeriodSeconds"] / 2

@@ -14,7 +14,8 @@ import pytest
 from support.backend import Backend
 
 import libretto_instrument as libretto
-from libretto_instrument import LibrettoConfig, LibrettoCreateParams, _settings
+from libretto_instrument import LibrettoConfig, LibrettoCreateParams
+from libretto_instrument._config import settings
 
 ID = UUID("12345678-1234-5678-1234-567812345678")
 
@@ -222,7 +223,7 @@ def test_every_field_is_held_here() -> None:
         "before_send",
         "template_chat",  # held with a chat, in test_scope.py
         "trace_context",  # held with a tracer, in otel/test_trace.py
-        *_settings._ROUTE_NAMES,  # all of them at once, in test_routes.py
+        *settings._ROUTE_NAMES,  # all of them at once, in test_routes.py
     }
     fields = {
         field.name

@@ -18,7 +18,7 @@ from support.waiting import eventually
 from libretto_instrument.delivery.durable import Spool
 
 ROOT = Path(__file__).parents[1]
-COMMAND = "from libretto_instrument.cli import main; import sys; sys.exit(main())"
+COMMAND = "from libretto_instrument._cli.main import main; import sys; sys.exit(main())"
 
 
 class Terminal:

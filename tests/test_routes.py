@@ -14,10 +14,12 @@ import pytest
 from support.backend import Backend
 
 import libretto_instrument as libretto
-from libretto_instrument import LibrettoConfig, _outgoing, cli
+from libretto_instrument import LibrettoConfig
+from libretto_instrument._cli import main
+from libretto_instrument._config.settings import Route, Settings
 from libretto_instrument._events import Feedback
-from libretto_instrument._runtime import runtime
-from libretto_instrument._settings import Route, Settings
+from libretto_instrument._processing import process
+from libretto_instrument._runtime.state import runtime
 from libretto_instrument.delivery.durable import Spool
 from libretto_instrument.exporters import MemoryExporter
 
@@ -255,16 +257,16 @@ def test_spool_command(
     ask(client, "second")
     assert not libretto.flush(timeout=20)
     libretto.shutdown()
-    assert cli.main(["spool", "--spool", str(tmp_path), "ls"]) == 0
+    assert main.main(["spool", "--spool", str(tmp_path), "ls"]) == 0
     listed = capsys.readouterr().out
     assert "2 refused" in listed
     assert listed.count("HTTP 413") == 2
     assert "first" not in listed
     row = listed.splitlines()[1].split()[0]
-    assert cli.main(["spool", "--spool", str(tmp_path), "retry", row]) == 0
+    assert main.main(["spool", "--spool", str(tmp_path), "retry", row]) == 0
     assert "1 to be sent once more" in capsys.readouterr().out
     assert waiting(tmp_path) == 1
-    assert cli.main(["spool", "--spool", str(tmp_path), "drop"]) == 0
+    assert main.main(["spool", "--spool", str(tmp_path), "drop"]) == 0
     assert "1 dropped" in capsys.readouterr().out
 
 
@@ -273,9 +275,9 @@ def test_a_spool_that_is_not_there(
 ) -> None:
     """Looking makes no spool: the commands say what is missing, with status 2."""
     monkeypatch.delenv("LIBRETTO_SPOOL_DIR", raising=False)
-    assert cli.main(["spool", "ls", "--spool", str(tmp_path / "none")]) == 2
+    assert main.main(["spool", "ls", "--spool", str(tmp_path / "none")]) == 2
     assert "there is no spool" in capsys.readouterr().err
-    assert cli.main(["spool", "ls"]) == 2
+    assert main.main(["spool", "ls"]) == 2
     assert "LIBRETTO_SPOOL_DIR" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
 
@@ -354,10 +356,10 @@ def test_redactors_are_not_kept_for_ever() -> None:
     """A redactor counts though it is false, and only the last few are held on to."""
     given = [Unchanging() for _ in range(50)]
     for redactor in given:
-        assert _outgoing.body_redactor(redactor).redactor is redactor
-    assert len(_outgoing._body_redactors) < 10
-    known = _outgoing.body_redactor(given[-1])
-    assert _outgoing.body_redactor(given[-1]) is known
+        assert process.body_redactor(redactor).redactor is redactor
+    assert len(process._body_redactors) < 10
+    known = process.body_redactor(given[-1])
+    assert process.body_redactor(given[-1]) is known
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
@@ -365,11 +367,11 @@ def test_a_fork_during_redaction() -> None:
     """A child forked while a worker redacts can redact itself (failure-modes 41)."""
     report = Feedback(feedback_key="f", api_key="k", better_response="all well")
     settings = Settings(redact_pii=True, redactor=Unchanging())
-    with _outgoing._redacting:
+    with process._redacting:
         child = os.fork()
         if not child:
             signal.alarm(30)
-            body = _outgoing.body_of(report, settings)
+            body = process.body_of(report, settings)
             os._exit(0 if body == report.to_wire() else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
@@ -387,6 +389,6 @@ libretto_instrument.install(
     api_key="key", prompt_template_name="name", spool_dir=sys.argv[1]
 )
 libretto_instrument.flush(20)
-assert importing["libretto_instrument.capture.packing"]
+assert importing["libretto_instrument._capture.packing"]
 """
     subprocess.run([sys.executable, "-c", script, tmp_path], check=True, timeout=60)

@@ -11,13 +11,14 @@ import openai
 import pytest
 
 import libretto_instrument as libretto
-from libretto_instrument import Scope, _scope
+from libretto_instrument import Scope
+from libretto_instrument._config import scope
 from libretto_instrument.testing import CapturedEvents
 
 
 def here() -> dict[str, Any]:
     """Return what the scopes around the caller set."""
-    frame = _scope.current()
+    frame = scope.current()
     return {} if frame is None else dict(frame.given)
 
 
@@ -26,7 +27,7 @@ def _nothing_left_over() -> Iterator[None]:
     """Each test begins outside every scope, and so it ends."""
     yield
     left_over = here()
-    _scope._current.set(None)
+    scope._current.set(None)
     assert left_over == {}
 
 

@@ -7,7 +7,7 @@ import openai
 import pytest
 
 import libretto_instrument as libretto
-from libretto_instrument._runtime import runtime
+from libretto_instrument._runtime.state import runtime
 from libretto_instrument.demo import OfflineModel
 
 KEY = "libretto-key-that-nobody-may-see"

@@ -35,7 +35,7 @@ from openai_source import (
     origin,
 )
 
-from libretto_instrument.capture import TARGETS
+from libretto_instrument._capture import TARGETS
 
 STUB = Path(__file__).parents[1] / "libretto_openai" / "_surface.pyi"
 CLIENTS = ("OpenAI", "AsyncOpenAI", "AzureOpenAI", "AsyncAzureOpenAI")
@@ -228,7 +228,7 @@ class Surface:
         """Return the imports of the stub, in order of the alphabet."""
         lines = [
             "from libretto_instrument import LibrettoConfig, LibrettoCreateParams",
-            "from libretto_instrument._config import CallFields",
+            "from libretto_instrument._config.fields import CallFields",
         ]
         sources: dict[str, list[str]] = {}
         for local, (source, name) in self.imports.items():

@@ -18,7 +18,7 @@ from bench import canned
 from bench.cases import CASES
 
 import libretto_instrument as libretto
-from libretto_instrument import cli
+from libretto_instrument._cli import main
 from libretto_instrument.delivery import HttpSender, durable  # noqa: F401 - loaded ahead
 
 from .peers import obey
@@ -66,7 +66,7 @@ def _write(spool: str, spool_only: bool, acknowledge: int) -> None:
 
 
 def _relay(spool: str) -> None:
-    cli.main(["relay", "--spool", spool, "--max-size", str(_BOUND >> 30) + "GB"])
+    main.main(["relay", "--spool", spool, "--max-size", str(_BOUND >> 30) + "GB"])
 
 
 def _fork(work: Callable[[], None]) -> int:

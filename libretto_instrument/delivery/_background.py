@@ -6,7 +6,7 @@ from _thread import start_new_thread
 from collections.abc import Callable
 from contextlib import suppress
 
-from .. import _guard
+from .._util import errors
 from . import _life
 
 
@@ -60,6 +60,6 @@ class Background:
                 with suppress(Empty):
                     self._bell.get(timeout=pause)
         except Exception as exc:
-            _guard.swallow(exc, self._name)
+            errors.swallow(exc, self._name)
         finally:
             self._running = False

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from attrs import define
 
-from .._progress import Standing, counted, watched
+from .._util.progress import Standing, counted, watched
 from ._http import HttpSender
 from ._message import HOME, Finishers, Stats
 from ._relay import relay

@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import define, field
 
-from .. import _guard
+from .._util import errors
 from . import _life
 from ._backlog import Backlog, Job
 from ._gate import Gate, shut_latch
@@ -201,7 +201,7 @@ class Crew:
                 self._deaths += 1
                 if job is not None:
                     self.backlog.give_back(job)
-            _guard.swallow(exc, "delivery.worker")
+            errors.swallow(exc, "delivery.worker")
 
     def _next_job(self, *, napping: bool) -> Job | None:
         """Wait for a job, perhaps with a nap first; None tells the worker to end."""
@@ -291,7 +291,7 @@ class Crew:
             self._last_settled = now
             self._measure(max(now - started, 1e-6), cpu)
         if fault is not None:
-            _guard.swallow(fault, "delivery.send")
+            errors.swallow(fault, "delivery.send")
 
     def _measure(self, latency: float, cpu: float) -> None:
         self._measured += 1
@@ -327,7 +327,7 @@ class Crew:
         with self.gate:
             self.backlog.settle_all(list(zip(jobs, outcomes, strict=True)), monotonic())
         if fault is not None:
-            _guard.swallow(fault, "delivery.send")
+            errors.swallow(fault, "delivery.send")
 
     def _stays(self) -> bool:
         """Reconsider the crew's size; if False, this worker shall end."""
@@ -379,18 +379,18 @@ class Crew:
             elif not self.backlog.prepared(job, message):
                 message = None
         if fault is not None:
-            _guard.swallow(fault, "delivery.prepare")
+            errors.swallow(fault, "delivery.prepare")
         return message
 
     def _report(self) -> None:
         # Said by a worker: to log on the caller's thread could wait for a handler.
         ledger = self.backlog.ledger
         dropped = ledger.dropped.get("queue_full", 0)
-        if dropped != self._reported and not _guard.quiet(
+        if dropped != self._reported and not errors.quiet(
             f"delivery.queue_full:{self.destination}"
         ):
             self._reported = dropped
-            _guard.log(
+            errors.log(
                 "A queue is full: %d events for %s dropped so far, the oldest first "
                 "(last error: %s). Check that they can be delivered from here.",
                 dropped,

@@ -6,7 +6,7 @@ from threading import TIMEOUT_MAX
 from time import monotonic
 from typing import Any
 
-from .. import _guard
+from .._util import errors
 from . import _life
 from ._backlog import Backlog
 from ._crew import Crew
@@ -125,7 +125,7 @@ class Delivery:
         try:
             self._gate.put(item)
         except Exception as exc:
-            _guard.swallow(exc, "delivery.put")
+            errors.swallow(exc, "delivery.put")
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Wait until all that was put before is delivered.
@@ -204,7 +204,7 @@ class Delivery:
         try:
             self._sender.close()
         except Exception as exc:
-            _guard.swallow(exc, "delivery.shutdown")
+            errors.swallow(exc, "delivery.shutdown")
         return complete
 
     def stats(self) -> Stats:
@@ -222,7 +222,7 @@ class Delivery:
             except Exception as exc:
                 # Whoever happens to be inside the gate must not fail for it.
                 self._backlog.refuse("prepare_failed")
-                _guard.swallow(exc, "delivery.put")
+                errors.swallow(exc, "delivery.put")
         self._crew.rouse()
 
     def _prepare_for_exit(self) -> None:
@@ -258,7 +258,7 @@ class Delivery:
     def tell_what_is_left(self) -> None:
         """Warn of what the end of the process leaves undelivered, if anything."""
         if self._backlog.pending:
-            _guard.log(
+            errors.log(
                 "The process ends before %d events could be delivered to %s "
                 "(last error: %s). flush() with a longer timeout before the end, or "
                 "a spool directory, would keep them.",

@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import evolve
 
-from .. import _guard
+from .._util import errors
 from . import _life
 from ._background import Background
 from ._fan import Fan
@@ -130,7 +130,7 @@ class DurableDelivery:
             )
         except Exception as exc:
             self.put(item, home=home)
-            _guard.swallow(exc, "delivery.put_message")
+            errors.swallow(exc, "delivery.put_message")
             return
         if not written:
             self.put(item, home=home)
@@ -138,7 +138,7 @@ class DurableDelivery:
         try:
             self._after_write()
         except Exception as exc:
-            _guard.swallow(exc, "delivery.put_message")
+            errors.swallow(exc, "delivery.put_message")
 
     def put(self, item: Item, *, home: bool = True) -> None:
         """Take an item that has yet to be prepared; as for `Fan`."""
@@ -179,7 +179,7 @@ class DurableDelivery:
         try:
             return self._await_relay(self._relay, deadline) and complete
         except (sqlite3.Error, OSError, MemoryError) as exc:
-            _guard.warn("spool.flush", "The spool can't be read (%s).", exc)
+            errors.warn("spool.flush", "The spool can't be read (%s).", exc)
             return False
 
     def _await_relay(self, relay: Relay, deadline: float) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from time import monotonic, time
 from typing import Any
 
-from .. import _guard
+from .._util import errors
 from . import _life
 from ._address import Address
 from ._answer import explain
@@ -48,7 +48,7 @@ class HttpSender:
         self._addresses = {kind: Address.parse(url) for kind, url in urls.items()}
         for address in self._addresses.values():
             if address.exposed:
-                _guard.warn_once(
+                errors.warn_once(
                     f"delivery.plain:{address.host}",
                     "Events go to Libretto at %s over plain http: prompts and the API "
                     "key can be read on the way. Use an https address.",
@@ -153,21 +153,21 @@ def time_limits(connect: float, between: float) -> dict[str, Any]:
 
 def _warn_of_rejection(status: int, message: Message, answer: bytes) -> None:
     if status in (401, 403):
-        _guard.warn_once(
+        errors.warn_once(
             "delivery.key",
             "Libretto refuses the API key (HTTP %d): nothing is recorded. Check "
             "LIBRETTO_API_KEY, or the api_key given in its place.",
             status,
         )
     elif 300 <= status < 400:
-        _guard.warn_once(
+        errors.warn_once(
             "delivery.redirect",
             "Libretto's address answers with a redirect (HTTP %d), which is not "
             "followed. Set LIBRETTO_API_PREFIX to the address it leads to.",
             status,
         )
     else:
-        _guard.warn_once(
+        errors.warn_once(
             f"delivery.rejected:{status}",
             "Libretto rejects a message of kind %s (HTTP %d%s). It is not sent again.",
             message.kind,

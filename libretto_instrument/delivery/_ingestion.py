@@ -16,7 +16,7 @@ from time import monotonic, time
 
 from attrs import evolve, frozen
 
-from .. import _guard
+from .._util import errors
 from . import _spool_deeds
 from ._journal import SUFFIX
 from ._journal_form import (
@@ -212,7 +212,7 @@ class _Portion:
             return
         if entry.message.form not in self._forms:
             reading.held = True
-            _guard.warn_once(
+            errors.warn_once(
                 f"spool.form:{reading.path.parent}",
                 "%s was written by a newer version of libretto-instrument than this "
                 "one. What this one cannot read there is left alone: run that version, "
@@ -336,7 +336,7 @@ def _set_aside(path: Path) -> None:
     aside = path.with_name(f"{path.name}.damaged")
     with suppress(FileNotFoundError):
         os.replace(path, aside)
-    _guard.warn_once(
+    errors.warn_once(
         f"spool.damaged:{path}",
         "A file of the spool is damaged or is none of it. It was moved to %s; what "
         "could be read is sent.",
@@ -362,7 +362,7 @@ def _finished(
             raise
         except Exception as exc:
             failed.append(_columns_aside(reading, entry, type(exc).__name__))
-            _guard.swallow(exc, "spool.finish")
+            errors.swallow(exc, "spool.finish")
         else:
             whole.append(_columns(reading, entry, message))
     return whole, failed

@@ -17,7 +17,7 @@ from time import monotonic, time_ns
 
 from attrs import frozen
 
-from .. import _guard
+from .._util import errors
 from . import _life
 from ._journal_form import FIRST, new_title
 from ._spool_file import make_directory
@@ -149,7 +149,7 @@ class Journal:
         with suppress(FileNotFoundError):
             if os.stat(journal.path).st_ino == journal.inode:
                 return True
-        _guard.warn_once(
+        errors.warn_once(
             "spool.vanished",
             "The spool's file %s was deleted or moved while in use; what was in it and "
             "not yet sent is lost. A new one is made.",

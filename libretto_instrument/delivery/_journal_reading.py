@@ -9,7 +9,7 @@ from time import time
 
 from attrs import define
 
-from .. import _guard
+from .._util import errors
 from ._journal import SUFFIX, lock_to_read
 from ._journal_form import (
     BEGINNING,
@@ -146,7 +146,7 @@ def opened(files: ExitStack, path: Path, flags: int = os.O_RDWR) -> int | None:
     except FileNotFoundError:
         return None
     except OSError as exc:
-        _guard.warn_once(
+        errors.warn_once(
             f"spool.unopened:{path}",
             "The spool's file %s can't be opened (%s), and what is in it not sent. It "
             "has to belong to the user that sends.",

@@ -8,7 +8,7 @@ from time import monotonic
 
 from attrs import evolve, frozen
 
-from .. import _guard
+from .._util import errors
 from . import _life
 from ._crew import SHORT_NAP
 from ._delivery import Delivery, flush_all
@@ -265,7 +265,7 @@ class Relay:
             with self._stepping:
                 return self._step()
         except (sqlite3.Error, OSError, MemoryError) as exc:
-            _guard.warn(
+            errors.warn(
                 "relay.spool",
                 "The spool in %s can't be read now (%s: %s); trying again.",
                 self._spool.directory,

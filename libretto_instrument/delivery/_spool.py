@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from attrs import evolve
 
-from .. import _guard
+from .._util import errors
 from . import _life, _spool_deeds
 from ._ingestion import offsets, take_in, tidy
 from ._journal import LENGTH, Journal, JournalsUnavailableError
@@ -185,7 +185,7 @@ class Spool:
         except (sqlite3.Error, OSError):
             pass  # Next time, then.
         except Exception as exc:  # The message is written, whatever happens here.
-            _guard.swallow(exc, "spool.bounds")
+            errors.swallow(exc, "spool.bounds")
 
     def _columns(self, message: Message, to: str | None) -> tuple[object, ...]:
         return (
@@ -207,7 +207,7 @@ class Spool:
         if now >= self._resume_at:  # Else another thread has just found out the same.
             self._rest = min(max(REST, self._rest * 2), LONGEST_REST)
             self._resume_at = now + self._rest
-        _guard.warn(
+        errors.warn(
             "spool.missed",
             "Events can't be written to the spool in %s (%s: %s); they are kept in "
             "memory. Check that the disk has room and that the directory is writable.",

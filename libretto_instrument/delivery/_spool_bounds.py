@@ -9,7 +9,7 @@ from time import time
 
 from attrs import frozen
 
-from .. import _guard
+from .._util import errors
 from ._ingestion import drop_oldest, unmoved_bytes
 from ._journal_reading import journals_in
 from ._spool_deeds import count_losses
@@ -96,7 +96,7 @@ class Bounds:
     def tell(self, reason: str, dropped: int) -> None:
         """Warn of messages that were dropped, if there are any."""
         if dropped:
-            _guard.warn(
+            errors.warn(
                 f"spool.{reason}",
                 "The spool in %s drops its oldest events (%s). Check that Libretto can "
                 "be reached, or that a relay runs.",

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import time
 
-from .. import _guard
+from .._util import errors
 from . import _life
 
 #: Tells our files from other people's: "Libr".
@@ -223,7 +223,7 @@ class SpoolFile:
                 if self._identity == _identity(self.path):
                     return self._connection
             self._close()
-            _guard.warn_once(
+            errors.warn_once(
                 "spool.vanished",
                 "The spool %s was deleted or replaced while in use; what was in it and "
                 "not yet sent is lost. A new one is made.",
@@ -323,7 +323,7 @@ def make_directory(directory: Path) -> None:
         directory.mkdir(mode=0o700)
         return
     if os.name == "posix" and stat.S_IMODE(directory.stat().st_mode) & 0o077:
-        _guard.warn_once(
+        errors.warn_once(
             f"spool.mode:{directory}",
             "The spool's directory %s is open to other users of this machine. Its "
             "files are not, but you may want to run: chmod 700 %s",
@@ -353,7 +353,7 @@ def _move_away(path: Path) -> None:
     for suffix in ("-wal", "-shm", ""):
         with suppress(FileNotFoundError):
             os.replace(f"{path}{suffix}", f"{aside}{suffix}")
-    _guard.warn_once(
+    errors.warn_once(
         f"spool.damaged:{path}",
         "The spool %s is damaged or is no spool. It was moved to %s, and a new one is "
         "made; what could be read from the old one is not sent.",

@@ -20,12 +20,7 @@ from ._answers import (
     pieces,
     text_of,
 )
-from ._checks import (
-    check_functions,
-    check_messages,
-    check_objects,
-    expect,
-)
+from ._checks import check_functions, check_messages, check_objects, expect
 
 _KNOWN = params.CompletionCreateParamsNonStreaming
 PARAMETERS = _KNOWN.__required_keys__ | _KNOWN.__optional_keys__ | {"stream"}

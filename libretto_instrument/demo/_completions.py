@@ -7,16 +7,7 @@ from typing import Any
 from attrs import frozen
 from openai.types import completion_create_params as params
 
-from ._answers import (
-    FINGERPRINT,
-    NAME,
-    Ask,
-    Reply,
-    Stamp,
-    answer,
-    count,
-    pieces,
-)
+from ._answers import FINGERPRINT, NAME, Ask, Reply, Stamp, answer, count, pieces
 from ._checks import expect
 from ._errors import ApiError
 

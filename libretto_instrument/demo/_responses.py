@@ -15,12 +15,7 @@ from ._answers import (
     pieces,
     text_of,
 )
-from ._checks import (
-    check_functions,
-    check_messages,
-    check_objects,
-    expect,
-)
+from ._checks import check_functions, check_messages, check_objects, expect
 
 try:
     from openai.types.responses import response_create_params as params

@@ -13,8 +13,8 @@ import openai
 
 import libretto_instrument as libretto
 
-from .._progress import Standing, watched
-from ..collector import running
+from .._collector import running
+from .._util.progress import Standing, watched
 from ._arrivals import Finding, compare, read_back
 from ._model import offline_model
 from ._scenarios import CHAT_MODEL, SCENARIOS, TEXT_MODEL, Asker, Scenario

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 
-from .._json import encode
+from .._util.json import encode
 from ._protocol import ExportError, Report
 
 #: How long to wait for other processes, in seconds, and how often to look.

@@ -14,7 +14,7 @@ from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
 from attrs import frozen
 
-from .._json import decode
+from .._util.json import decode
 
 _SQLITE = b"SQLite format 3\0"
 #: ``PRAGMA application_id`` of the local Libretto's databases ("LbCo").

@@ -13,7 +13,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricsData
 from opentelemetry.sdk.resources import Resource
 
-from .. import _guard
+from .._util import errors
 from .._version import __version__
 from ..exporters import ExportError
 from . import _attributes
@@ -97,7 +97,7 @@ class Figures:
             try:
                 self._signal.send(data)
             except ExportError as exc:
-                _guard.warn(
+                errors.warn(
                     "otlp.metrics",
                     "Histograms of calls were not taken by the OTLP receiver (%s); "
                     "OTLPExporter(metrics=False) sends none.",

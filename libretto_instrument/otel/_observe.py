@@ -9,9 +9,9 @@ from opentelemetry.metrics import (
     get_meter_provider,
 )
 
-from .. import _guard
-from .._readings import Reading, readings
-from .._runtime import runtime
+from .._runtime.metrics import Reading, readings
+from .._runtime.state import runtime
+from .._util import errors
 from .._version import __version__
 
 
@@ -47,7 +47,7 @@ def _callback(name: str) -> Callable[[CallbackOptions], Iterable[Observation]]:
         try:
             found = _readings(with_spools=name.startswith("spool_"))
         except Exception as exc:
-            _guard.swallow(exc, "otel.observe")
+            errors.swallow(exc, "otel.observe")
             return []
         return [
             Observation(value, labels)

@@ -16,7 +16,7 @@ from typing import Any
 import requests
 from opentelemetry import context
 
-from .. import _guard
+from .._util import errors
 from ..exporters import ExportError
 
 #: What OTLP says is worth trying again.
@@ -120,7 +120,7 @@ class Signal:
         for field, value in said.ListFields():
             # Its message is left out: it may quote what was sent.
             if isinstance(value, int):
-                _guard.warn(
+                errors.warn(
                     f"otlp.{field.name}",
                     "The OTLP receiver took a request, and rejected of it: %d (%s).",
                     value,

@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import define, field
 
-from .. import _guard
+from .._util import errors
 from . import _policy
 from ._cache import TextCache
 from ._findings import Redactor
@@ -106,7 +106,7 @@ class _Walk:
         except Exception as exc:
             reason = type(exc).__name__
         # Neither the value nor the exception's message, which may quote it, is logged.
-        _guard.warn(
+        errors.warn(
             f"redaction.{reason}",
             "Libretto withheld a value that could not be redacted (%s).",
             reason,

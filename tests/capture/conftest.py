@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import pytest
 from support.kept import Kept
 
-from libretto_instrument import capture
+from libretto_instrument import _capture
 
 
 @pytest.fixture
 def kept() -> Iterator[Kept]:
     """Yield the finished calls of every client, each kept when it is handed over."""
     recorder = Kept()
-    capture.patch(recorder)
+    _capture.patch(recorder)
     yield recorder
-    capture.unpatch()
+    _capture.unpatch()

@@ -10,7 +10,7 @@ from support.answers import MESSAGES, chunk, chunks
 from support.kept import Kept
 from support.scripted import ScriptedModel, until
 
-from libretto_instrument import capture
+from libretto_instrument import _capture
 
 
 async def ask(client: openai.AsyncOpenAI, **more: Any) -> Any:
@@ -37,7 +37,7 @@ async def settled(kept: Kept) -> None:
     """
 
     def settle() -> list[Any]:
-        capture.settle()
+        _capture.settle()
         return kept.calls
 
     await until(settle)
@@ -94,7 +94,7 @@ async def test_a_second_loop_is_not_taken_for_a_left_one(
         texts.append(said(piece))
         for _ in range(3):
             await asyncio.sleep(0)  # The first loop's generator is closed meanwhile.
-        capture.settle()
+        _capture.settle()
         if len(texts) == 3:
             wire.done()
     assert "".join(texts) == "ab"
@@ -156,5 +156,5 @@ def test_a_loop_left_as_the_event_loop_ends(kept: Kept, server: ScriptedModel) -
                 break
 
     asyncio.run(main())
-    capture.settle()
+    _capture.settle()
     assert kept.event["response"] == "he"

@@ -11,7 +11,7 @@ from support.kept import Kept
 from support.scripted import CUT_OFF, ScriptedModel, Wire
 
 import libretto_instrument as libretto
-from libretto_instrument import capture
+from libretto_instrument import _capture
 
 
 async def ask(client: openai.AsyncOpenAI, **more: Any) -> Any:
@@ -57,7 +57,7 @@ async def test_a_recorded_stream_is_openais(
     """
     server.stream(*chunks("a"), times=2)
     recorded = await ask(ascripted)
-    capture.unpatch()
+    _capture.unpatch()
     bare = await ask(ascripted)
     assert isinstance(recorded, openai.AsyncStream)
     assert recorded.__class__ is bare.__class__

@@ -13,7 +13,7 @@ from support.answers import chunk, completion
 from support.scripted import ScriptedModel
 
 from libretto_instrument import LibrettoConfig
-from libretto_instrument._blobs import capped
+from libretto_instrument._processing.media import capped
 from libretto_instrument.testing import CapturedEvents, capture_events
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20

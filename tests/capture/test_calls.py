@@ -16,7 +16,7 @@ from support.kept import Kept
 from support.scripted import ScriptedModel
 
 import libretto_instrument as libretto
-from libretto_instrument import TemplateChat, TemplateText, capture
+from libretto_instrument import TemplateChat, TemplateText, _capture
 from libretto_instrument.testing import CapturedEvents
 
 KEY = "libretto_feedback_key"
@@ -76,7 +76,7 @@ def test_a_response_differs_by_its_key_alone(
     server.answer(completion("tennis"), times=2)
     bare = ask(scripted)
     recorder = Kept()
-    capture.patch(recorder)
+    _capture.patch(recorder)
     recorded = ask(scripted)
     assert recorded.model_extra == {
         **bare.model_extra,
@@ -163,7 +163,7 @@ def test_odd_choices_are_recorded_as_they_came(
     body = {**completion(), "choices": choices, "error": {"message": "filtered"}}
     server.answer(body, times=2)
     recorded = ask(scripted)
-    capture.unpatch()
+    _capture.unpatch()
     bare = ask(scripted)
     recorded.model_extra.pop(KEY)
     assert recorded == bare
@@ -194,7 +194,7 @@ def test_the_body_is_the_bare_clients(
     for _ in range(2):
         server.stream(*chunks("a")) if streams else server.answer(completion())
     ask(scripted, **more)
-    capture.patch(Kept())
+    _capture.patch(Kept())
     ask(scripted, **more)
     bare, recorded = (request.body for request in server.requests)
     assert recorded == bare
@@ -222,7 +222,7 @@ def test_templates_reach_openai_rendered(
     ]
     create = scripted.chat.completions.create
     create(model="gpt-test", messages=template)
-    capture.unpatch()
+    _capture.unpatch()
     create(model="gpt-test", messages=rendered)
     assert server.requests[0].body == server.requests[1].body
     assert kept.event["promptTemplateChat"] == template.template
@@ -241,7 +241,7 @@ def test_a_text_template_reaches_openai_rendered(
         prompt=prompt,
         libretto={"prompt_template_name": "n"},  # type: ignore[call-overload]
     )
-    capture.unpatch()
+    _capture.unpatch()
     create(model="gpt-test", prompt="Which sport?")
     assert server.requests[0].body == server.requests[1].body
     assert kept.event["promptTemplateText"] == "Which {topic}?"

@@ -11,8 +11,8 @@ from support.faults import raising, steps
 from support.scripted import DEADLINE, ScriptedModel
 
 import libretto_instrument as libretto
-from libretto_instrument import _guard
-from libretto_instrument._runtime import runtime
+from libretto_instrument._runtime.state import runtime
+from libretto_instrument._util import errors
 
 from .courses import ASYNC_COURSES, COURSES, SECRET, AsyncCourse, Course, plain
 
@@ -20,60 +20,60 @@ pytestmark = pytest.mark.usefixtures("ids_ready")
 
 #: The user's call itself runs in these; all that they do of their own is in a zone.
 ON_THE_USERS_PATH = {
-    "_drivers._taken",  # refuses a wrong libretto=
-    "_drivers.drive",
-    "_drivers.__init__",  # holds openai's coroutine
-    "_drivers.answer",
-    "_recording.follow",
-    "_recording.follow_async",
-    "_recording.keep",
-    "_recording.keep_async",
-    "_streams.__iter__",
-    "_streams.__next__",
-    "_streams.__enter__",
-    "_streams.__exit__",
-    "_streams.__aiter__",
-    "_streams.__anext__",
-    "_streams.__aenter__",
-    "_streams.__aexit__",
-    "_streams.close",
-    "_watch.close",
-    "_watch.aclose",
-    "_watch.iter_bytes",
-    "_watch.aiter_bytes",
-    "_views.__get__",  # looks up the method of a raw view
-    "_views.__set__",
+    "wrappers._taken",  # refuses a wrong libretto=
+    "wrappers.drive",
+    "wrappers.__init__",  # holds openai's coroutine
+    "wrappers.answer",
+    "stream_state.follow",
+    "stream_state.follow_async",
+    "stream_state.keep",
+    "stream_state.keep_async",
+    "streams.__iter__",
+    "streams.__next__",
+    "streams.__enter__",
+    "streams.__exit__",
+    "streams.__aiter__",
+    "streams.__anext__",
+    "streams.__aenter__",
+    "streams.__aexit__",
+    "streams.close",
+    "response_hooks.close",
+    "response_hooks.aclose",
+    "response_hooks.iter_bytes",
+    "response_hooks.aiter_bytes",
+    "raw_views.__get__",  # looks up the method of a raw view
+    "raw_views.__set__",
     # A wrong libretto= is refused here, in the caller's face.
-    "_config.call_given",
-    "_config.given",
-    "_config._set_fields",
-    "_config.<dictcomp>",
+    "fields.call_given",
+    "fields.given",
+    "fields._set_fields",
+    "fields.<dictcomp>",
 }
 
 #: These contain the faults of all that they call. None is longer than a screen.
 ZONES = {
-    "_call.begin",
-    "_call.start",
-    "_call.leave",
-    "_call.answered",
-    "_call.said",
-    "_call.failed",
-    "_call.submit",
-    "_drivers.hand_back",
-    "_guard.swallow",
-    "_guard.log",
-    "_guard.quiet",
-    "_recording._keep_no_more",
-    "_recording.closed",
-    "_recording.end",
-    "_recording.failed",
-    "_recording.leave",
-    "_recording.read_on",
-    "_watch.tell",
+    "call.begin",
+    "call.start",
+    "call.leave",
+    "call.answered",
+    "call.said",
+    "call.failed",
+    "call.submit",
+    "wrappers.hand_back",
+    "errors.swallow",
+    "errors.log",
+    "errors.quiet",
+    "stream_state._keep_no_more",
+    "stream_state.closed",
+    "stream_state.end",
+    "stream_state.failed",
+    "stream_state.leave",
+    "stream_state.read_on",
+    "response_hooks.tell",
 }
 
 #: The interpreter calls these, and lets nothing out of them.
-FINALIZERS = {"_keys.forget", "_recording.__del__", "_drivers.__del__"}
+FINALIZERS = {"feedback_keys.forget", "stream_state.__del__", "wrappers.__del__"}
 
 
 class Log(list[Any]):
@@ -207,7 +207,7 @@ def _strike_everywhere(run: Callable[[], Any], log: pytest.LogCaptureFixture) ->
     harm = {}
     for code, name in found.items():
         try:
-            _guard.reset()
+            errors.reset()
             log.clear()
             for _ in range(2):
                 install()

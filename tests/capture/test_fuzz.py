@@ -16,8 +16,8 @@ from support.answers import (
 from support.kept import Kept
 from support.scripted import ScriptedModel
 
-from libretto_instrument import capture
-from libretto_instrument.capture import _chat, _completion
+from libretto_instrument import _capture
+from libretto_instrument._capture.endpoints import chat, completions
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3),
@@ -100,11 +100,11 @@ def test_any_stream_is_to_its_caller_as_it_is_bare(
     ask: Any = scripted.chat.completions
     bare = outcome(ask.create(model="m", messages=MESSAGES, stream=True))
     kept = Kept()
-    capture.patch(kept)
+    _capture.patch(kept)
     try:
         recorded = outcome(ask.create(model="m", messages=MESSAGES, stream=True))
     finally:
-        capture.unpatch()
+        _capture.unpatch()
     assert recorded == bare
     event = kept.event
     assert json.loads(json.dumps(event)) == event
@@ -129,11 +129,11 @@ def test_any_answer_is_to_its_caller_as_it_is_bare(
     ask: Any = scripted.chat.completions
     bare = told([ask.create(model="m", messages=MESSAGES)])
     kept = Kept()
-    capture.patch(kept)
+    _capture.patch(kept)
     try:
         answer = ask.create(model="m", messages=MESSAGES)
     finally:
-        capture.unpatch()
+        _capture.unpatch()
     answer.model_extra.pop("libretto_feedback_key")
     assert told([answer]) == bare
     assert kept.event["feedbackKey"]
@@ -143,7 +143,7 @@ def test_any_answer_is_to_its_caller_as_it_is_bare(
 @given(st.lists(broken(SOUND), max_size=5), st.sampled_from(["chat", "completion"]))
 def test_assembling_never_raises(pieces: list[Any], kind: str) -> None:
     """Whatever JSON came, assembling and reading it gives something that is JSON."""
-    room: Any = {"chat": _chat, "completion": _completion}[kind]
+    room: Any = {"chat": chat, "completion": completions}[kind]
     whole = room.assemble(pieces)
     answer = room.read(whole)
     json.dumps([whole, answer.text, answer.tool_calls, answer.metrics])

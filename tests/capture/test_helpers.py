@@ -10,7 +10,7 @@ from support.kept import Kept
 from support.scripted import CUT_OFF, ScriptedModel
 
 import libretto_instrument as libretto
-from libretto_instrument import capture
+from libretto_instrument import _capture
 
 
 def helper(client: Any, **more: Any) -> Any:
@@ -170,7 +170,7 @@ def test_a_helper_never_entered_is_no_event(
     """A helper that was only made has made no call, and is no event."""
     manager = helper(scripted, libretto={"chat_id": "c"})
     del manager
-    capture.settle(everything=True)
+    _capture.settle(everything=True)
     assert kept.calls == []
 
 

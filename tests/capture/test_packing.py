@@ -14,7 +14,7 @@ from support.kept import Kept
 from support.scripted import ScriptedModel
 
 from libretto_instrument import TemplateChat, TemplateText
-from libretto_instrument.capture.packing import unpack
+from libretto_instrument._capture.packing import unpack
 
 #: A record of the first form, as it was written by the version that brought it.
 WRITTEN = (

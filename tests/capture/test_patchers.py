@@ -11,7 +11,7 @@ from support.answers import MESSAGES, chunks, completion
 from support.kept import Kept
 from support.scripted import ScriptedModel
 
-from libretto_instrument import capture
+from libretto_instrument import _capture
 
 Patcher = Callable[[list[str]], Callable[[], None]]
 
@@ -53,7 +53,7 @@ def _restored() -> Iterator[None]:
     """See to it that openai is as it was, whatever became of the test."""
     original = Completions.__dict__["create"]
     yield
-    capture.unpatch()
+    _capture.unpatch()
     assert Completions.__dict__["create"] is original
 
 
@@ -76,24 +76,24 @@ def test_theirs_on_top_survives_and_ours_sleeps_and_wakes(
     (failure-modes 35)
     """
     kept, seen = Kept(), list[str]()
-    capture.patch(kept)
+    _capture.patch(kept)
     take_off = by_wrapt(seen)
     on_top = Completions.__dict__["create"]
     ask()
     assert (len(kept.calls), len(seen)) == (1, 1)
-    capture.unpatch()
+    _capture.unpatch()
     assert Completions.__dict__["create"] is on_top
     ask()
     assert (len(kept.calls), len(seen)) == (1, 2)
     for awake in range(1, 4):
-        capture.patch(kept)
+        _capture.patch(kept)
         assert Completions.__dict__["create"] is on_top
         ask()
         assert (len(kept.calls), len(seen)) == (1 + awake, 2 + awake)
-        capture.unpatch()
+        _capture.unpatch()
         assert Completions.__dict__["create"] is on_top
     take_off()
-    capture.unpatch()
+    _capture.unpatch()
 
 
 def test_ours_first_theirs_off_first(theirs: Patcher, ask: Callable[[], Any]) -> None:
@@ -102,13 +102,13 @@ def test_ours_first_theirs_off_first(theirs: Patcher, ask: Callable[[], Any]) ->
     (failure-modes 35)
     """
     kept, seen = Kept(), list[str]()
-    capture.patch(kept)
+    _capture.patch(kept)
     take_off = theirs(seen)
     ask()
     take_off()
     ask()
     assert (len(kept.calls), len(seen)) == (2, 1)
-    capture.unpatch()
+    _capture.unpatch()
 
 
 def test_ours_first_ours_off_first(theirs: Patcher, ask: Callable[[], Any]) -> None:
@@ -118,17 +118,17 @@ def test_ours_first_ours_off_first(theirs: Patcher, ask: Callable[[], Any]) -> N
     """
     kept, seen = Kept(), list[str]()
     original = Completions.__dict__["create"]
-    capture.patch(kept)
+    _capture.patch(kept)
     take_off = theirs(seen)
-    capture.unpatch()
+    _capture.unpatch()
     ask()
     take_off()
     ask()
     assert (len(kept.calls), len(seen)) == (0, 1)
-    capture.patch(kept)
+    _capture.patch(kept)
     ask()
     assert len(kept.calls) == 1
-    capture.unpatch()
+    _capture.unpatch()
     assert Completions.__dict__["create"] is original
 
 
@@ -140,10 +140,10 @@ def test_theirs_first_ours_off_first(theirs: Patcher, ask: Callable[[], Any]) ->
     kept, seen = Kept(), list[str]()
     take_off = theirs(seen)
     beneath = Completions.__dict__["create"]
-    capture.patch(kept)
+    _capture.patch(kept)
     ask()
     assert (len(kept.calls), len(seen)) == (1, 1)
-    capture.unpatch()
+    _capture.unpatch()
     assert Completions.__dict__["create"] is beneath
     take_off()
 
@@ -155,11 +155,11 @@ def test_theirs_first_theirs_off_first(theirs: Patcher, ask: Callable[[], Any]) 
     """
     kept, seen = Kept(), list[str]()
     take_off = theirs(seen)
-    capture.patch(kept)
+    _capture.patch(kept)
     take_off()
     ask()
     assert (len(kept.calls), len(seen)) == (0, 0)
-    capture.patch(kept)
+    _capture.patch(kept)
     ask()
     assert (len(kept.calls), len(seen)) == (1, 0)
 
@@ -170,20 +170,20 @@ def test_a_plain_function_on_top_and_install_again(ask: Callable[[], Any]) -> No
     (failure-modes 33)
     """
     kept, seen = Kept(), list[str]()
-    capture.patch(kept)
+    _capture.patch(kept)
     take_off = by_function(seen)
-    capture.patch(kept)
+    _capture.patch(kept)
     ask()
     assert (len(kept.calls), len(seen)) == (1, 1)
-    capture.unpatch()
+    _capture.unpatch()
     ask()
     assert len(kept.calls) == 1
-    capture.patch(kept)
+    _capture.patch(kept)
     ask()
     assert len(kept.calls) == 2
-    capture.unpatch()
+    _capture.unpatch()
     take_off()
-    capture.unpatch()
+    _capture.unpatch()
 
 
 def test_a_patcher_that_returns_a_generator(
@@ -197,13 +197,13 @@ def test_a_patcher_that_returns_a_generator(
 
     setattr(Completions, "create", create)  # noqa: B010
     kept = Kept()
-    capture.patch(kept)
+    _capture.patch(kept)
     server.stream(*chunks("a"))
     stream = scripted.chat.completions.create(
         model="gpt-test", messages=MESSAGES, stream=True
     )
     assert len(list(stream)) == 3
-    capture.unpatch()
+    _capture.unpatch()
     setattr(Completions, "create", before)  # noqa: B010
     assert kept.event["response"] == "a"
 
@@ -238,12 +238,12 @@ def test_a_patcher_whose_stream_can_be_read_both_ways(
 
     setattr(Completions, "create", create)  # noqa: B010
     kept = Kept()
-    capture.patch(kept)
+    _capture.patch(kept)
     server.stream(*chunks("a"))
     stream = scripted.chat.completions.create(
         model="gpt-test", messages=MESSAGES, stream=True
     )
     assert len(list(stream)) == 3
-    capture.unpatch()
+    _capture.unpatch()
     setattr(Completions, "create", before)  # noqa: B010
     assert kept.event["response"] == "a"

@@ -14,7 +14,7 @@ from support.kept import Kept
 from support.scripted import ScriptedModel, until
 
 from libretto_instrument import feedback_key
-from libretto_instrument.capture import _sse
+from libretto_instrument._capture import sse
 from libretto_instrument.testing import capture_events
 
 ASK: dict[str, Any] = {"model": "gpt-test", "messages": MESSAGES}
@@ -339,7 +339,7 @@ def test_events_cut_into_pieces_of_a_size(line: bytes, size: int) -> None:
     ]
     body = line.join(lines)
     pieces = [body[at : at + size] for at in range(0, len(body), size)]
-    events = _sse.read(pieces)
+    events = sse.read(pieces)
     assert events.data == [1, [2, 3], 4]
     ends = [body.index(line * 2) + 2 * len(line), body.index(b"3]") + 2 + 2 * len(line)]
     ends.append(len(body))
@@ -349,7 +349,7 @@ def test_events_cut_into_pieces_of_a_size(line: bytes, size: int) -> None:
 def test_a_long_event_in_small_pieces() -> None:
     """An event of 8 MB in 500,000 pieces is read; hours, were each searched again."""
     body = b'data: "%b"\n\n' % (b"y" * 2**23)
-    events = _sse.read([body[at : at + 16] for at in range(0, len(body), 16)])
+    events = sse.read([body[at : at + 16] for at in range(0, len(body), 16)])
     assert events.data == ["y" * 2**23]
 
 

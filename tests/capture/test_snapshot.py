@@ -25,8 +25,8 @@ from support.scripted import ScriptedModel
 
 import libretto_instrument as libretto
 from libretto_instrument import TemplateChat, TemplateText
-from libretto_instrument._json import encode
-from libretto_instrument.capture._snapshot import Tally, snapshot
+from libretto_instrument._capture.snapshot import Tally, snapshot
+from libretto_instrument._util.json import encode
 from libretto_instrument.testing import CapturedEvents
 
 

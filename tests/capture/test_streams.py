@@ -13,7 +13,7 @@ from support.kept import Kept
 from support.scripted import CUT_OFF, ScriptedModel, Wire
 
 import libretto_instrument as libretto
-from libretto_instrument import capture
+from libretto_instrument import _capture
 
 
 def ask(client: openai.OpenAI, **more: Any) -> Any:
@@ -67,7 +67,7 @@ def test_a_recorded_stream_is_openais(
     """
     server.stream(*chunks("a"), times=2)
     recorded = ask(scripted)
-    capture.unpatch()
+    _capture.unpatch()
     bare = ask(scripted)
     assert isinstance(recorded, openai.Stream)
     assert recorded.__class__ is bare.__class__
@@ -202,7 +202,7 @@ def test_a_failing_stream_raises_what_a_bare_one_does(
     recorder = Kept()
     for recorded in (False, True):
         if recorded:
-            capture.patch(recorder)
+            _capture.patch(recorder)
         wire = server.wire()
         wire.send(chunk("he"))
         stream = ask(scripted)

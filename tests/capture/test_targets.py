@@ -17,8 +17,9 @@ from support.kept import Kept
 from support.scripted import ScriptedModel
 
 import libretto_instrument as libretto
-from libretto_instrument import capture
-from libretto_instrument.capture import TARGETS, Target, _drivers, _shapes, _targets
+from libretto_instrument import _capture
+from libretto_instrument._capture import TARGETS, Target, patching, wrappers
+from libretto_instrument._capture.endpoints import table
 from libretto_instrument.testing import CapturedEvents
 
 
@@ -77,9 +78,9 @@ def test_installing_again_wraps_nothing_again(
 ) -> None:
     """install() twice is one wrapper and one event (failure-modes 33)."""
     kept = Kept()
-    capture.patch(kept)
+    _capture.patch(kept)
     once = standing()
-    capture.patch(kept)
+    _capture.patch(kept)
     assert standing() == once
     server.answer(completion())
     ask(scripted)
@@ -89,7 +90,7 @@ def test_installing_again_wraps_nothing_again(
 def test_a_patched_method_looks_like_openais() -> None:
     """Name, signature, documentation and kind of method are openai's own."""
     bare = [described(owner) for owner in (Completions, AsyncCompletions)]
-    capture.patch(Kept())
+    _capture.patch(Kept())
     assert [described(owner) for owner in (Completions, AsyncCompletions)] == bare
 
 
@@ -107,13 +108,13 @@ def test_a_missing_method_leaves_the_rest_recorded(
         Target(module, "NotThere", "create", shape, driver),
         Target("openai.not_there", "Completions", "create", shape, driver),
     )
-    monkeypatch.setattr(_targets, "TARGETS", (*absent, *TARGETS))
+    monkeypatch.setattr(patching, "TARGETS", (*absent, *TARGETS))
     kept = Kept()
-    capture.patch(kept)
+    _capture.patch(kept)
     server.answer(completion())
     ask(scripted)
     assert len(kept.calls) == 1
-    capture.unpatch()
+    _capture.unpatch()
     assert not hasattr(Completions, "not_there")
 
 
@@ -132,7 +133,7 @@ def test_a_target_that_cannot_be_patched_leaves_the_rest_recorded(
     def broken(shape: Any, recorder: Any, switch: Any) -> Any:
         raise RuntimeError("this driver cannot be made")
 
-    monkeypatch.setattr(_drivers, "broken_driver", broken, raising=False)
+    monkeypatch.setattr(wrappers, "broken_driver", broken, raising=False)
     text = Target(
         "openai.resources.completions",
         "Completions",
@@ -140,12 +141,12 @@ def test_a_target_that_cannot_be_patched_leaves_the_rest_recorded(
         "COMPLETION",
         "broken_driver",
     )
-    monkeypatch.setattr(_targets, "TARGETS", (text, *TARGETS[:1]))
+    monkeypatch.setattr(patching, "TARGETS", (text, *TARGETS[:1]))
     kept = Kept()
-    capture.patch(kept)
+    _capture.patch(kept)
     server.answer(completion())
     ask(scripted)
-    capture.unpatch()
+    _capture.unpatch()
     assert len(kept.calls) == 1
     (record,) = warnings_of.records
     assert "RuntimeError in capture.patch Completions.create" in record.getMessage()
@@ -154,8 +155,8 @@ def test_a_target_that_cannot_be_patched_leaves_the_rest_recorded(
 def test_every_target_names_a_shape_and_a_driver_that_exist() -> None:
     """The table's names lead somewhere, though they are looked up only when needed."""
     for target in TARGETS:
-        assert hasattr(_shapes, target.shape)
-        assert hasattr(_drivers, target.driver)
+        assert hasattr(table, target.shape)
+        assert hasattr(wrappers, target.driver)
 
 
 def test_other_methods_are_not_recorded(
@@ -207,7 +208,7 @@ def test_a_resource_taken_before_patching(
     """
     completions = scripted.chat.completions
     kept = Kept()
-    capture.patch(kept)
+    _capture.patch(kept)
     server.answer(completion())
     completions.create(model="gpt-test", messages=MESSAGES)
     assert len(kept.calls) == 1

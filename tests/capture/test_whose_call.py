@@ -17,7 +17,7 @@ from support.kept import Kept
 from support.scripted import ScriptedModel, until
 
 import libretto_instrument as libretto
-from libretto_instrument import capture
+from libretto_instrument import _capture
 
 
 def ask(client: openai.OpenAI, **more: Any) -> Any:
@@ -47,12 +47,12 @@ def test_a_call_of_the_same_client_inside_is_part_of_it(
 
     monkeypatch.setattr(Completions, "parse", parse, raising=False)
     kept = Kept()
-    capture.patch(kept)
+    _capture.patch(kept)
     server.answer(completion("inner"))
     server.answer(completion("outer"))
     completions: Any = scripted.chat.completions
     completions.parse(model="gpt-test", messages=MESSAGES)
-    capture.unpatch()
+    _capture.unpatch()
     assert [event["response"] for event in kept.events] == ["outer"]
 
 
@@ -72,12 +72,12 @@ def test_a_call_of_another_client_inside_is_its_own(
 
     monkeypatch.setattr(Completions, "parse", parse, raising=False)
     kept = Kept()
-    capture.patch(kept)
+    _capture.patch(kept)
     server.answer(completion("inner"))
     server.answer(completion("outer"))
     completions: Any = scripted.chat.completions
     completions.parse(model="gpt-test", messages=MESSAGES)
-    capture.unpatch()
+    _capture.unpatch()
     assert [event["response"] for event in kept.events] == ["inner", "outer"]
 
 

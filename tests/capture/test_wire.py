@@ -14,7 +14,7 @@ from support.backend import Backend
 from support.scripted import ScriptedModel
 
 import libretto_instrument as libretto
-from libretto_instrument import TemplateChat, TemplateText, capture
+from libretto_instrument import TemplateChat, TemplateText, _capture
 
 from .bodies import UUID4, ask, body, chat, dumped, received
 
@@ -233,7 +233,7 @@ def test_uninstalling_delivers_what_was_recorded(
     server.answer(completion(), times=2)
     ask(scripted)
     libretto.uninstall()
-    assert not capture.is_patched()
+    assert not _capture.is_patched()
     ask(scripted)
     assert libretto.flush()
     assert len(backend.events) == 1

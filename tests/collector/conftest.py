@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("starlette", reason="the extra 'collector' is not installed")
 
-from libretto_instrument.collector import Running, running
+from libretto_instrument._collector import Running, running
 
 TABLES = "events bodies context revisions prompts feedback chains sqlite_sequence"
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from libretto_instrument.collector import Running
+from libretto_instrument._collector import Running
 from libretto_instrument.demo import _run
 
 from .wire import conclude, post, rate, read

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from libretto_instrument.collector._conversation import (
+from libretto_instrument._collector.conversation import (
     compare,
     conversation,
     last_words,

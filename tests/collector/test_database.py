@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from libretto_instrument.collector import _store, create_app
-from libretto_instrument.collector._store import Job, Store
+from libretto_instrument._collector import create_app, store
+from libretto_instrument._collector.store import Job, Store
 
 
 async def test_the_file_is_its_owners(db: Path) -> None:
@@ -28,7 +28,7 @@ def test_it_is_opened_again(db: Path) -> None:
     with sqlite3.connect(db) as connection:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
     connection.close()
-    assert version == len(_store.MIGRATIONS)
+    assert version == len(store.MIGRATIONS)
 
 
 def test_migrations_are_all_or_nothing(
@@ -41,7 +41,7 @@ def test_migrations_are_all_or_nothing(
         connection.execute("nonsense")
 
     with monkeypatch.context() as patch:
-        patch.setattr(_store, "MIGRATIONS", [*_store.MIGRATIONS, fail])
+        patch.setattr(store, "MIGRATIONS", [*store.MIGRATIONS, fail])
         with pytest.raises(ValueError, match="cannot be used"):
             Store(db)
     Store(db).close()

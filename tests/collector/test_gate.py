@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from libretto_instrument.cli import _parser
-from libretto_instrument.collector import Running, running, serve
+from libretto_instrument._cli.main import _parser
+from libretto_instrument._collector import Running, running, serve
 
 from .wire import event, post, read
 

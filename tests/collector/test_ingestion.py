@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from libretto_instrument.collector import Running, running
+from libretto_instrument._collector import Running, running
 
 from .wire import conclude, event, post, rate, read
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from libretto_instrument._amounts import age, size
-from libretto_instrument.collector import _retention, _wire
-from libretto_instrument.collector._retention import sweep
-from libretto_instrument.collector._store import Store
+from libretto_instrument._collector import retention, schema
+from libretto_instrument._collector.retention import sweep
+from libretto_instrument._collector.store import Store
+from libretto_instrument._util.units import age, size
 
 from .wire import event
 
@@ -19,12 +19,12 @@ DAY = 86_400
 @pytest.fixture
 def store(db: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """Return a store that is swept a few events at a time."""
-    monkeypatch.setattr(_retention, "BATCH", 5)
+    monkeypatch.setattr(retention, "BATCH", 5)
     return Store(db)
 
 
 async def _put(store: Store, days: float, **changes: object) -> None:
-    await _store(store, days, "event", **_wire.read_event(event(**changes)))
+    await _store(store, days, "event", **schema.read_event(event(**changes)))
 
 
 async def _store(store: Store, days: float, kind: str, **values: object) -> None:
@@ -100,7 +100,7 @@ async def test_numbers_of_events_are_not_given_again(store: Store) -> None:
 
 async def test_a_collector_sweeps_by_itself(db: Path) -> None:
     """A collector that is told how long to keep events deletes older ones."""
-    from libretto_instrument.collector import running
+    from libretto_instrument._collector import running
 
     store = Store(db)
     await _put(store, 40)
@@ -130,7 +130,7 @@ def test_sizes(text: str, number: int) -> None:
 @pytest.mark.parametrize("text", ["", "30", "d", "-1d", "1.5h", "30 days", "12MB"])
 def test_what_is_no_age(db: Path, text: str) -> None:
     """What cannot be read as an age is refused at once, with an example."""
-    from libretto_instrument.collector import create_app
+    from libretto_instrument._collector import create_app
 
     with pytest.raises(ValueError, match="24h"):
         age(text)

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from libretto_instrument.collector import _wire, running
-from libretto_instrument.collector._store import Store
+from libretto_instrument._collector import running, schema
+from libretto_instrument._collector.store import Store
 
 from .wire import conclude, event, ids, post, rate, read
 
@@ -220,7 +220,7 @@ def test_a_spreadsheet_runs_nothing(http: httpx.Client) -> None:
 async def _put(store: Store, moment: datetime) -> str:
     body = event()
     now = {"now": int(moment.timestamp() * 1000)}
-    await store.put("event", _wire.read_event(body) | now)
+    await store.put("event", schema.read_event(body) | now)
     return str(body["promptEventId"])
 
 

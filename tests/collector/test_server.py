@@ -16,11 +16,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from libretto_instrument.collector import Running, running, serve
+from libretto_instrument._collector import Running, running, serve
 
 from .wire import event, ids, post, read
 
-SERVE = "from libretto_instrument.collector import serve; serve(port=0, db={!r})"
+SERVE = "from libretto_instrument._collector import serve; serve(port=0, db={!r})"
 
 
 @contextmanager
@@ -141,10 +141,10 @@ def test_it_knows_only_the_wire() -> None:
     script = """if True:
         import sys, libretto_instrument
         before = set(sys.modules)
-        import libretto_instrument.collector
+        import libretto_instrument._collector
         new = {m for m in set(sys.modules) - before if m.startswith("libretto")}
-        new.discard("libretto_instrument._amounts")  # A leaf: how ages are written.
-        assert all(m.startswith("libretto_instrument.collector") for m in new), new
+        new.discard("libretto_instrument._util.units")  # A leaf: how ages are written.
+        assert all(m.startswith("libretto_instrument._collector") for m in new), new
         assert "openai" not in sys.modules
     """
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
@@ -156,7 +156,7 @@ def test_without_the_extra_it_says_what_to_install() -> None:
         import sys
         sys.modules["starlette"] = None
         try:
-            import libretto_instrument.collector
+            import libretto_instrument._collector
         except ModuleNotFoundError as exc:
             assert "libretto-instrument[collector]" in str(exc), exc
         else:

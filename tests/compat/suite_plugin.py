@@ -22,10 +22,10 @@ def pytest_configure() -> None:
     global _events
     if MODE == "bare":
         return
-    from libretto_instrument import _guard
+    from libretto_instrument._util import errors
     from libretto_instrument.testing import capture_events
 
-    _guard.strict = True
+    errors.strict = True
     _events = _recording.enter_context(
         capture_events(annotate_responses=MODE == "annotated")
     )

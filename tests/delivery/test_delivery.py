@@ -21,7 +21,7 @@ from support.parcels import (
 )
 from support.waiting import eventually
 
-from libretto_instrument import _guard
+from libretto_instrument._util import errors
 from libretto_instrument.delivery import Delivery, MemorySender, Outcome, Stats
 from libretto_instrument.delivery import _crew as crew_module
 from libretto_instrument.delivery._gate import BOX
@@ -141,7 +141,7 @@ def test_prepare_fails(deliver):
 
 def test_bad_item(deliver, monkeypatch, caplog):
     """An item that is none is said to be a fault of ours, and put does not raise."""
-    monkeypatch.setattr(_guard, "strict", False)
+    monkeypatch.setattr(errors, "strict", False)
     delivery = deliver(MemorySender())
     delivery.put(object())
     delivery.put(Parcel("a"))
@@ -153,7 +153,7 @@ def test_bad_item(deliver, monkeypatch, caplog):
 
 def test_bad_item_before_a_worker(deliver, monkeypatch):
     """A worker that comes upon an item that is none goes on with the others."""
-    monkeypatch.setattr(_guard, "strict", False)
+    monkeypatch.setattr(errors, "strict", False)
     sender = HeldSender()
     delivery = deliver(sender, max_in_flight=1)
     delivery.put(Parcel("a"))

@@ -10,7 +10,7 @@ from itertools import pairwise
 from packaging.requirements import InvalidRequirement, Requirement
 from pages import ROOT, Block
 
-from libretto_instrument.cli import _parser
+from libretto_instrument._cli.main import _parser
 
 _PYPROJECT = (ROOT / "pyproject.toml").read_text("utf-8")
 _ASSIGNMENT = re.compile(r"[A-Z_]\w*=")

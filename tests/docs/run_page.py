@@ -19,7 +19,7 @@ import given
 from pages import Block, blocks_of
 
 import libretto_instrument as libretto
-from libretto_instrument import _guard
+from libretto_instrument._util import errors
 
 _guarded = False
 
@@ -103,7 +103,7 @@ def main(page: Path) -> None:
     global _guarded
     sys.addaudithook(_guard_this_machine)
     sys.dont_write_bytecode = True
-    _guard.strict = True
+    errors.strict = True
     program, loop = _Program(), asyncio.new_event_loop()
     for block in blocks_of(page):
         if block.language != "python" or block.mark == "not run":

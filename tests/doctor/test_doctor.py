@@ -23,7 +23,8 @@ from support.parcels import Parcel, prepare
 from support.tls import self_signed
 from support.waiting import eventually
 
-from libretto_instrument import capture, cli, collector
+from libretto_instrument import _capture, _collector
+from libretto_instrument._cli import main
 from libretto_instrument.delivery.durable import Spool
 
 _HTTPX_BEFORE_0_28 = find_spec("httpx2") is None and (
@@ -81,7 +82,7 @@ def doctor(
                 monkeypatch.delenv(name)
             else:
                 monkeypatch.setenv(name, value)
-        ended = cli.main(["doctor", "--json", *args])
+        ended = main.main(["doctor", "--json", *args])
         said = capsys.readouterr()
         assert said.err == ""
         assert KEY not in said.out
@@ -99,7 +100,7 @@ def test_a_good_set_up(doctor: Doctor, backend: Backend, tmp_path: Path) -> None
     told = doctor("--spool", str(tmp_path / "not" / "yet"))
     assert (told.status, told.facts["findings"]) == (0, [])
     assert Completions.__dict__["create"] is before
-    assert not capture.is_patched()
+    assert not _capture.is_patched()
     assert told.facts["openai"]["can be recorded"] > 5
     assert told.facts["endpoints"]["event"]["status"] == 200
     assert not list(tmp_path.iterdir())
@@ -112,7 +113,7 @@ def test_the_probe_stores_nothing_in_the_collector(
     doctor: Doctor, tmp_path: Path
 ) -> None:
     """Our own collector answers the probe, and has no event of it."""
-    with collector.running(tmp_path / "events.db") as libretto:
+    with _collector.running(tmp_path / "events.db") as libretto:
         told = doctor(LIBRETTO_API_PREFIX=f"{libretto.url}/api")
         with urllib.request.urlopen(f"{libretto.url}/api/events", timeout=30) as answer:
             assert json.load(answer)["events"] == []
@@ -126,7 +127,7 @@ def test_to_be_read(
     """To people it tells each fact, each finding and what to do, but no key."""
     monkeypatch.delenv("LIBRETTO_TEMPLATE_NAME")
     monkeypatch.setenv("LIBRETTO_ENABLED", "no")
-    assert cli.main(["doctor", "--chat-id", "mine"]) == 1
+    assert main.main(["doctor", "--chat-id", "mine"]) == 1
     said = capsys.readouterr().out
     assert "api_key                set (LIBRETTO_API_KEY)" in said
     assert "chat_id                mine (--chat-id)" in said
@@ -142,7 +143,7 @@ def test_to_be_read(
 def test_called_wrongly() -> None:
     """An option that there is not ends it with status 2."""
     with pytest.raises(SystemExit) as ended:
-        cli.main(["doctor", "--nonsense"])
+        main.main(["doctor", "--nonsense"])
     assert ended.value.code == 2
 
 
@@ -532,7 +533,7 @@ def test_an_openai_of_another_make(place: Place, tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(
         "import importlib\n"
-        "from libretto_instrument.capture import TARGETS\n"
+        "from libretto_instrument._capture import TARGETS\n"
         "for target in TARGETS:\n"
         "    try:\n"
         "        module = importlib.import_module(target.module)\n"

@@ -18,9 +18,10 @@ from support.parcels import ScriptedSender
 from support.waiting import eventually
 
 import libretto_instrument as libretto
-from libretto_instrument import LibrettoConfig, cli
-from libretto_instrument._exporting import ExporterSender
-from libretto_instrument._messages import FINISHERS
+from libretto_instrument import LibrettoConfig
+from libretto_instrument._cli import main
+from libretto_instrument._processing.serialize import FINISHERS
+from libretto_instrument._runtime.exporter_transport import ExporterSender
 from libretto_instrument.delivery import HttpSender, Message, Stats
 from libretto_instrument.delivery._relay import Relay
 from libretto_instrument.delivery._spool_file import APPLICATION, FORMER_FILE
@@ -67,7 +68,7 @@ def arrived(backend: Backend) -> Counter[str]:
 @pytest.fixture(autouse=True)
 def _counted_afresh() -> None:
     """Count from nought, as exporters are counted by their names."""
-    from libretto_instrument._runtime import runtime
+    from libretto_instrument._runtime.state import runtime
 
     libretto.shutdown(0)
     runtime.deliveries.renew_lock()
@@ -271,7 +272,7 @@ def test_refused_by_one(spool: Spool, capsys: pytest.CaptureFixture[str]) -> Non
     assert relay.drain(20)
     relay.close()
     assert [refused.destination for refused in spool.refused()] == ["picky"] * 3
-    assert cli.main(["spool", "ls", "--spool", str(spool.directory)]) == 0
+    assert main.main(["spool", "ls", "--spool", str(spool.directory)]) == 0
     assert capsys.readouterr().out.count("picky: too odd") == 3
     assert spool.retry() == 3
     assert spool.stats().waiting_for == {"picky": 3}
@@ -392,7 +393,7 @@ def test_looking_at_the_version_before(
     seen = look(spool.directory)
     assert (seen.state, seen.is_former) == ("absent", True)
     assert former.execute("SELECT count(*) FROM messages").fetchone() == (2500,)
-    assert cli.main(["spool", "ls", "--spool", str(spool.directory)]) == 0
+    assert main.main(["spool", "ls", "--spool", str(spool.directory)]) == 0
     told = capsys.readouterr().out
     assert told.startswith("2500 waiting (0 being sent), 1 refused")
     assert look(spool.directory).state == "ours"
@@ -404,7 +405,7 @@ def test_a_foreign_file_in_its_place(spool: Spool) -> None:
     path = spool.directory / FORMER_FILE
     path.write_bytes(b"no database at all " * 1000)
     assert look(spool.directory).is_former is False
-    assert cli.main(["spool", "ls", "--spool", str(spool.directory)]) == 0
+    assert main.main(["spool", "ls", "--spool", str(spool.directory)]) == 0
     assert path.exists()
 
 
@@ -468,7 +469,7 @@ def test_exporters_that_are_none(
 ) -> None:
     """What is no exporter is told in a line, with status 2."""
     options = [part for each in named for part in ("--exporter", each)]
-    assert cli.main(["relay", "--spool", str(tmp_path / "s"), *options]) == 2
+    assert main.main(["relay", "--spool", str(tmp_path / "s"), *options]) == 2
     assert says in capsys.readouterr().err
     assert not (tmp_path / "s").exists()
 
@@ -556,7 +557,7 @@ def test_three_processes_and_a_relay(
 #: A relay whose claims run out soon once it has been killed.
 RELAY = """
 import sys
-from libretto_instrument import cli
+from libretto_instrument._cli import main as cli
 from libretto_instrument.delivery import _relay, _spool
 _spool.LEASE = _relay.LEASE = 4.0
 _relay.HOUSEKEEPING = 1.0

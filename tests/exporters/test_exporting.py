@@ -48,7 +48,7 @@ def memory() -> MemoryExporter:
 def _counted_afresh() -> None:
     """Count from nought, as exporters are counted by their names."""
     libretto.shutdown(0)
-    from libretto_instrument._runtime import runtime
+    from libretto_instrument._runtime.state import runtime
 
     runtime.deliveries.renew_lock()
 

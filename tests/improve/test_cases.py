@@ -198,7 +198,8 @@ def test_a_template_with_parameters_may_have_escapes(
 def test_the_sources_agree(tmp_path: Path, log: Path) -> None:
     """A database, the address of a local Libretto and a log give the same cases."""
     collector = pytest.importorskip(
-        "libretto_instrument.collector", reason="the extra 'collector' is not installed"
+        "libretto_instrument._collector",
+        reason="the extra 'collector' is not installed",
     )
     bodies = [event(number) for number in range(20)]
     bodies.append(event(20, promptTemplateName="other", apiName="other"))
@@ -229,7 +230,8 @@ def test_the_sources_agree(tmp_path: Path, log: Path) -> None:
 def test_a_token_is_taken_out_of_the_address(tmp_path: Path) -> None:
     """A local Libretto that asks for a token is read with the one in its address."""
     collector = pytest.importorskip(
-        "libretto_instrument.collector", reason="the extra 'collector' is not installed"
+        "libretto_instrument._collector",
+        reason="the extra 'collector' is not installed",
     )
     with collector.running(tmp_path / "libretto.db", token="t0") as running:
         with pytest.raises(ValueError, match="token"):

@@ -438,7 +438,7 @@ def test_the_installed_command(tmp_path: Path) -> None:
     command = tmp_path / "bin" / "libretto-instrument"
     command.parent.mkdir()
     command.write_text(
-        "import sys\nfrom libretto_instrument.cli import main\nsys.exit(main())\n"
+        "import sys\nfrom libretto_instrument._cli.main import main\nsys.exit(main())\n"
     )
     (tmp_path / "app.py").write_text("import sys; print(sys.path)\n1/0")
     ours = ran(*BARE, command, "run", "app.py", cwd=tmp_path, LIBRETTO_API_KEY="key")

@@ -9,7 +9,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader, Sum
 from support.backend import status
 
 import libretto_instrument as libretto
-from libretto_instrument._routes import Deliveries
+from libretto_instrument._runtime.deliveries import Deliveries
 from libretto_instrument.otel import OTLPExporter, observe
 
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import libretto_instrument as libretto
-from libretto_instrument._readings import readings
+from libretto_instrument._runtime.metrics import readings
 from libretto_instrument.delivery import Stats
 from libretto_instrument.otel import _attributes
 

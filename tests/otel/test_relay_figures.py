@@ -114,7 +114,7 @@ def test_the_client_is_missing(backend: Backend, tmp_path: Path) -> None:
     """Without Prometheus's client the command says what to install."""
     code = """
 import importlib.util, sys
-from libretto_instrument import cli
+from libretto_instrument._cli import main as cli
 find = importlib.util.find_spec
 importlib.util.find_spec = lambda name: None if "prom" in name else find(name)
 sys.exit(cli.main(["relay", "--spool", sys.argv[1], "--metrics-port", "0"]))

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from libretto_instrument import _guard
+from libretto_instrument._util import errors
 from libretto_instrument.redaction import FAILED, BodyRedactor
 
 EVENT_ID = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
@@ -347,7 +347,7 @@ class Broken:
 def test_failing_redactor(caplog):
     """A redactor that raises costs the leaf only, and its message is not logged."""
     caplog.set_level(logging.DEBUG)
-    _guard.reset()
+    errors.reset()
     params = {"a": MAIL, "b": "fine", "n": 4111111111111111, MAIL: 1}
     redacted = BodyRedactor(Broken()).redact(event(params=params))
     assert redacted["params"] == {"a": FAILED, "b": "fine", "n": FAILED, FAILED: 1}

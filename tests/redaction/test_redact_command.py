@@ -2,7 +2,7 @@
 
 import io
 
-from libretto_instrument.redaction._cli import redact_command
+from libretto_instrument._cli.redact import redact_command
 
 TEXT = "Dear Margaret,\ncall 415-555-2671 or\n415-555-2672.\n"
 

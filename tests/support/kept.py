@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from libretto_instrument._config import Given, LibrettoConfig
-from libretto_instrument._json import encode
-from libretto_instrument._scope import current
-from libretto_instrument._settings import Settings, merge
-from libretto_instrument.capture._call import Call
-from libretto_instrument.capture.packing import unpack
+from libretto_instrument._capture.call import Call
+from libretto_instrument._capture.packing import unpack
+from libretto_instrument._config.fields import Given, LibrettoConfig
+from libretto_instrument._config.scope import current
+from libretto_instrument._config.settings import Settings, merge
+from libretto_instrument._util.json import encode
 
 
 class Kept:

@@ -1,0 +1,202 @@
+"""One call of a model, from before its request to the end of its answer.
+
+On the caller's thread a call only keeps what it is handed; what the event says is
+worked out by `_report`, on the worker's.
+"""
+
+import sys
+from collections.abc import Mapping
+from contextvars import ContextVar
+from time import perf_counter
+from typing import Any, Protocol
+
+from .._config.fields import Given, LibrettoConfig, config_of_client
+from .._config.settings import Settings
+from .._events import Event
+from .._templates import TemplateChat, TemplateText
+from .._util import errors
+from .._util.ids import fresh_id
+from .._util.json import photograph, photograph_given
+from .._util.otel_context import OPENTELEMETRY, with_trace
+from . import feedback_keys
+from .build_event import event_of
+from .endpoints.table import Shape
+from .error_response import answer_behind
+from .packing import Makings, pack
+from .record import Record
+from .snapshot import copy_of_arguments, snapshot
+
+_TEMPLATES = (TemplateChat, TemplateText)
+
+#: Whose request is under way in this context: a call of the same client inside is part
+#: of it.
+asking: ContextVar[Any] = ContextVar("libretto_asking", default=None)
+
+
+class Recorder(Protocol):
+    """What capture needs of the rest: who is recorded, and where records go."""
+
+    def settings(
+        self, config: LibrettoConfig | None, given: Given | None
+    ) -> Settings | None:
+        """Return the settings for a call, or None if it is not to be recorded."""
+
+    def submit(self, call: "Call") -> None:
+        """Take a finished call. Never blocks, never raises."""
+
+
+class Call(Record):
+    """One recorded call: its record, and how it is written.
+
+    Attributes:
+        recorder: Takes the record when it is complete.
+        client: The client that makes the call, until it has been answered.
+        outer: The client around it, if its call is made inside another one's.
+        submitted: The record is complete, and changes no more.
+    """
+
+    submitted: bool = False
+    outer: Any = None
+
+    def __init__(
+        self,
+        shape: Shape,
+        settings: Settings,
+        feedback_key: str,
+        recorder: Recorder,
+        client: Any = None,
+    ) -> None:
+        self.shape = shape
+        self.settings = settings
+        self.feedback_key = feedback_key
+        self.recorder = recorder
+        self.client = client
+        self.request = {}
+
+    def start(self, arguments: Mapping[str, Any]) -> None:
+        """Take a snapshot of the request and start the clock. Never raises."""
+        try:
+            settings = self.settings
+            given = arguments.get(self.shape.input)
+            if isinstance(given, _TEMPLATES):
+                self.request = copy_of_arguments(arguments, self, but=self.shape.input)
+                self._keep_template(given)
+            else:
+                self.request = copy_of_arguments(arguments, self)
+            if settings.adds:
+                self._add(settings)
+            if OPENTELEMETRY in sys.modules and settings.trace_context:
+                self.context = with_trace(self.context)
+        except Exception as exc:
+            errors.swallow(exc, "capture.start")
+        self.outer = asking.get()
+        asking.set(self.client)
+        self.started = perf_counter()
+
+    def _add(self, settings: Settings) -> None:
+        """Keep what the call's settings add to its arguments."""
+        if self.template is None and settings.has_template:
+            self._keep_template(self.shape.inline(settings))
+        if settings.template_params:
+            params = snapshot(settings.template_params, self)
+            self.params = {**params, **(self.params or {})}
+        if settings.context:
+            self.context = snapshot(settings.context, self)
+
+    def _keep_template(self, given: Any) -> None:
+        if isinstance(given, TemplateChat):
+            self.template = snapshot(given.recorded, self)
+            self.params = snapshot(given.params, self)
+        elif isinstance(given, TemplateText):
+            self.template = snapshot(given.template, self)
+            self.params = snapshot(given.params, self)
+        else:
+            self.template = snapshot(given, self)
+
+    def answered(self, model: Any) -> None:
+        """Record a whole answer: a pydantic model. Never raises."""
+        try:
+            self.ended = perf_counter()
+            self._keep(model)
+            if self.settings.annotate_responses:
+                feedback_keys.annotate(model, self.feedback_key)
+            else:
+                feedback_keys.remember(model, self.feedback_key)
+        except Exception as exc:
+            errors.swallow(exc, "capture.answered")
+        finally:
+            self.submit()
+
+    def _keep(self, model: Any) -> None:
+        self.response = photograph(model)
+        usage = getattr(model, "usage", None)
+        if hasattr(usage, "model_dump_json"):
+            self.usage = photograph_given(usage)
+
+    def said(self, answer: Any) -> None:
+        """Record an answer that is no model, such as plain text. Never raises."""
+        self.ended = perf_counter()
+        if isinstance(answer, str):
+            self.text = answer
+        self.submit()
+
+    def failed(self, exc: BaseException) -> None:
+        """Record that the request or its answer failed. Never raises."""
+        try:
+            self.ended = perf_counter()
+            self.errors = (*self.errors, describe(exc))
+            answer = answer_behind(exc)
+            if answer is not None and self.form is None:
+                self._keep(answer)
+                feedback_keys.remember(answer, self.feedback_key)
+        except Exception as fault:
+            errors.swallow(fault, "capture.failed")
+        finally:
+            self.submit()
+
+    def submit(self) -> None:
+        """Hand the call on, once. Never raises."""
+        if self.submitted:
+            return
+        self.submitted = True
+        try:
+            self.recorder.submit(self)
+        except Exception as exc:
+            errors.swallow(exc, "capture.submit")
+
+    def report(self) -> Event:
+        """Return the event that tells of this call."""
+        return event_of(self)
+
+    def makings(self) -> Makings | None:
+        """Return what the event can be made of later; None if it is better made now."""
+        return pack(self)
+
+
+def begin(
+    shape: Shape, recorder: Recorder, resource: Any, given: Given | None
+) -> Call | None:
+    """Return the record of a call about to be made, or None if it is not recorded.
+
+    Never raises. The settings are those of this moment: the scope may be another when
+    an awaited call is sent, or when a stream ends.
+    """
+    try:
+        client = getattr(resource, "_client", None)
+        if client is not None and asking.get() is client:
+            return None
+        settings = recorder.settings(config_of_client(client), given)
+        if settings is None:
+            return None
+        key = settings.feedback_key or fresh_id()
+        return Call(shape, settings, key, recorder, client)
+    except Exception as exc:
+        errors.swallow(exc, "capture.begin")
+        return None
+
+
+def describe(exc: BaseException) -> str:
+    """Return an error as the event tells it: its type and its message."""
+    message = str(exc)
+    name = type(exc).__name__
+    return f"{name}: {message}" if message else name

@@ -1,0 +1,1 @@
+"""What openai's endpoints ask and answer, one module each."""

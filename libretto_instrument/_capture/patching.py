@@ -1,0 +1,221 @@
+"""Which methods of openai are recorded, and how they are patched and restored.
+
+One table drives both directions. Each target stands alone: what a version of openai
+does not have is skipped. A module that is not imported yet is patched when it is, and
+only then is the rest of this room imported.
+"""
+
+import importlib
+import sys
+import threading
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import wrapt
+from attrs import define, frozen
+
+from .._util import errors
+
+if TYPE_CHECKING:
+    from .call import Recorder
+    from .raw_views import Renewal
+
+
+@frozen(eq=False)
+class Target:
+    """A method that calls a model.
+
+    Attributes:
+        module: Where its class is imported from.
+        owner: The class whose own method it is.
+        method: Its name.
+        shape: How its requests and answers are laid out: a name in `_shapes`.
+        driver: What makes its wrapper: a name in `_drivers`.
+    """
+
+    module: str
+    owner: str
+    method: str
+    shape: str
+    driver: str
+
+
+def _pair(module: str, owner: str, shape: str, *methods: str) -> list[Target]:
+    """Return the targets of a class and of its async twin."""
+    return [
+        Target(module, name, method, shape, driver)
+        for method in methods
+        for name, driver in ((owner, "sync_driver"), (f"Async{owner}", "async_driver"))
+    ]
+
+
+def _helpers(module: str, owner: str, shape: str) -> list[Target]:
+    """Return the methods that make their request through another target."""
+    return [
+        Target(module, name, "stream", shape, "helper_driver")
+        for name in (owner, f"Async{owner}")
+    ]
+
+
+_CHAT = "openai.resources.chat.completions"
+_BETA_CHAT = "openai.resources.beta.chat.completions"
+_RESPONSES = "openai.resources.responses"
+_BETA_RESPONSES = "openai.resources.beta.responses"
+
+TARGETS: tuple[Target, ...] = (
+    *_pair(_CHAT, "Completions", "CHAT", "create", "parse"),
+    *_helpers(_CHAT, "Completions", "CHAT"),
+    *_pair(_BETA_CHAT, "Completions", "CHAT", "create", "parse"),
+    *_helpers(_BETA_CHAT, "Completions", "CHAT"),
+    *_pair("openai.resources.completions", "Completions", "COMPLETION", "create"),
+    *_pair(_RESPONSES, "Responses", "RESPONSES", "create", "parse"),
+    *_helpers(_RESPONSES, "Responses", "RESPONSES"),
+    *_pair(_BETA_RESPONSES, "Responses", "RESPONSES", "create", "parse"),
+    *_helpers(_BETA_RESPONSES, "Responses", "RESPONSES"),
+)
+
+
+@define(eq=False)
+class _Patch:
+    """One wrapper of ours that may still be in place.
+
+    Attributes:
+        owner: The class.
+        method: Its method.
+        original: What was found in the class's own namespace.
+        wrapper: What was put there.
+        views: What keeps the raw views of the class up to date.
+        awake: Whether the wrapper records; asleep, it only passes calls on, without
+            their ``libretto=``.
+    """
+
+    owner: type
+    method: str
+    original: Any
+    wrapper: Any = None
+    views: "Renewal | None" = None
+    awake: bool = True
+
+    def wake(self) -> None:
+        """Record calls."""
+        self.awake = True
+        if self.views is not None:
+            self.views.start()
+
+    def sleep(self) -> None:
+        """Pass calls on."""
+        self.awake = False
+        if self.views is not None:
+            self.views.stop()
+
+
+_lock = threading.RLock()
+_patches: list[_Patch] = []
+_hooked: set[str] = set()
+_recorder: "Recorder | None" = None
+
+
+def patch(recorder: "Recorder") -> None:
+    """Record the calls of every target from now on; again is harmless."""
+    global _recorder
+    modules = tuple(dict.fromkeys(target.module for target in TARGETS))
+    for module in modules:
+        _await_import(module)
+    with _lock:
+        _recorder = recorder
+        for module in modules:
+            if module in _hooked:
+                _patch_module(module)
+            else:
+                _hooked.add(module)
+                wrapt.register_post_import_hook(_imported, module)
+
+
+def _await_import(name: str) -> None:
+    """Wait for another thread that is in the middle of importing a module.
+
+    What is there only in part has nothing to patch yet, and its import would not be
+    told of again.
+    """
+    spec = getattr(sys.modules.get(name), "__spec__", None)
+    if getattr(spec, "_initializing", False):
+        try:
+            importlib.import_module(name)
+        except ImportError as exc:
+            errors.swallow(exc, "capture.await_import")
+
+
+def unpatch() -> None:
+    """Restore every target to what it was.
+
+    Where somebody else's wrapper lies on top of ours, it stays, and ours goes to sleep
+    beneath it.
+    """
+    global _recorder
+    with _lock:
+        _recorder = None
+        for found in reversed(_patches[:]):
+            found.sleep()
+            if found.owner.__dict__.get(found.method) is found.wrapper:
+                setattr(found.owner, found.method, found.original)
+                _patches.remove(found)
+
+
+def is_patched() -> bool:
+    """Say whether calls are recorded, or will be as soon as openai is imported."""
+    return _recorder is not None
+
+
+def _imported(module: ModuleType) -> None:
+    with _lock:
+        if _recorder is not None:
+            _patch_module(module.__name__)
+
+
+def _patch_module(name: str) -> None:
+    module = sys.modules.get(name)
+    if module is None or _recorder is None:
+        return
+    for target in TARGETS:
+        if target.module == name:
+            try:
+                _patch_one(target, module, _recorder)
+            except Exception as exc:
+                errors.swallow(exc, f"capture.patch {target.owner}.{target.method}")
+
+
+def _patch_one(target: Target, module: ModuleType, recorder: "Recorder") -> None:
+    owner = getattr(module, target.owner, None)
+    original = owner.__dict__.get(target.method) if isinstance(owner, type) else None
+    if original is None or not isinstance(owner, type):
+        return
+    from . import wrappers
+    from .endpoints import table
+    from .raw_views import Renewal
+
+    for standing in _patches:
+        # Beneath somebody else's wrapper, or the same class by another module's name.
+        if _lies_in(original, standing.wrapper):
+            standing.wake()
+            return
+    for standing in _patches:
+        # Beneath a wrapper that hides what it wraps: it must not outlive `unpatch`.
+        if (standing.owner, standing.method) == (owner, target.method):
+            standing.sleep()
+    found = _Patch(owner, target.method, original)
+    shape = getattr(table, target.shape)
+    driver = getattr(wrappers, target.driver)(shape, recorder, found)
+    found.wrapper = wrapt.FunctionWrapper(original, driver)
+    setattr(owner, target.method, found.wrapper)
+    _patches.append(found)
+    found.views = Renewal(owner, target.method, driver)
+    found.wake()
+
+
+def _lies_in(function: Any, wrapper: Any) -> bool:
+    """Say whether ``wrapper`` is ``function`` or lies beneath it."""
+    while function is not None:
+        if function is wrapper:
+            return True
+        function = getattr(function, "__wrapped__", None)
+    return False

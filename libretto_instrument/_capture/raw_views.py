@@ -1,0 +1,70 @@
+"""Raw views of a resource that were made before its methods were patched.
+
+``with_raw_response`` and ``with_streaming_response`` bind a resource's methods when
+they are made, and their client keeps them. One made before a patch would pass it by for
+as long as the client lives, so its methods are bound anew when they are next asked for.
+"""
+
+import sys
+from typing import Any
+
+from .._util import errors
+
+_SUFFIXES = ("WithRawResponse", "WithStreamingResponse")
+
+
+class Renewal:
+    """Keeps one method up to date on every view of a resource's class.
+
+    It is a descriptor of the views' classes, where the views themselves hold the method
+    as an attribute.
+    """
+
+    def __init__(self, owner: type, method: str, driver: Any) -> None:
+        """Find the views of ``owner``.
+
+        Args:
+            owner: The class of the resource.
+            method: The method of it that is patched.
+            driver: The function that the patch runs; a view that leads to it is new.
+        """
+        module = sys.modules.get(owner.__module__)
+        found = (getattr(module, owner.__name__ + suffix, None) for suffix in _SUFFIXES)
+        self._views = [view for view in found if isinstance(view, type)]
+        self._method = method
+        self._driver = driver
+
+    def start(self) -> None:
+        """Renew the method on every view from now on."""
+        for view in self._views:
+            if self._method not in view.__dict__:
+                setattr(view, self._method, self)
+
+    def stop(self) -> None:
+        """Leave the views as they are, and their classes as they were."""
+        for view in self._views:
+            if view.__dict__.get(self._method) is self:
+                delattr(view, self._method)
+
+    def __set__(self, view: Any, method: Any) -> None:
+        view.__dict__[self._method] = method
+
+    def __get__(self, view: Any, owner: Any = None) -> Any:
+        method = None if view is None else view.__dict__.get(self._method)
+        if method is None:
+            raise AttributeError(self._method)
+        try:
+            bound = getattr(method, "__wrapped__", None)
+            if bound is not None and not self._leads_here(bound):
+                renewed = type(view)(bound.__self__)
+                view.__dict__[self._method] = renewed.__dict__[self._method]
+        except Exception as exc:
+            errors.swallow(exc, "capture.renew")
+        return view.__dict__[self._method]
+
+    def _leads_here(self, function: Any) -> bool:
+        while function is not None:
+            if getattr(function, "_self_wrapper", None) is self._driver:
+                return True
+            function = getattr(function, "__wrapped__", None)
+        return False

@@ -1,0 +1,86 @@
+"""What is kept of one call until its event is made."""
+
+from typing import Any, Literal
+
+from .._config.settings import Settings
+from .endpoints.table import Shape
+from .snapshot import Tally
+
+#: What a chunk takes in memory, in bytes: openai's model of a chat's chunk with a word
+#: in it takes 2,600 to 2,800, by tracemalloc. To weigh each would cost the stream more
+#: than it is worth; the prepared message is weighed to the byte.
+_CHUNK_WEIGHT = 2_700
+
+
+Form = Literal["bytes", "events", "chunks"]
+
+
+class Record(Tally):
+    """The record of one call: written on the caller's thread, read on the worker's.
+
+    It counts what is copied for it itself. What most calls leave as it is stands in the
+    class: to set it would be paid for by every call.
+
+    Attributes:
+        shape: How requests and answers of the called method are laid out.
+        settings: What holds for this call.
+        feedback_key: What later feedback refers to.
+        request: A snapshot of the arguments, by name.
+        template: The template messages or text, if there is a template.
+        params: The template's parameters.
+        context: The caller's own keys and values.
+        started: `time.perf_counter` before the request, in seconds.
+        ended: The same at the end of the answer.
+        response: The answer as JSON, where it came whole.
+        usage: The answer's usage as the API gave it, as JSON, where it came whole.
+        form: What ``pieces`` are: ``"bytes"`` of an object or a text, bytes of
+            server-sent ``"events"``, or ``"chunks"``, which are models; None where the
+            answer did not come in pieces.
+        pieces: The answer's pieces as they came, where it was streamed or read raw.
+        stamps: When each of ``pieces`` came, in seconds.
+        taken: How many chunks the caller took; None if that was not counted.
+        text: The answer, where it was plain text.
+        errors: What went wrong.
+        status: How a stream ended, if not by itself.
+    """
+
+    shape: Shape
+    settings: Settings
+    feedback_key: str
+    request: dict[str, Any]
+    template: Any = None
+    params: dict[str, Any] | None = None
+    context: dict[str, Any] | None = None
+    started: float = 0.0
+    ended: float = 0.0
+    response: bytes | None = None
+    usage: bytes | None = None
+    form: Form | None = None
+    pieces: list[Any]
+    stamps: list[float]
+    taken: int | None = None
+    text: str | None = None
+    errors: tuple[str, ...] = ()
+    status: str | None = None
+
+    def begin_pieces(self, form: Form) -> None:
+        """Take note that the answer comes in pieces of a form."""
+        self.form = form
+        self.pieces = []
+        self.stamps = []
+
+    @property
+    def weight(self) -> int:
+        """Roughly how many bytes this record holds."""
+        weight = self.size
+        if self.response:
+            weight += len(self.response)
+        if self.text:
+            weight += len(self.text)
+        if self.errors:
+            weight += sum(map(len, self.errors))
+        if self.form == "chunks":
+            weight += _CHUNK_WEIGHT * len(self.pieces)
+        elif self.form is not None:
+            weight += sum(map(len, self.pieces))
+        return weight

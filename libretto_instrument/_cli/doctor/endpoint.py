@@ -1,0 +1,123 @@
+"""Whether Libretto answers where events are to go."""
+
+from urllib.parse import urlsplit
+
+from attrs import asdict
+
+from ..._config.settings import PREFIX_VARIABLE, endpoints
+from ...delivery.inspection import Reply, probe, without_secrets
+from .report import Report
+
+#: Why there was no answer: the finding, what is wrong, and what to do next.
+_FAULTS = {
+    "dns": (
+        "The name {host} is not known to this machine.",
+        f"Check {PREFIX_VARIABLE} for a typing error, and the machine's DNS.",
+    ),
+    "refused": (
+        "Nobody listens at {address}.",
+        f"Check host and port in {PREFIX_VARIABLE}, and that Libretto runs there.",
+    ),
+    "tls": (
+        "{host} does not prove who it is ({reason}).",
+        "If it has a certificate of your own authority, name that in SSL_CERT_FILE; "
+        "if it speaks http, say so in " + PREFIX_VARIABLE + ".",
+    ),
+    "certificates": (
+        "The certificates to trust cannot be read ({reason}).",
+        "Check SSL_CERT_FILE and SSL_CERT_DIR, or unset them.",
+    ),
+    "timeout": (
+        "{address} does not answer in time.",
+        "Check the firewall, or whether a proxy is needed (HTTPS_PROXY).",
+    ),
+    "proxy": (
+        "The proxy {proxy} does not let us through ({reason}).",
+        "Check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY; NO_PROXY exempts a host.",
+    ),
+    "protocol": (
+        "What answers at {address} does not speak HTTP ({reason}).",
+        f"Check host and port in {PREFIX_VARIABLE}, and http or https.",
+    ),
+    "unreachable": (
+        "{address} cannot be reached ({reason}).",
+        f"Check the network, and host and port in {PREFIX_VARIABLE}.",
+    ),
+}
+
+
+def look_at_endpoints(report: Report, timeout: float, can_ask: bool) -> None:
+    """Ask each address whether it answers.
+
+    Args:
+        report: Where to write it down.
+        timeout: For how many seconds to wait for each.
+        can_ask: Whether what it takes is installed.
+    """
+    try:
+        addresses = endpoints()
+    except ValueError as exc:
+        report.problem("malformed-address", str(exc), "Correct it.")
+        return
+    asked: dict[tuple[str, str], Reply] = {}
+    for kind, address in addresses.items():
+        shown = without_secrets(address)
+        report.fact("endpoints", kind, {"address": shown})
+        parts = urlsplit(address)
+        server = (parts.scheme, parts.netloc)
+        if can_ask and server not in asked:
+            # The first of each server stands for all: the event's, if it is the same.
+            asked[server] = reply = probe(address, timeout)
+            report.fact("endpoints", kind, {"address": shown, **asdict(reply)})
+            _judge(report, shown, reply)
+
+
+def _judge(report: Report, address: str, reply: Reply) -> None:
+    told = {
+        "address": address,
+        "host": urlsplit(address).hostname,
+        "reason": reply.reason,
+        "proxy": reply.proxy,
+    }
+    if reply.exposed:
+        report.warn(
+            "plain-http",
+            f"Events go to {address} in clear: prompts and the key can be read on the "
+            "way.",
+            f"Set {PREFIX_VARIABLE} to an https address.",
+        )
+    status = reply.status
+    if reply.fault is not None:
+        message, remedy = _FAULTS[reply.fault]
+        report.problem(f"endpoint-{reply.fault}", message.format(**told), remedy)
+    elif status is None:
+        return
+    elif status == 407:
+        message, remedy = _FAULTS["proxy"]
+        told["reason"] = "HTTP 407"
+        report.problem("endpoint-proxy", message.format(**told), remedy)
+    elif status >= 500 and status != 501:  # Which only means that it knows us not.
+        report.problem(
+            "endpoint-failing",
+            f"{address} answers with HTTP {status}.",
+            "Try again later; events wait meanwhile. If it stays so, tell whoever "
+            "runs it.",
+        )
+    elif 300 <= status < 400:
+        report.problem(
+            "endpoint-redirects",
+            f"{address} redirects (HTTP {status}), which is not followed.",
+            f"Set {PREFIX_VARIABLE} to where it leads.",
+        )
+    elif status in (404, 410):
+        report.warn(
+            "endpoint-path",
+            f"{address} answers with HTTP {status}: Libretto may not be there.",
+            f"Check the path in {PREFIX_VARIABLE}; by default it ends in /api.",
+        )
+    elif status in (401, 403):
+        report.warn(
+            "endpoint-refuses",
+            f"{address} answers with HTTP {status}, even to a question without a key.",
+            "Something in between may keep you out: ask who runs it.",
+        )

@@ -1,0 +1,100 @@
+"""What is installed, and whether it is new enough."""
+
+import importlib.util
+import platform
+import re
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from ..._version import __version__
+from .report import Report
+
+_US = "libretto-instrument"
+_REQUIREMENT = re.compile(r"([\w.-]+)\s*>=\s*([\d.]+)\s*$")
+#: Told if they are there, without being needed.
+_BESIDE = ("httpx2", "pydantic")
+#: What the extra ``pii`` brings, by the name to import.
+_PII = {"phonenumbers": "phonenumberslite", "stdnum": "python-stdnum"}
+
+
+def look_at_packages(report: Report) -> None:
+    """Write down the versions of what is needed."""
+    report.fact("installed", "python", f"{platform.python_version()} {sys.executable}")
+    report.fact("installed", _US, f"{__version__} {Path(__file__).parents[2]}")
+    bounds = _bounds()
+    if not bounds:
+        report.warn(
+            "not-installed",
+            f"{_US} runs from a folder and is not installed, so what it needs is not "
+            "known.",
+            f"Run: pip install {_US}",
+        )
+    for name, bound in bounds.items():
+        found = _version(name)
+        if found is None:
+            report.fact("installed", name, None)
+            report.problem(
+                f"{name}-missing",
+                f"The package {name} is not installed.",
+                f"Run: {sys.executable} -m pip install {name}",
+            )
+        elif _numbers(found) < _numbers(bound):
+            report.fact("installed", name, f"{found} (too old: it takes {bound})")
+            report.problem(
+                f"{name}-too-old",
+                f"{name} {found} is older than {bound}, the oldest that works.",
+                f"Run: {sys.executable} -m pip install --upgrade {name}",
+            )
+        else:
+            report.fact("installed", name, f"{found} ({bound} or newer is needed)")
+    for name in _BESIDE:
+        if found := _version(name):
+            report.fact("installed", name, found)
+
+
+def look_at_redaction(report: Report, wanted: bool) -> None:
+    """Write down whether personal data can be taken out."""
+    missing = [
+        package
+        for name, package in _PII.items()
+        if importlib.util.find_spec(name) is None
+    ]
+    report.fact("redaction", "asked for", wanted)
+    report.fact("redaction", "extra pii", "not installed" if missing else "installed")
+    if wanted and missing:
+        report.problem(
+            "no-pii-extra",
+            f"Personal data is to be taken out, but {' and '.join(missing)} is not "
+            "installed: install() fails.",
+            f"Run: {sys.executable} -m pip install '{_US}[pii]'",
+        )
+
+
+def is_there(name: str) -> bool:
+    """Say whether a package is installed."""
+    return _version(name) is not None
+
+
+def _bounds() -> dict[str, str]:
+    """Return the oldest version of each package that is needed."""
+    try:
+        lines = metadata.requires(_US) or []
+    except metadata.PackageNotFoundError:
+        return {}
+    return {match[1]: match[2] for line in lines if (match := _REQUIREMENT.match(line))}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    found = re.match(r"\d+(\.\d+)*", version)
+    numbers = [int(number) for number in found[0].split(".")] if found else []
+    while numbers and not numbers[-1]:
+        numbers.pop()  # 1.0 is 1.
+    return tuple(numbers)

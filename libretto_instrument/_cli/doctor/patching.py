@@ -1,0 +1,150 @@
+"""Which methods of openai can be recorded, and who else has patched them."""
+
+import functools
+import importlib
+import importlib.util
+import inspect
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from .report import Report
+
+_OURS = "libretto_instrument"
+
+
+def look_at_openai(report: Report) -> None:
+    """Patch openai as `install()` does, write down what came of it, and undo it."""
+    if (stranger := _stranger()) is not None:
+        report.problem(
+            "openai-shadowed",
+            f"import openai finds {stranger}, which is not the openai package.",
+            "Give that file or folder another name.",
+        )
+        return
+    try:
+        import openai  # noqa: F401
+    except Exception as exc:
+        report.problem(
+            "openai-broken",
+            f"openai cannot be imported ({type(exc).__name__}: {exc}).",
+            "Try python -c 'import openai', and install anew what it names.",
+        )
+        return
+    _look_at_targets(report)
+
+
+def _stranger() -> str | None:
+    """Return what stands in openai's place; None if openai does."""
+    try:
+        distribution = metadata.distribution("openai")
+    except metadata.PackageNotFoundError:
+        return None
+    real = Path(str(distribution.locate_file("openai/__init__.py")))
+    spec = importlib.util.find_spec("openai")
+    if spec is None or not spec.origin or not real.exists():
+        return None  # Installed in some other way, such as from a checkout.
+    return None if real.samefile(spec.origin) else spec.origin
+
+
+def _look_at_targets(report: Report) -> None:
+    from ..._capture import TARGETS, is_patched, patch, unpatch
+    from ..._runtime.state import runtime
+
+    methods: dict[str, Any] = {}
+    missing = []
+    for target in TARGETS:
+        name = f"{target.module}.{target.owner}.{target.method}"
+        found = _method(target.module, target.owner, target.method)
+        if found is None:
+            missing.append(name.removeprefix("openai.resources."))
+        else:
+            methods[name] = found
+    strangers = {
+        name: who
+        for name, method in [*methods.items(), *_beneath()]
+        if (who := _others(method))
+    }
+    before = is_patched()
+    refused = []
+    # Where it was patched before, ours may lie beneath what hides it.
+    if not before:
+        patch(runtime)
+        refused = [name for name in methods if not _is_ours(_method(*_split(name)))]
+        unpatch()
+    report.fact("openai", "can be recorded", len(methods) - len(refused))
+    report.fact("openai", "not in this version", missing)
+    report.fact("openai", "patched by others", strangers)
+    report.fact("openai", "installed already", before)
+    if not methods or refused:
+        report.problem(
+            "openai-unknown",
+            f"{len(methods) - len(refused)} methods of this openai can be recorded, of "
+            f"{len(methods) or len(TARGETS)}.",
+            "Use a version of openai that libretto-instrument was tested with, or a "
+            "newer libretto-instrument.",
+        )
+    if strangers:
+        who = sorted({module for modules in strangers.values() for module in modules})
+        report.warn(
+            "patched-by-others",
+            f"openai is patched by {', '.join(who)}, too ({len(strangers)} methods).",
+            "Both record. If calls are missing, call libretto's install() last.",
+        )
+
+
+def _split(name: str) -> tuple[str, str, str]:
+    module, owner, method = name.rsplit(".", 2)
+    return module, owner, method
+
+
+def _method(module: str, owner: str, method: str) -> Any:
+    """Return a class's own method; None if this version does not have it."""
+    try:
+        found = getattr(importlib.import_module(module), owner, None)
+    except ImportError:
+        return None
+    return found.__dict__.get(method) if isinstance(found, type) else None
+
+
+def _beneath() -> Iterator[tuple[str, Any]]:
+    """Yield the methods that every call goes through, which others like to patch."""
+    import openai
+
+    for owner in (openai.OpenAI, openai.AsyncOpenAI):
+        for method in ("request", "post"):
+            # Looked for among its bases, too, but not bound to the class.
+            found = inspect.getattr_static(owner, method, None)
+            yield f"openai.{owner.__name__}.{method}", found
+
+
+def _others(method: Any) -> list[str]:
+    """Return the modules, other than ours and openai's, that have wrapped a method."""
+    return [who for who in _layers(method) if not who.startswith(f"{_OURS}.")]
+
+
+def _is_ours(method: Any) -> bool:
+    return any(who.startswith(f"{_OURS}.") for who in _layers(method))
+
+
+def _layers(method: Any) -> Iterator[str]:
+    """Yield the module of each wrapper around openai's own function, outermost first.
+
+    A name that a wrapper took over from what it wraps, as functools.wraps does, is not
+    its own. Where its code was written is.
+    """
+    while method is not None:
+        who = _home(getattr(method, "_self_wrapper", method))
+        if who == "openai" or who.startswith("openai."):
+            return
+        yield who
+        method = getattr(method, "__wrapped__", None)
+
+
+def _home(function: Any) -> str:
+    while isinstance(function, functools.partial):
+        function = function.func
+    function = getattr(function, "__func__", function)
+    names = getattr(function, "__globals__", {})
+    return str(names.get("__name__") or type(function).__module__)

@@ -1,0 +1,115 @@
+"""Where each setting comes from. The values of keys are never told."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ..._config.settings import (
+    ENDPOINTS,
+    PREFIX_VARIABLE,
+    VARIABLES,
+    Route,
+    Settings,
+    from_environment,
+)
+from ..run import FLAGS
+from .report import Report
+
+_SECRET = {"api_key", "project_key"}
+_QUOTES = "\"'`"
+
+
+def look_at_settings(report: Report, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Write down what is set where.
+
+    Args:
+        report: Where to.
+        given: What the command line sets, which wins.
+
+    Returns:
+        The settings that can be understood.
+    """
+    known: dict[str, Any] = dict(given)
+    for name, variable in VARIABLES.items():
+        source = "default"
+        if name in given:
+            source = FLAGS[name]
+        else:
+            try:
+                value = from_environment(name)
+            except ValueError as exc:
+                report.problem("malformed-variable", str(exc), f"Correct {variable}.")
+                report.fact("settings", name, {"value": None, "from": variable})
+                continue
+            if value is not None:
+                known[name] = value
+                source = variable
+        shown = known.get(name, _default(name))
+        if name in _SECRET:
+            shown = "set" if shown else "not set"
+        report.fact("settings", name, {"value": shown, "from": source})
+    _look_at_keys(report, known)
+    _look_at_the_rest(report, known)
+    _look_for_typing_errors(report)
+    return known
+
+
+def _default(name: str) -> Any:
+    place = Settings() if hasattr(Settings(), name) else Route()
+    return getattr(place, name)
+
+
+def _look_at_keys(report: Report, known: Mapping[str, Any]) -> None:
+    if not _SECRET & known.keys():
+        report.problem(
+            "no-api-key",
+            "There is no Libretto API key, so nothing is recorded.",
+            f"Set {VARIABLES['api_key']}. (A key that the program gives to install() "
+            "is not seen here.)",
+        )
+    for name in sorted(_SECRET & known.keys()):
+        key = known[name]
+        as_such = key.isascii() and key.isprintable()
+        if not as_such or key != key.strip().strip(_QUOTES):
+            report.problem(
+                "malformed-key",
+                f"{VARIABLES[name]} has quotes, blanks or other marks that no key has.",
+                f"Set {VARIABLES[name]} to the key alone.",
+            )
+
+
+def _look_at_the_rest(report: Report, known: Mapping[str, Any]) -> None:
+    if not (known.get("prompt_template_name") or known.get("allow_unnamed_prompts")):
+        report.warn(
+            "no-template-name",
+            "Calls without a prompt template name of their own are not recorded.",
+            f"Set {VARIABLES['prompt_template_name']}, or "
+            f"{VARIABLES['allow_unnamed_prompts']}=1 to have them named by Libretto; "
+            "or give prompt_template_name in the program.",
+        )
+    if known.get("enabled") is False:
+        report.problem(
+            "switched-off",
+            f"{VARIABLES['enabled']} switches recording off.",
+            f"Unset {VARIABLES['enabled']}.",
+        )
+    if known.get("sample_rate") == 0:
+        report.problem(
+            "nothing-sampled",
+            "The sample rate is 0: no call is recorded.",
+            f"Unset {VARIABLES['sample_rate']}, or set it above 0.",
+        )
+
+
+def _look_for_typing_errors(report: Report) -> None:
+    own = {variable for variable, _ in ENDPOINTS.values()}
+    variables = {*VARIABLES.values(), PREFIX_VARIABLE, *own}
+    for name in sorted(os.environ):
+        if name.startswith("LIBRETTO_") and name not in variables:
+            near = difflib.get_close_matches(name, variables, n=1)
+            report.warn(
+                "unknown-variable",
+                f"{name} is set, but no such variable is read.",
+                f"Did you mean {near[0]}?" if near else f"Unset {name}.",
+            )

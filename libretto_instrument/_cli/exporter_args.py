@@ -1,0 +1,84 @@
+"""Exporters named on a command line."""
+
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .._config.fields import LibrettoConfig
+from ..exporters import JsonLinesExporter
+
+if TYPE_CHECKING:
+    from ..exporters import Exporter
+
+#: How an exporter is named, for the help.
+FORMS = "[NAME=]jsonl:PATH, [NAME=]otlp:ENDPOINT or MODULE:ATTRIBUTE"
+
+
+def exporters_named(named: Sequence[str]) -> "list[Exporter]":
+    """Make the exporters that a command line names.
+
+    Args:
+        named: Each as ``FORMS`` says. An attribute is an exporter, or what makes one
+            when it is called.
+
+    Raises:
+        ValueError: One can't be understood, found or made, or two have one name.
+    """
+    exporters = [_exporter(each) for each in named]
+    try:
+        LibrettoConfig(exporters=exporters)
+    except TypeError as exc:
+        raise ValueError(str(exc)) from exc
+    return exporters
+
+
+def _exporter(named: str) -> Any:
+    kind, found, rest = named.partition(":")
+    name, given, kind = kind.rpartition("=")
+    if not (found and kind and rest) or (given and not name):
+        raise ValueError(f"--exporter {named}: an exporter is named {FORMS}")
+    make = _KINDS.get(kind)
+    if make is not None:
+        return make(rest, {"name": name} if given else {})
+    if given:
+        raise ValueError(
+            f"--exporter {named}: an exporter of your own has a name already"
+        )
+    return _imported(named, kind, rest)
+
+
+def _imported(named: str, module: str, attribute: str) -> Any:
+    # As with `python -m`, one's own modules lie where the command is run.
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        exporter: Any = importlib.import_module(module)
+        for part in attribute.split("."):
+            exporter = getattr(exporter, part)
+    except (ImportError, AttributeError) as exc:
+        raise ValueError(f"--exporter {named}: {exc}") from exc
+    made = isinstance(exporter, type) or not hasattr(exporter, "export")
+    return exporter() if made and callable(exporter) else exporter
+
+
+def _json_lines(path: str, options: dict[str, Any]) -> Any:
+    return JsonLinesExporter(path, **options)
+
+
+def _otlp(endpoint: str, options: dict[str, Any]) -> Any:
+    try:
+        # By name: it needs an extra, which need not be installed.
+        otel = importlib.import_module("libretto_instrument.otel")
+    except ImportError as exc:
+        raise ValueError(
+            f"an exporter otlp: needs more ({exc}). Run:\n"
+            "  pip install 'libretto-instrument[otel]'"
+        ) from exc
+    return otel.OTLPExporter(endpoint, **options)
+
+
+_KINDS: dict[str, Callable[[str, dict[str, Any]], Any]] = {
+    "jsonl": _json_lines,
+    "otlp": _otlp,
+}

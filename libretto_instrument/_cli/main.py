@@ -1,0 +1,336 @@
+"""The ``libretto-instrument`` command.
+
+Each command is one function here and one row of ``COMMANDS``. What a command needs is
+imported when it runs, so that ``--help`` costs nothing and a missing extra is told as
+one line.
+"""
+
+import argparse
+import functools
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from attrs import frozen
+
+from .._version import __version__
+from . import doctor, run
+from .argtypes import port, seconds
+
+__all__ = ["main"]
+
+#: The modules that tell whether an extra is installed.
+_EXTRAS = {
+    "collector": ("starlette", "uvicorn", "jinja2"),
+    "pii": ("phonenumbers", "stdnum"),
+    "metrics": ("prometheus_client",),
+}
+
+#: Exit status for a command that was called wrongly or cannot run here.
+_MISUSED = 2
+
+#: Exit status of a program that was interrupted from the keyboard, as shells have it.
+_INTERRUPTED = 130
+
+#: Likewise of one that nobody listened to to the end.
+_UNREAD = 141
+
+
+@frozen
+class Command:
+    """One command of the command line.
+
+    Attributes:
+        name: How it is called.
+        help: What it does, in a line.
+        run: Does it, and returns the exit status; or what is to run in our place, with
+            an end of its own.
+        arguments: Adds its options to its parser.
+        extra: The extra that must be installed, or None.
+    """
+
+    name: str
+    help: str
+    run: Callable[[argparse.Namespace], "int | Callable[[], None]"]
+    arguments: Callable[[argparse.ArgumentParser], None]
+    extra: str | None = None
+
+
+def _serve_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on")
+    add("--port", type=port, default=4620, help="0 takes a free one")
+    add("--db", default="libretto.db", help="SQLite file for the events")
+    add("--keep", metavar="AGE", help="how long an event is kept, such as 30d")
+    add("--max-size", metavar="SIZE", help="how large the file may grow, such as 2GB")
+    add("--api-key", metavar="KEY", help="the only key that events are taken with")
+    add("--token", help="what reading takes: as a bearer, or as ?token= in a browser")
+    add(
+        "--allow-host",
+        dest="hosts",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a name that it is called by, beside localhost; may be repeated",
+    )
+
+
+def _serve(args: argparse.Namespace) -> int:
+    from .. import _collector
+
+    _collector.serve(
+        args.host,
+        args.port,
+        args.db,
+        keep=args.keep,
+        max_size=args.max_size,
+        api_key=args.api_key,
+        token=args.token,
+        hosts=args.hosts,
+    )
+    return 0
+
+
+def _demo_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--stay", action="store_true", help="keep the page up until Ctrl-C")
+    add("--port", type=port, default=0, help="port of the page; 0 takes a free one")
+    add("--db", help="SQLite file for the events (default: a temporary one)")
+    add("--model", help="model to ask (default: one for each kind of call)")
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from ..demo._run import run
+
+    return run(port=args.port, db=args.db, model=args.model, stay=args.stay)
+
+
+def _run_arguments(parser: argparse.ArgumentParser) -> None:
+    run.add_flags(parser)
+    run.add_program(parser)
+
+
+def _run(args: argparse.Namespace) -> Callable[[], None]:
+    return run.prepared(args).run
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    return doctor.doctor_command(args, sys.stdout)
+
+
+def _redact_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("file", nargs="?", default="-", help="the text; - is standard input")
+
+
+def _redact(args: argparse.Namespace) -> int:
+    from .redact import redact_file
+
+    return redact_file(args.file, sys.stdout, sys.stdout.isatty())
+
+
+def _spool_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--spool",
+        metavar="DIR",
+        default=os.environ.get("LIBRETTO_SPOOL_DIR"),
+        help="the spool's directory, as in spool_dir= or LIBRETTO_SPOOL_DIR",
+    )
+
+
+def _spool_dir(args: argparse.Namespace) -> str:
+    directory: str | None = args.spool
+    if not directory:
+        raise ValueError("name the spool: --spool DIR, or LIBRETTO_SPOOL_DIR")
+    return directory
+
+
+def _relay_arguments(parser: argparse.ArgumentParser) -> None:
+    _spool_argument(parser)
+    add = parser.add_argument
+    add("--drain", type=seconds, default=10.0, help="seconds to go on after SIGTERM")
+    add("--max-size", metavar="SIZE", help="how much the spool may hold, such as 2GB")
+    add("--max-age", metavar="AGE", help="for how long it keeps an event, such as 7d")
+    add(
+        "--exporter",
+        dest="exporters",
+        metavar="EXPORTER",
+        action="append",
+        default=[],
+        help="deliver to this exporter, too: [NAME=]jsonl:PATH, [NAME=]otlp:ENDPOINT "
+        "or MODULE:ATTRIBUTE; may be repeated",
+    )
+    add("--metrics-port", type=port, help="serve Prometheus here; 0 takes a free one")
+    add("--metrics-host", default="127.0.0.1", help="address to serve Prometheus on")
+
+
+def _relay(args: argparse.Namespace) -> int:
+    from .._config.settings import endpoints
+    from .._processing.serialize import FINISHERS
+    from .._runtime.exporter_transport import ExporterSender
+    from .._util.units import age, size
+    from ..delivery._cli import relay_command
+    from .exporter_args import exporters_named
+
+    directory, show = _spool_dir(args), None
+    if args.metrics_port is not None:
+        if _missing("metrics"):
+            raise ValueError(
+                "--metrics-port needs prometheus_client: "
+                "pip install 'libretto-instrument[metrics]'"
+            )
+        from .prometheus import serve
+
+        show = functools.partial(serve, args.metrics_host, args.metrics_port)
+    exporters = exporters_named(args.exporters)
+    others = {exporter.name: ExporterSender(exporter) for exporter in exporters}
+    bounds: dict[str, int] = {}
+    if args.max_size is not None:
+        bounds["max_bytes"] = size(args.max_size)
+    if args.max_age is not None:
+        bounds["max_age"] = age(args.max_age)
+    return relay_command(
+        directory,
+        endpoints(),
+        args.drain,
+        others,
+        show,
+        finishers=FINISHERS,
+        bounds=bounds,
+    )
+
+
+def _spool_arguments(parser: argparse.ArgumentParser) -> None:
+    _spool_argument(parser)
+    add = parser.add_argument
+    add("action", choices=("ls", "retry", "drop"), help="what to do with the refused")
+    add("rows", nargs="*", type=int, help="which, by number; all if left out")
+
+
+def _spool(args: argparse.Namespace) -> int:
+    from ..delivery import _cli
+
+    if args.action == "ls":
+        return _cli.list_command(_spool_dir(args), sys.stdout)
+    command = _cli.retry_command if args.action == "retry" else _cli.drop_command
+    return command(_spool_dir(args), args.rows, sys.stdout)
+
+
+COMMANDS = (
+    Command(
+        "run",
+        "run a program and record its calls, without a change to it",
+        _run,
+        _run_arguments,
+    ),
+    Command(
+        "demo",
+        "record real calls of the openai package and show what arrived",
+        _demo,
+        _demo_arguments,
+        extra="collector",
+    ),
+    Command(
+        "serve",
+        "run a local Libretto: receives events, stores them, shows them",
+        _serve,
+        _serve_arguments,
+        extra="collector",
+    ),
+    Command(
+        "doctor",
+        "tell why nothing arrives: packages, settings, address, spool",
+        _doctor,
+        doctor.add_arguments,
+    ),
+    Command(
+        "redact",
+        "show what redact_pii=True would take out of a text",
+        _redact,
+        _redact_arguments,
+        extra="pii",
+    ),
+    Command(
+        "relay",
+        "deliver what other processes write to a spool",
+        _relay,
+        _relay_arguments,
+    ),
+    Command(
+        "spool",
+        "list, retry or drop what Libretto refused",
+        _spool,
+        _spool_arguments,
+    ),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: The arguments, less the program's name; the process's own when None.
+
+    Returns:
+        The exit status: 0 for success, 1 for a command that found something wrong,
+        2 for one that was called wrongly or cannot run here.
+    """
+    args = _parser().parse_args(argv)
+    command: Command = args.command
+    if missing := _missing(command.extra):
+        print(
+            f"libretto-instrument {command.name} needs {', '.join(missing)}. Run:\n"
+            f"  pip install 'libretto-instrument[{command.extra}]'",
+            file=sys.stderr,
+        )
+        return _MISUSED
+    try:
+        status = command.run(args)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Who was told has seen enough. Nothing must be left for the exit to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _UNREAD
+    except (OSError, ValueError) as exc:
+        # A port that is taken or a file that cannot be used: no traceback helps.
+        print(f"libretto-instrument {command.name}: {exc}", file=sys.stderr)
+        return _MISUSED
+    if isinstance(status, int):
+        return status
+    # A program, whose end, whatever it is, is not ours to explain.
+    status()
+    return 0
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Tells each default, but not that there is none."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return super()._get_help_string(action) if action.default else action.help
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="libretto-instrument",
+        description="Records the calls of the openai package for Libretto.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        its = commands.add_parser(
+            command.name,
+            help=command.help,
+            description=command.help,
+            formatter_class=_Help,
+        )
+        command.arguments(its)
+        its.set_defaults(command=command)
+    return parser
+
+
+def _missing(extra: str | None) -> list[str]:
+    modules = _EXTRAS[extra] if extra else ()
+    return [name for name in modules if importlib.util.find_spec(name) is None]

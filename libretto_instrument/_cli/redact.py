@@ -1,0 +1,95 @@
+"""``libretto-instrument redact``: shows what would be redacted."""
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import TextIO
+
+from ..redaction import default_redactor
+from ..redaction._findings import Finding, Redactor
+
+_HIGHLIGHT = "\x1b[1;37;41m"
+_PLAIN = "\x1b[0m"
+
+
+def redact_file(name: str, stream_out: TextIO, colour: bool) -> int:
+    """Show a file's text as `redact_command` does.
+
+    Args:
+        name: The file; ``-`` is standard input.
+        stream_out: As for `redact_command`, as is ``colour`` and what is returned.
+        colour: Likewise.
+
+    Raises:
+        ValueError: It cannot be read; the message says what to name instead.
+    """
+    try:
+        if name == "-":
+            return redact_command(sys.stdin, stream_out, colour)
+        with open(name, encoding="utf-8") as text:
+            return redact_command(text, stream_out, colour)
+    except UnicodeDecodeError as exc:
+        raise ValueError(
+            f"{name} is not UTF-8 text ({exc}). Convert it first, as iconv does."
+        ) from exc
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as exc:
+        raise ValueError(
+            f"cannot read {name} ({exc.strerror}). Name a file of text, or - for what "
+            "comes by a pipe."
+        ) from exc
+
+
+def redact_command(
+    stream_in: TextIO,
+    stream_out: TextIO,
+    colour: bool,
+    redactor: Redactor | None = None,
+) -> int:
+    """Show a text with its personal data marked, and what would be sent in its place.
+
+    With colour each finding is highlighted and followed by its entity, and a count by
+    entity stands below; without, the text comes out redacted, for a pipe.
+
+    Args:
+        stream_in: Where the text is read from, to its end.
+        stream_out: Where the result is written to.
+        colour: Whether ``stream_out`` shows ANSI colours.
+        redactor: What to look with; the built-in redactor by default.
+
+    Returns:
+        The exit code: 0, whatever was found.
+
+    Raises:
+        ImportError: The extra ``pii`` is needed and not installed.
+    """
+    redactor = redactor or default_redactor()
+    text = stream_in.read()
+    findings = redactor.analyze(text)
+    if not colour:
+        stream_out.write(redactor.redact(text))
+        return 0
+    position = 0
+    for finding in findings:
+        stream_out.write(text[position : finding.start])
+        stream_out.write(_shown(text, finding))
+        position = finding.end
+    stream_out.write(text[position:])
+    if not text.endswith("\n"):
+        stream_out.write("\n")
+    stream_out.write(f"\n{_summary(findings)}\n")
+    return 0
+
+
+def _shown(text: str, finding: Finding) -> str:
+    """Highlight a finding line by line: pagers drop a colour at the end of a line."""
+    lines = text[finding.start : finding.end].split("\n")
+    shown = "\n".join(f"{_HIGHLIGHT}{line}{_PLAIN}" for line in lines)
+    return f"{shown}<{finding.entity}>"
+
+
+def _summary(findings: Sequence[Finding]) -> str:
+    if not findings:
+        return "Nothing found."
+    counts = Counter(finding.entity for finding in findings)
+    found = ", ".join(f"{count} {entity}" for entity, count in counts.most_common())
+    return f"Found: {found}."

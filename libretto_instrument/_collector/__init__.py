@@ -1,0 +1,14 @@
+"""A local Libretto: takes what programs report, and shows it.
+
+It speaks the wire contract and knows nothing of the client: whatever posts events to
+it will do. An extra: ``pip install 'libretto-instrument[collector]'``.
+"""
+
+try:
+    from .server import Running, create_app, running, serve
+except ModuleNotFoundError as exc:
+    if str(exc.name).partition(".")[0] not in ("jinja2", "starlette", "uvicorn"):
+        raise
+    raise ModuleNotFoundError("pip install 'libretto-instrument[collector]'") from exc
+
+__all__ = ["Running", "create_app", "running", "serve"]

@@ -1,0 +1,116 @@
+"""What is done to a report before it is posted: redaction, the user's hook.
+
+Runs on the worker. What fails here is not sent: with redaction on, nothing leaves in
+clear because something went wrong.
+"""
+
+import os
+import threading
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+
+from .._config.scope import UNRECORDED
+from .._config.settings import Settings
+from .media import capped
+
+if TYPE_CHECKING:
+    from .._events import Report
+    from ..redaction import BodyRedactor
+
+#: What a statement weighs beyond the words of the caller: the objects that carry it.
+_STATEMENT_OVERHEAD = 1_000
+#: So many redactors are kept with what they redacted before, the oldest let go first.
+_MOST_REDACTORS = 4
+
+
+@frozen(eq=False)
+class Statement:
+    """A report in the caller's own words: feedback, or what a chain came to.
+
+    Attributes:
+        said: The report.
+        settings: What holds for it.
+        size: How long the caller's words are, in bytes.
+        ended: `time.perf_counter` when it was said, in seconds.
+    """
+
+    said: "Report"
+    settings: Settings
+    size: int
+    ended: float = field(factory=perf_counter)
+
+    @property
+    def weight(self) -> int:
+        """Roughly how many bytes it holds."""
+        return self.size + _STATEMENT_OVERHEAD
+
+    def report(self) -> "Report":
+        """Return what is to be sent."""
+        return self.said
+
+    def makings(self) -> None:
+        """Return None: there is nothing to be made of it but the report."""
+
+
+# By the id of the user's redactor, which its entry keeps alive.
+_body_redactors: "dict[int, BodyRedactor]" = {}
+_redacting = threading.Lock()
+
+
+def _start_afresh() -> None:
+    """Forget a lock that another thread held, and what it left half done, at a fork."""
+    global _redacting
+    _redacting = threading.Lock()
+    _body_redactors.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_afresh)
+
+
+def body_redactor(redactor: Any) -> "BodyRedactor":
+    """Return what redacts bodies with the user's redactor, or with the built-in one.
+
+    Raises:
+        ImportError: There is no redactor, and the extra ``pii`` is not installed.
+    """
+    from ..redaction import BodyRedactor, default_redactor
+
+    known = _body_redactors.get(id(redactor))
+    if known is None:
+        known = BodyRedactor(default_redactor() if redactor is None else redactor)
+        while len(_body_redactors) >= _MOST_REDACTORS:
+            # In one step, as install() may come here on another thread.
+            oldest, *_ = _body_redactors
+            _body_redactors.pop(oldest, None)
+        _body_redactors[id(redactor)] = known
+    return known
+
+
+def body_of(report: "Report", settings: Settings) -> dict[str, Any] | None:
+    """Return a report's body as it may be sent; None if ``before_send`` withheld it."""
+    body: dict[str, Any] | None = capped(report.to_wire(), settings.max_field_bytes)
+    if body is None or is_untouched(settings):
+        return body
+    with UNRECORDED:
+        if settings.redact_pii:
+            with _redacting:
+                body = body_redactor(settings.redactor).redact(body)
+        if settings.before_send is not None and report.kind == "event":
+            return settings.before_send(body)
+    return body
+
+
+def is_for_libretto(item: Any) -> bool:
+    """Say whether Libretto would know whose report this is; exporters get it anyway."""
+    if isinstance(item, Statement):
+        return item.settings.api_key is not None
+    settings: Settings = item.settings
+    return settings.has_key
+
+
+def is_untouched(settings: Settings) -> bool:
+    """Say whether reports go out as they are, with no redactor or hook in between."""
+    return not settings.redact_pii and settings.before_send is None

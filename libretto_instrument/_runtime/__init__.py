@@ -1,0 +1,5 @@
+"""What is installed in this process, and the delivery behind it."""
+
+from .state import Runtime, runtime
+
+__all__ = ["Runtime", "runtime"]

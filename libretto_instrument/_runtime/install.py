@@ -1,0 +1,130 @@
+"""Switching the instrumentor on and off, and waiting for its delivery."""
+
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from .. import _capture
+from .._config.fields import ConfigFields, LibrettoConfig, attach_config, config_of
+from .state import runtime
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ..delivery import Stats
+
+_lock = threading.RLock()
+_attached: "weakref.WeakSet[Any]" = weakref.WeakSet()
+_attached_last: LibrettoConfig | None = None
+
+
+def install(
+    config: LibrettoConfig | None = None, /, **fields: "Unpack[ConfigFields]"
+) -> None:
+    """Record the calls of every openai client in this process, made before or after.
+
+    Takes effect at once if openai is imported, and on its import otherwise. Calling it
+    again replaces the configuration. The environment is read now.
+
+    Args:
+        config: The configuration; or give its fields by name.
+        **fields: Fields of `LibrettoConfig`, laid over ``config``.
+
+    Raises:
+        TypeError: There is no such field, or it has the wrong type.
+        ValueError: ``sample_rate`` is outside [0, 1].
+        ValueError: A variable holds what it cannot, such as half an address.
+        ImportError: ``redact_pii`` needs the extra ``pii``, which is not installed.
+    """
+    whole = config_of(config, fields)
+    runtime.check(whole)
+    with _lock:
+        runtime.configure(whole)
+        runtime.resume(None)
+        enable()
+
+
+def uninstall() -> None:
+    """Restore openai's methods; what was recorded is still delivered.
+
+    Ends recording for `libretto_openai`'s clients, too, until another is made. Somebody
+    else's wrapper on top of ours is left in place.
+    """
+    with _lock:
+        _capture.unpatch()
+        runtime.forget()
+        _attached.clear()
+
+
+def installed() -> bool:
+    """Say whether `install()` is in force."""
+    return _capture.is_patched() and runtime.everyone
+
+
+def attach(client: Any, config: LibrettoConfig | None = None) -> None:
+    """Record the calls of one client, whether or not anything is installed.
+
+    Args:
+        client: An openai client, sync or async.
+        config: What holds for its calls.
+
+    Raises:
+        TypeError: ``config`` is no `LibrettoConfig`.
+    """
+    global _attached_last
+    whole = config_of(config, {})
+    runtime.check(whole)
+    with _lock:
+        attach_config(client, whole)
+        _attached.add(client)
+        # Copies by with_options(), one a request in some programs, change nothing.
+        if whole is not _attached_last or not _capture.is_patched():
+            _attached_last = whole
+            runtime.configure()
+            runtime.resume(whole)
+            enable()
+
+
+def flush(timeout: float = 5.0) -> bool:
+    """Wait until everything recorded so far is delivered.
+
+    Call it at the end of a function-as-a-service handler, where background threads
+    stand still between invocations. Streams whose loops were left are taken to be over.
+
+    Args:
+        timeout: At most so many seconds.
+
+    Returns:
+        True if all of it was delivered; False if the time was up or something was lost.
+    """
+    return runtime.flush(timeout)
+
+
+def shutdown(timeout: float = 5.0) -> bool:
+    """Deliver what was recorded so far, and stop the background threads.
+
+    Runs by itself at the end of the process. Calls recorded later start them again.
+
+    Args:
+        timeout: At most so many seconds; what is left then is dropped.
+
+    Returns:
+        True if all of it was delivered.
+    """
+    return runtime.shutdown(timeout)
+
+
+def stats() -> "Stats":
+    """Return what became of everything recorded in this process."""
+    return runtime.deliveries.stats()
+
+
+def in_use() -> bool:
+    """Say whether anybody is to be recorded: everybody, or some clients."""
+    return runtime.everyone or bool(_attached)
+
+
+def enable() -> None:
+    """Patch openai, now or on its import."""
+    runtime.settle = _capture.settle
+    _capture.patch(runtime)

@@ -1,0 +1,106 @@
+"""The figures of a delivery as operators' tools take them: names, labels, numbers."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+from ..delivery import HOME, Stats
+
+if TYPE_CHECKING:
+    from ..delivery.durable import SpoolStats
+
+Labels = dict[str, str]
+
+
+@frozen
+class Reading:
+    """One figure, or several of a kind that labels tell apart.
+
+    Attributes:
+        name: What it is called, its words joined by underscores.
+        help: What it tells.
+        only_grows: Whether it counts from the start of the process.
+        values: The numbers, each with its labels.
+        is_bytes: Whether it is in bytes; it counts reports otherwise.
+    """
+
+    name: str
+    help: str
+    only_grows: bool
+    values: Sequence[tuple[Labels, float]] = field(factory=list)
+    is_bytes: bool = False
+
+
+#: Figures of `Stats` by their names there: what they tell, and whether they only grow.
+_OF_STATS = {
+    "recorded": ("Reports taken for delivery.", True),
+    "queued": ("Reports that wait in memory.", False),
+    "in_flight": ("Reports that are being prepared or sent.", False),
+    "sent": ("Reports that were accepted.", True),
+    "retried": ("Attempts that failed and were put off.", True),
+    "spooled": ("Reports written to the spool.", True),
+    "relayed": ("Reports from the spool that were accepted.", True),
+    "unspooled": ("Reports that could not be written to the spool at once.", True),
+    "restarted": ("Workers that died and were replaced.", True),
+}
+
+
+def readings(stats: Stats, spools: "Iterable[SpoolStats] | None") -> list[Reading]:
+    """Return the figures of a delivery.
+
+    Args:
+        stats: What became of its reports.
+        spools: The spools that it uses, perhaps none; None leaves their figures out.
+    """
+    everywhere = {HOME: stats, **stats.exporters}
+    found = [
+        Reading(
+            name,
+            text,
+            grows,
+            [
+                ({"destination": place}, getattr(of_place, name))
+                for place, of_place in everywhere.items()
+            ],
+        )
+        for name, (text, grows) in _OF_STATS.items()
+    ]
+    lost = [
+        ({"destination": place, "reason": reason}, count)
+        for place, of_place in everywhere.items()
+        for reason, count in of_place.dropped.items()
+    ]
+    found.append(Reading("dropped", "Reports that will never arrive.", True, lost))
+    if spools is not None:
+        found += _of_spools(list(spools))
+    return found
+
+
+def _of_spools(spools: "list[SpoolStats]") -> list[Reading]:
+    waiting = sum(spool.waiting for spool in spools)
+    aside = sum(spool.aside for spool in spools)
+    size = sum(spool.size for spool in spools)
+    lost: Counter[str] = Counter()
+    backlog: Counter[str] = Counter()
+    for spool in spools:
+        lost.update(spool.lost)
+        backlog.update(spool.waiting_for)
+    return [
+        Reading("spool_waiting", "Reports in the spool.", False, [({}, waiting)]),
+        Reading(
+            "spool_backlog",
+            "Reports in the spool that a destination has yet to get.",
+            False,
+            [({"destination": place}, count) for place, count in backlog.items()],
+        ),
+        Reading("spool_refused", "Reports set aside.", False, [({}, aside)]),
+        Reading("spool_size", "Bytes in use.", False, [({}, size)], is_bytes=True),
+        Reading(
+            "spool_dropped",
+            "Reports that the spool's bounds pushed out, whosever they were.",
+            True,
+            [({"reason": reason}, count) for reason, count in lost.items()],
+        ),
+    ]

@@ -1,0 +1,1 @@
+"""Helpers without knowledge of openai, events or delivery: JSON, ids, errors, units."""

@@ -1,6 +1,0 @@
-"""Recording a program that knows nothing of it: ``libretto-instrument run``."""
-
-from ._command import add_program, prepared
-from ._flags import FLAGS, add_flags, given
-
-__all__ = ["FLAGS", "add_flags", "add_program", "given", "prepared"]
