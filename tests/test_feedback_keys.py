@@ -3,11 +3,14 @@
 import gc
 from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 from uuid import UUID
 
 import openai
 import pytest
+from openai.types.chat import ChatCompletion
 from pydantic import BaseModel
 from support.backend import Backend
 
@@ -193,10 +196,57 @@ def test_keys_differ(client: openai.OpenAI, events: CapturedEvents) -> None:
     assert len(events) == 2
 
 
-@pytest.mark.parametrize("stranger", [None, "text", 7, object(), [], {}, City])
-def test_strangers_have_no_key(stranger: Any) -> None:
-    """What no recorded call returned has no key."""
+class MadeUp(dict[str, Any]):
+    """A dictionary whose missing attributes are made as they are asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Make an attribute up."""
+        return self.setdefault(name, MadeUp())
+
+
+class Cyclic:
+    """What holds itself, and refuses to say anything else."""
+
+    def __init__(self) -> None:
+        self._raw_stream = self
+
+    def __getattr__(self, name: str) -> Any:
+        """Refuse."""
+        raise RuntimeError(f"{name} was asked for")
+
+    @property
+    def model_extra(self) -> Any:
+        """Refuse."""
+        raise RuntimeError("model_extra was asked for")
+
+
+STRANGERS: dict[str, Any] = {
+    "nothing": lambda: None,
+    "text": lambda: "text",
+    "number": lambda: 7,
+    "object": object,
+    "list": list,
+    "dict": dict,
+    "class": lambda: City,
+    "model": lambda: City(name="Rome"),
+    "made-up attributes": lambda: MadeUp(id="x"),
+    "cyclic": Cyclic,
+    "mock": mock.Mock,
+    "magic mock": mock.MagicMock,
+    "async mock": mock.AsyncMock,
+    "mock of an answer": lambda: mock.Mock(spec=ChatCompletion),
+    "mock of a stream": lambda: mock.MagicMock(spec=openai.Stream),
+    "namespace": lambda: SimpleNamespace(model_extra={"libretto_feedback_key": "k"}),
+}
+
+
+@pytest.mark.parametrize("kind", STRANGERS)
+def test_strangers_have_no_key(kind: str) -> None:
+    """What no recorded call returned has no key, and is not asked for one."""
+    stranger = STRANGERS[kind]()
+    before = repr(getattr(stranger, "__dict__", None)), repr(stranger)
     assert libretto.feedback_key(stranger) is None
+    assert (repr(getattr(stranger, "__dict__", None)), repr(stranger)) == before
 
 
 @pytest.mark.parametrize("shape", AT_ONCE)

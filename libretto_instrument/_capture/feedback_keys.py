@@ -5,6 +5,7 @@ A model carries its key in ``model_extra``. What cannot carry it, or was asked n
 """
 
 import weakref
+from inspect import getattr_static
 from typing import Any
 
 NAME = "libretto_feedback_key"
@@ -43,14 +44,26 @@ def feedback_key(response: Any) -> str | None:
             completion, a stream (known before its first chunk), a raw response, or the
             helper stream of ``.stream()``.
     """
-    held = getattr(response, "_self_libretto_key", None)
-    if isinstance(held, str):
-        return held
-    extra = getattr(response, "model_extra", None)
-    if isinstance(extra, dict) and isinstance(extra.get(NAME), str):
-        return str(extra[NAME])
+    key = _own_key(response)
+    if key is None:
+        # openai's helper streams hold the stream that they read.
+        inner = getattr_static(response, "_raw_stream", None)
+        key = None if inner is None else _own_key(inner)
+    return key
+
+
+def _own_key(response: Any) -> str | None:
+    """Return the key that a response carries or that is kept beside it.
+
+    What is no response is not asked: its attributes may be made up as they are looked
+    up, as a mock's are.
+    """
     entry = _remembered.get(id(response))
     if entry is not None and entry[0]() is response:
         return entry[1]
-    inner = getattr(response, "_raw_stream", None)
-    return feedback_key(inner) if inner is not None else None
+    try:
+        extra = object.__getattribute__(response, "__pydantic_extra__")
+    except AttributeError:
+        return None
+    key = extra.get(NAME) if type(extra) is dict else None
+    return key if isinstance(key, str) else None

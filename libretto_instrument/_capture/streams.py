@@ -11,16 +11,18 @@ from time import perf_counter
 from types import TracebackType
 from typing import Any
 
-import wrapt
-
 from .._util import errors
+from . import feedback_keys
 from .call import Call
+from .proxies import Proxy, proxy_class
 from .response_hooks import watch_bytes, watch_close
 from .stream_state import Recording, follow, follow_async, keep, keep_async
 
 
-class _Recorded(wrapt.ObjectProxy):  # type: ignore[type-arg]
+class _Recorded(Proxy):
     """What the two kinds of recorded stream share."""
+
+    __slots__ = ("_self_recording",)
 
     #: Whether its response is awaited.
     _self_waits: bool
@@ -46,11 +48,7 @@ class _Recorded(wrapt.ObjectProxy):  # type: ignore[type-arg]
                 watch_close(response, recording, waits=self._self_waits)
         except Exception as exc:
             errors.swallow(exc, "capture.watch")
-
-    @property
-    def _self_libretto_key(self) -> str:
-        recording: Recording = self._self_recording
-        return recording.call.feedback_key
+        feedback_keys.remember(self, call.feedback_key)
 
 
 def _is_read_as_events(stream: Any, response: Any) -> bool:
@@ -60,7 +58,9 @@ def _is_read_as_events(stream: Any, response: Any) -> bool:
 
 
 class RecordedStream(_Recorded):
-    """A proxy of an `openai.Stream`."""
+    """A proxy of an `openai.Stream`, or of what another patcher made of one."""
+
+    __slots__ = ()
 
     _self_waits = False
 
@@ -115,7 +115,9 @@ class RecordedStream(_Recorded):
 
 
 class RecordedAsyncStream(_Recorded):
-    """A proxy of an `openai.AsyncStream`."""
+    """A proxy of an `openai.AsyncStream`, or of what another patcher made of one."""
+
+    __slots__ = ()
 
     _self_waits = True
 
@@ -170,4 +172,20 @@ class RecordedAsyncStream(_Recorded):
 
     async def aclose(self) -> Any:
         """Close the response; the other name of `close` that openai 3 has."""
-        return await self.close()
+        try:
+            return await self.__wrapped__.aclose()
+        finally:
+            self._self_recording.end("closed_early")
+
+
+def recorded(call: Call, stream: Any, *, waits: bool) -> Any:
+    """Return a proxy of ``stream`` that records ``call`` as it is read.
+
+    Args:
+        call: A call.
+        stream: The stream that answers it.
+        waits: Whether it is read by awaiting.
+    """
+    model = RecordedAsyncStream if waits else RecordedStream
+    kind: type = type(stream)
+    return proxy_class(model, kind)(stream, call)

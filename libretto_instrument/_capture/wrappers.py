@@ -4,10 +4,9 @@ The two drivers are one life cycle; they differ by waiting.
 """
 
 from collections.abc import Callable, Coroutine, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
+from inspect import isawaitable
 from typing import Any, Protocol
-
-import wrapt
 
 from .._config.fields import Given, call_given
 from .._config.scope import Scope
@@ -15,7 +14,8 @@ from .._util import errors
 from . import raw
 from .call import Call, Recorder, asking, begin
 from .endpoints.table import Shape
-from .streams import RecordedAsyncStream, RecordedStream
+from .proxies import Proxy, proxy_class
+from .streams import recorded
 
 Driver = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]
 
@@ -64,7 +64,7 @@ def async_driver(shape: Shape, recorder: Recorder, switch: Switch) -> Driver:
         call = begin(shape, recorder, resource, given) if switch.awake else None
         # Called here and awaited below: wrong arguments are refused at once.
         awaitable = wrapped(*args, **kwargs)
-        if call is None:
+        if call is None or not isawaitable(awaitable):  # It may be a test's stand-in.
             return awaitable
         return answer(call, Unstarted(awaitable), kwargs)
 
@@ -97,7 +97,9 @@ def helper_driver(shape: Shape, recorder: Recorder, switch: Switch) -> Driver:
             return wrapped(*args, **kwargs)
         with Scope(given):
             # The async helper makes its call here, the sync one when it is entered.
-            return Carrier(wrapped(*args, **kwargs), given)
+            manager = wrapped(*args, **kwargs)
+            kind: type = type(manager)
+            return proxy_class(Carrier, kind)(manager, given)
 
     return drive
 
@@ -119,24 +121,24 @@ class Unstarted:
             self.awaitable.close()
 
 
-class Carrier(wrapt.ObjectProxy):  # type: ignore[type-arg]
-    """A stream manager that is entered in the scope of its call's settings."""
+class _Carrying(Proxy):
+    """What has the settings of a call."""
+
+    __slots__ = ("_self_given",)
 
     def __init__(self, manager: Any, given: Given) -> None:
         super().__init__(manager)
         self._self_given = given
 
+
+class Carrier(_Carrying):
+    """A stream manager that is entered in the scope of its call's settings."""
+
+    __slots__ = ()
+
     def __enter__(self) -> Any:
         with Scope(self._self_given):
             return self.__wrapped__.__enter__()
-
-    # wrapt 1's proxies do not have these.
-
-    async def __aenter__(self) -> Any:
-        return await self.__wrapped__.__aenter__()
-
-    async def __aexit__(self, *exc_info: Any) -> Any:
-        return await self.__wrapped__.__aexit__(*exc_info)
 
 
 def hand_back(call: Call, result: Any, *, waits: bool = False) -> Any:
@@ -150,11 +152,14 @@ def hand_back(call: Call, result: Any, *, waits: bool = False) -> Any:
         waits: Whether it was awaited, and so is what it brings.
     """
     try:
-        kind = result.__class__
-        if hasattr(kind, "model_dump"):
+        kind: type = type(result)
+        says = result.__class__
+        if kind is says and hasattr(kind, "model_dump"):
             call.answered(result)
             return result
-        return _OTHERS[_form(kind, waits)](call, result)
+        streams = call.request.get("stream") is True
+        form = _form(kind, says, waits, streams)
+        return _FORMS[form](call, result)
     except Exception as exc:
         errors.swallow(exc, "capture.hand_back")
         return result
@@ -172,14 +177,35 @@ def _taken(kwargs: dict[str, Any]) -> Given | None:
 
 
 @lru_cache(maxsize=256)
-def _form(kind: type, waits: bool) -> str:
-    """Return which form of answer a class is. By its shape: openai's classes move."""
-    if hasattr(kind, "http_request") and hasattr(kind, "parse"):
+def _form(kind: type, says: type, waits: bool, streams: bool) -> str:
+    """Return which form of answer an object is. By its shape: openai's classes move.
+
+    Args:
+        kind: Its type.
+        says: The class that it says it is of, as proxies do.
+        waits: Whether it was awaited.
+        streams: Whether a stream was asked for. Only then is an iterator that is none
+            of openai's an answer: some patchers make generators of streams.
+    """
+    if any(base.__module__ in _MOCKS for base in kind.__mro__):
+        return "text"  # A test's stand-in, which is to be handed back as it is.
+    if hasattr(says, "model_dump"):
+        return "model"
+    if hasattr(says, "http_request") and hasattr(says, "parse"):
         return "raw"
-    is_read, is_awaited = hasattr(kind, "__next__"), hasattr(kind, "__anext__")
+    if not streams and not _is_openais(says):
+        return "text"
+    is_read, is_awaited = hasattr(says, "__next__"), hasattr(says, "__anext__")
     if is_awaited and (waits or not is_read):  # Some patchers' streams can do both.
         return "async stream"
     return "stream" if is_read else "text"
+
+
+_MOCKS = frozenset(("unittest.mock", "mock", "mock.mock"))
+
+
+def _is_openais(kind: type) -> bool:
+    return any(base.__module__.startswith("openai.") for base in kind.__mro__)
 
 
 def _raw_response(call: Call, result: Any) -> Any:
@@ -192,9 +218,15 @@ def _text(call: Call, result: Any) -> Any:
     return result
 
 
-_OTHERS: Mapping[str, Callable[[Call, Any], Any]] = {
+def _model(call: Call, result: Any) -> Any:
+    call.answered(result)
+    return result
+
+
+_FORMS: Mapping[str, Callable[[Call, Any], Any]] = {
+    "model": _model,
     "raw": _raw_response,
-    "stream": lambda call, result: RecordedStream(result, call),
-    "async stream": lambda call, result: RecordedAsyncStream(result, call),
+    "stream": partial(recorded, waits=False),
+    "async stream": partial(recorded, waits=True),
     "text": _text,
 }

@@ -24,6 +24,17 @@ ON_THE_USERS_PATH = {
     "wrappers.drive",
     "wrappers.__init__",  # holds openai's coroutine
     "wrappers.answer",
+    # They pass on what is asked of them.
+    "proxies.__class__",
+    "proxies.__delattr__",
+    "proxies.__dir__",
+    "proxies.__eq__",
+    "proxies.__getattr__",
+    "proxies.__hash__",
+    "proxies.__reduce_ex__",
+    "proxies.__repr__",
+    "proxies.__setattr__",
+    "proxies.method",
     "stream_state.follow",
     "stream_state.follow_async",
     "stream_state.keep",

@@ -1,12 +1,16 @@
 """Living with other libraries that patch the same methods, in any order."""
 
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import openai
 import pytest
 import wrapt
-from openai.resources.chat.completions import Completions
+from openai._legacy_response import LegacyAPIResponse
+from openai.resources.chat.completions import AsyncCompletions, Completions
+from openai.types.chat import ChatCompletion
 from support.answers import MESSAGES, chunks, completion
 from support.kept import Kept
 from support.scripted import ScriptedModel
@@ -247,3 +251,95 @@ def test_a_patcher_whose_stream_can_be_read_both_ways(
     _capture.unpatch()
     setattr(Completions, "create", before)  # noqa: B010
     assert kept.event["response"] == "a"
+
+
+class _Cursor:
+    """What reads one by one, and is no stream of a model."""
+
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> Any:
+        raise StopIteration
+
+    def close(self) -> None:
+        """Close nothing."""
+
+
+ASK: dict[str, Any] = {"model": "gpt-test", "messages": MESSAGES}
+
+#: What a test, or a cache, may put in place of an answer.
+STAND_INS: dict[str, Callable[[], Any]] = {
+    "mock": mock.Mock,
+    "magic mock": mock.MagicMock,
+    "async mock": mock.AsyncMock,
+    "mock of a stream": lambda: mock.MagicMock(spec=openai.Stream),
+    "mock of an async stream": lambda: mock.MagicMock(spec=openai.AsyncStream),
+    "mock of an answer": lambda: mock.Mock(spec=ChatCompletion),
+    "mock of a raw answer": lambda: mock.Mock(spec=LegacyAPIResponse),
+    "subclass of a mock": type("Fake", (mock.MagicMock,), {}),
+    "cursor": _Cursor,
+    "iterator": lambda: iter([1, 2]),
+    "generator": lambda: (number for number in (1, 2)),
+    "nothing": lambda: None,
+    "dict": lambda: {"choices": []},
+    "text": lambda: "an answer",
+    "namespace": lambda: SimpleNamespace(choices=[]),
+}
+
+
+@pytest.mark.parametrize("kind", STAND_INS)
+async def test_a_stand_in_comes_back_as_it_is(
+    kind: str, scripted: openai.OpenAI, ascripted: openai.AsyncOpenAI
+) -> None:
+    """What is no model's answer is handed back, the very object, untouched."""
+    stand_in = STAND_INS[kind]()
+    before = dict(getattr(stand_in, "__dict__", {}))
+    calls = getattr(stand_in, "mock_calls", None)
+
+    def create(self: Any, **kwargs: Any) -> Any:
+        return stand_in
+
+    async def acreate(self: Any, **kwargs: Any) -> Any:
+        return stand_in
+
+    kept = Kept()
+    with (
+        mock.patch.object(Completions, "create", new=create),
+        mock.patch.object(AsyncCompletions, "create", new=acreate),
+    ):
+        _capture.patch(kept)
+        answer: Any = scripted.chat.completions.create(**ASK)
+        awaited: Any = await ascripted.chat.completions.create(**ASK)
+        _capture.unpatch()
+    assert answer is stand_in
+    assert awaited is stand_in
+    assert len(kept.calls) == 2
+    assert dict(getattr(stand_in, "__dict__", {})) == before
+    assert getattr(stand_in, "mock_calls", None) == calls
+
+
+@pytest.mark.parametrize("kind", [mock.Mock, mock.MagicMock, mock.AsyncMock])
+def test_a_mock_in_place_of_a_stream(kind: Any, scripted: openai.OpenAI) -> None:
+    """Though a stream was asked for, a mock is none."""
+    answer = kind()
+    with mock.patch.object(Completions, "create", return_value=answer):
+        _capture.patch(Kept())
+        got = scripted.chat.completions.create(
+            model="gpt-test", messages=MESSAGES, stream=True
+        )
+        _capture.unpatch()
+    assert got is answer
+
+
+@pytest.mark.parametrize("answer", [mock.MagicMock(), "an answer", None])
+def test_an_async_method_that_does_not_wait(
+    answer: Any, ascripted: openai.AsyncOpenAI
+) -> None:
+    """A stand-in that answers without being awaited is not to be awaited with us."""
+    stand_in = mock.MagicMock(return_value=answer)
+    with mock.patch.object(AsyncCompletions, "create", new=stand_in):
+        _capture.patch(Kept())
+        got = ascripted.chat.completions.create(model="gpt-test", messages=MESSAGES)
+        _capture.unpatch()
+    assert got is answer
