@@ -149,7 +149,10 @@ def test_a_port_that_is_taken_is_told() -> None:
         (["relay", "--spool", "{tmp}/new", "--max-size", "lots"], "2GB"),
         (["relay", "--spool", "{tmp}/new", "--max-age", "long"], "30d"),
         (["serve", "--port", "0", "--db", "{tmp}/no/such/folder"], "Cannot open"),
-        (["serve", "--port", "0", "--db", "{tmp}/db", "--keep", "x"], "24h or 30d"),
+        (
+            ["serve", "--port", "0", "--db", "{tmp}/db", "--retention", "x"],
+            "24h or 30d",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

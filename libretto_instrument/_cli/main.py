@@ -62,7 +62,7 @@ def _serve_arguments(parser: argparse.ArgumentParser) -> None:
     add("--host", default="127.0.0.1", help="address to listen on")
     add("--port", type=port, default=4620, help="0 takes a free one")
     add("--db", default="libretto.db", help="SQLite file for the events")
-    add("--keep", metavar="AGE", help="how long an event is kept, such as 30d")
+    add("--retention", metavar="AGE", help="how long an event is kept, such as 30d")
     add("--max-size", metavar="SIZE", help="how large the file may grow, such as 2GB")
     add("--api-key", metavar="KEY", help="the only key that events are taken with")
     add("--token", help="what reading takes: as a bearer, or as ?token= in a browser")
@@ -83,7 +83,7 @@ def _serve(args: argparse.Namespace) -> int:
         args.host,
         args.port,
         args.db,
-        keep=args.keep,
+        retention=args.retention,
         max_size=args.max_size,
         api_key=args.api_key,
         token=args.token,

@@ -5,10 +5,10 @@ it will do. An extra: ``pip install 'libretto-instrument[collector]'``.
 """
 
 try:
-    from .server import Running, create_app, running, serve
+    from .server import RunningServer, create_app, running, serve
 except ModuleNotFoundError as exc:
     if str(exc.name).partition(".")[0] not in ("jinja2", "starlette", "uvicorn"):
         raise
     raise ModuleNotFoundError("pip install 'libretto-instrument[collector]'") from exc
 
-__all__ = ["Running", "create_app", "running", "serve"]
+__all__ = ["RunningServer", "create_app", "running", "serve"]

@@ -8,41 +8,41 @@ from typing import Any
 
 Row = Mapping[str, Any]
 #: A stretch of text, and the name of the parameter that it was filled in from.
-Piece = tuple[str, str | None]
+Segment = tuple[str, str | None]
 #: A message, its content, and whether it was spliced in from a ``chat_history``.
-Turn = tuple[Row, list[Piece], bool]
+Turn = tuple[Row, list[Segment], bool]
 
 #: Above this many words or lines a comparison could take seconds.
-MAX_COMPARED = 3_000
+MAX_DIFF_TOKENS = 3_000
 
-_ASKING = ("user", "prompt", "tool")
+_INPUT_ROLES = ("user", "prompt", "tool")
 _PLACEHOLDER = re.compile(r"\\\{([\w.\[\]]+)\\\}|\{([\w.\[\]]+)\}")
-_STEP = re.compile(r"[^.\[\]]+")
+_PATH_STEP = re.compile(r"[^.\[\]]+")
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
 
 
-def conversation(event: Row, room: int = 500_000) -> list[Turn]:
+def conversation(event: Row, max_chars: int = 500_000) -> list[Turn]:
     """Return what was said to the model, with the parameters filled in.
 
     Args:
         event: An event body.
-        room: The most characters to return; what is beyond is cut.
+        max_chars: The most characters to return; what is beyond is cut.
     """
     turns = []
     for message, params, history in _messages(event):
-        pieces = list(_cut(_pieces(message, params), room))
-        room -= sum(len(text) for text, _ in pieces)
-        turns.append((message, pieces, history))
+        segments = list(_truncate(_segments(message, params), max_chars))
+        max_chars -= sum(len(text) for text, _ in segments)
+        turns.append((message, segments, history))
     return turns
 
 
-def last_words(event: Row) -> str:
+def last_user_message(event: Row) -> str:
     """Return the start of what the user said last, or of the prompt."""
     messages = list(_messages(event))
-    asked = [each for each in messages if each[0].get("role") in _ASKING]
+    asked = [each for each in messages if each[0].get("role") in _INPUT_ROLES]
     for message, params, _ in reversed(asked or messages):
-        pieces = _cut(_pieces(message, params), 1000)
-        if text := "".join(piece for piece, _ in pieces).strip():
+        segments = _truncate(_segments(message, params), 1000)
+        if text := "".join(piece for piece, _ in segments).strip():
             return text
     return ""
 
@@ -51,12 +51,12 @@ def tool_call(call: Any) -> tuple[str, str]:
     """Return the name and the readable arguments of a tool call."""
     function = call.get("function", call) if isinstance(call, Mapping) else {}
     if not isinstance(function, Mapping):
-        return "tool", readable(function)
+        return "tool", pretty_json(function)
     arguments = function.get("arguments", function.get("input", ""))
-    return str(function.get("name") or "tool"), readable(arguments)
+    return str(function.get("name") or "tool"), pretty_json(arguments)
 
 
-def readable(value: Any) -> str:
+def pretty_json(value: Any) -> str:
     """Return a value as indented JSON; JSON within a string, too."""
     if isinstance(value, str):
         try:
@@ -66,12 +66,12 @@ def readable(value: Any) -> str:
     return value if isinstance(value, str) else _json(value)
 
 
-def compare(old: str, new: str) -> list[tuple[str, str]]:
+def word_diff(old: str, new: str) -> list[tuple[str, str]]:
     """Return the way from ``old`` to ``new``: pairs of same/del/ins and text."""
     a, b = _WORD.findall(old), _WORD.findall(new)
-    if max(len(a), len(b)) > MAX_COMPARED:
+    if max(len(a), len(b)) > MAX_DIFF_TOKENS:
         a, b = old.splitlines(keepends=True), new.splitlines(keepends=True)
-    if max(len(a), len(b)) > MAX_COMPARED:
+    if max(len(a), len(b)) > MAX_DIFF_TOKENS:
         return [("del", old), ("ins", new)]
     changes: list[tuple[str, str]] = []
     gone = come = ""
@@ -92,7 +92,7 @@ def template_text(template: Any) -> str:
     if isinstance(template, str):
         return template
     said = [
-        f"[{one.get('role')}]\n{readable(one.get('content'))}\n" for one in template
+        f"[{one.get('role')}]\n{pretty_json(one.get('content'))}\n" for one in template
     ]
     return "\n".join(said)
 
@@ -107,57 +107,60 @@ def _messages(event: Row) -> Iterator[tuple[Row, Row, bool]]:
             yield message, params, False
             continue
         for _, name in _PLACEHOLDER.findall(str(message.get("content"))):
-            spliced = _look_up(name, params)
+            spliced = _resolve_path(name, params)
             for past in spliced if isinstance(spliced, list) else ():
                 yield past if isinstance(past, Mapping) else {}, {}, True
 
 
-def _cut(pieces: Iterable[Piece], room: int) -> Iterator[Piece]:
-    """Yield pieces as long as there is room.
+def _truncate(segments: Iterable[Segment], max_chars: int) -> Iterator[Segment]:
+    """Yield segments up to ``max_chars`` characters.
 
     A short template can name a large parameter a million times over.
     """
-    for text, param in pieces:
-        yield (text if len(text) <= room else f"{text[: max(room, 0)]} …"), param
-        room -= len(text)
-        if room <= 0:
+    for text, param in segments:
+        yield (
+            (text if len(text) <= max_chars else f"{text[: max(max_chars, 0)]} …"),
+            param,
+        )
+        max_chars -= len(text)
+        if max_chars <= 0:
             return
 
 
-def _pieces(message: Row, params: Row) -> Iterator[Piece]:
+def _segments(message: Row, params: Row) -> Iterator[Segment]:
     content = message.get("content")
     for part in content if isinstance(content, list) else [content]:
         text = part.get("text") if isinstance(part, Mapping) else part
         if isinstance(text, str):
             yield from _fill(text, params)
         elif part is not None:
-            yield readable(part), None
+            yield pretty_json(part), None
 
 
-def _fill(template: str, params: Row) -> Iterator[Piece]:
+def _fill(template: str, params: Row) -> Iterator[Segment]:
     end = 0
     for match in _PLACEHOLDER.finditer(template):
         escaped, name = match.groups()
-        value = f"{{{escaped}}}" if escaped else _look_up(name, params)
-        if value is not _look_up:
+        value = f"{{{escaped}}}" if escaped else _resolve_path(name, params)
+        if value is not _resolve_path:
             yield template[end : match.start()], None
             yield value if isinstance(value, str) else _json(value), name
             end = match.end()
     yield template[end:], None
 
 
-def _look_up(name: str, params: Row) -> Any:
+def _resolve_path(name: str, params: Row) -> Any:
     """Return what a placeholder stands for; itself if it stands for nothing."""
     value: Any = params.get(name, params)
-    for step in _STEP.findall(name) if value is params else ():
+    for step in _PATH_STEP.findall(name) if value is params else ():
         index = int(step) if step.isdecimal() and len(step) < 9 else -1
         if isinstance(value, Mapping) and step in value:
             value = value[step]
         elif isinstance(value, list) and 0 <= index < len(value):
             value = value[index]
         else:
-            return _look_up
-    return _look_up if value is params else value
+            return _resolve_path
+    return _resolve_path if value is params else value
 
 
 def _json(value: Any) -> str:

@@ -11,19 +11,19 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .api import INGESTION
-from .responses import problem
-from .schema import RefusedError
+from .api import INGEST_ROUTES
+from .responses import error_response
+from .schema import RequestError
 
-_COOKIE, _MONTH = "libretto_token", 30 * 86400
+_COOKIE, _COOKIE_MAX_AGE = "libretto_token", 30 * 86400
 _PORT = re.compile(r":\d+$")
-_POLICY = (
+_CSP = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     b"connect-src 'self'; form-action 'self'; base-uri 'none'; "
     b"frame-ancestors 'none'; require-trusted-types-for 'script'"
 )
 _HEADERS = [
-    (b"content-security-policy", _POLICY),
+    (b"content-security-policy", _CSP),
     (b"cache-control", b"no-store"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
@@ -32,7 +32,7 @@ _HEADERS = [
 ]
 
 
-class Gate:
+class AccessMiddleware:
     """Middleware that checks ``Host``, ``Origin`` and the reading token.
 
     Args:
@@ -47,7 +47,7 @@ class Gate:
     ) -> None:
         self.app, self.public = app, public
         self.hosts = {"localhost", "127.0.0.1", *(host.lower() for host in hosts)}
-        self.digest = _digest(token) if token else ""
+        self.token_hash = _hash_token(token) if token else ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it here."""
@@ -63,22 +63,22 @@ class Gate:
             try:
                 self._check_origin(request.headers, request.method)
                 answer = self._check_token(request)
-            except RefusedError as exc:
-                answer = problem(request, exc)
+            except RequestError as exc:
+                answer = error_response(request, exc)
         await (answer or self.app)(scope, receive, guarded)
 
     def _check_origin(self, headers: Headers, method: str) -> None:
         host = headers.get("host", "")
-        if not self._is_ours(_PORT.sub("", host).lower()):
+        if not self._is_allowed_host(_PORT.sub("", host).lower()):
             message = f"This collector is not called {host[:100]!r} (see --allow-host)."
-            raise RefusedError(message, status=403)
+            raise RequestError(message, status=403)
         origin = headers.get("origin", f"://{host}").partition("://")[2]
         site = headers.get("sec-fetch-site", "none")
         foreign = origin != host or site not in ("same-origin", "none")
         if foreign and method not in ("GET", "HEAD"):
-            raise RefusedError("Pages of other sites may not write here.", status=403)
+            raise RequestError("Pages of other sites may not write here.", status=403)
 
-    def _is_ours(self, name: str) -> bool:
+    def _is_allowed_host(self, name: str) -> bool:
         if name in self.hosts:
             return True
         try:
@@ -90,24 +90,28 @@ class Gate:
 
     def _check_token(self, request: Request) -> Response | None:
         path = request.scope["path"]
-        if not self.digest or path in INGESTION or path.startswith("/static/"):
+        if not self.token_hash or path in INGEST_ROUTES or path.startswith("/static/"):
             return None
         bearer = request.headers.get("authorization", "").partition("Bearer ")[2]
         given = request.query_params.get("token", "")
-        if self._fits(_digest(bearer)) or self._fits(request.cookies.get(_COOKIE, "")):
+        if self._token_matches(_hash_token(bearer)) or self._token_matches(
+            request.cookies.get(_COOKIE, "")
+        ):
             return None
-        if not self._fits(_digest(given)):
-            raise RefusedError("Reading takes this collector's token.", status=401)
+        if not self._token_matches(_hash_token(given)):
+            raise RequestError("Reading takes this collector's token.", status=401)
         # Out of the address, so that it can be shared.
         rest = request.url.remove_query_params("token")
         to = f"/{rest.path.lstrip('/')}?{rest.query}".rstrip("?")
         answer = RedirectResponse(to, 303)
-        answer.set_cookie(_COOKIE, self.digest, _MONTH, httponly=True, samesite="lax")
+        answer.set_cookie(
+            _COOKIE, self.token_hash, _COOKIE_MAX_AGE, httponly=True, samesite="lax"
+        )
         return answer
 
-    def _fits(self, digest: str) -> bool:
-        return hmac.compare_digest(digest.encode(), self.digest.encode())
+    def _token_matches(self, token_hash: str) -> bool:
+        return hmac.compare_digest(token_hash.encode(), self.token_hash.encode())
 
 
-def _digest(token: str) -> str:
+def _hash_token(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()

@@ -1,4 +1,4 @@
-"""What is read from the store: filters, listings page by page, figures, neighbours."""
+"""What is read from the store: filters, listings page by page, figures."""
 
 import json
 import re
@@ -11,8 +11,8 @@ from typing import Any
 from attrs import frozen
 
 from .._util.units import age
-from .schema import RefusedError
-from .store import Row, run
+from .schema import RequestError
+from .store import Row, execute_script
 
 #: Values for the placeholders of the conditions that were asked for; and ``limit``.
 Filters = dict[str, Any]
@@ -23,8 +23,10 @@ MAX_CONTEXT = 500
 LIMIT, MAX_LIMIT = 50, 500
 
 _RATINGS = ("rated", "unrated", "low", "high", "judged")
-_AT_LEAST = "SELECT min(received_at) FROM events WHERE received_at >= :since"
-_AT_MOST = "SELECT max(received_at) FROM events WHERE received_at <= :until"
+_FIRST_SINCE = """WHERE received_at =
+    (SELECT min(received_at) FROM events WHERE received_at >= :since)"""
+_LAST_UNTIL = """WHERE received_at =
+    (SELECT max(received_at) FROM events WHERE received_at <= :until)"""
 # Times never step back along seq, so that a time is a place in the order of seq.
 _CONDITIONS = {
     "q": "seq IN (SELECT rowid FROM search WHERE search MATCH :q)",
@@ -40,19 +42,19 @@ _CONDITIONS = {
     "low": "rating <= 0.5",
     "high": "rating > 0.5",
     "judged": "feedback_key IN (SELECT feedback_key FROM feedback)",
-    "since": f"seq >= (SELECT min(seq) FROM events WHERE received_at = ({_AT_LEAST}))",
-    "until": f"seq <= (SELECT max(seq) FROM events WHERE received_at = ({_AT_MOST}))",
+    "since": f"seq >= (SELECT min(seq) FROM events {_FIRST_SINCE})",
+    "until": f"seq <= (SELECT max(seq) FROM events {_LAST_UNTIL})",
     "id": "id = :id",
     "before": "seq < :before",
 }
 _NAMES = "q prompt revision chat chain context error rating since until id before limit"
 #: Characters of event bodies in one answer; what is left is on the next page.
-MAX_ANSWER = 16 * 2**20
+MAX_RESPONSE_BYTES = 16 * 2**20
 #: Hours that a sparkline covers.
 HOURS = 24
 
-_SCRIPTS = {"chats": ("threads", "chat_id"), "chains": ("threads", "chain_id")}
-_SCRIPTS["feedback"] = ("feedback", "feedback_key")
+_SQL = {"chats": ("threads", "chat_id"), "chains": ("threads", "chain_id")}
+_SQL["feedback"] = ("feedback", "feedback_key")
 
 
 @frozen
@@ -60,14 +62,14 @@ class Page:
     """A part of a listing, newest first.
 
     Attributes:
-        older: What to ask for as ``before`` to go on; ``None`` at the end.
+        next_cursor: What to ask for as ``before`` to go on; ``None`` at the end.
     """
 
     rows: list[Row]
-    older: int | None = None
+    next_cursor: int | None = None
 
 
-def parse(query: Mapping[str, str]) -> Filters:
+def parse_filters(query: Mapping[str, str]) -> Filters:
     """Read a query string.
 
     ``q`` are words that must all be there, ``context`` is ``key`` or ``key=value``,
@@ -76,23 +78,25 @@ def parse(query: Mapping[str, str]) -> Filters:
     is a ``seq``.
 
     Raises:
-        RefusedError: A filter is none, or its value is none; the error names it.
+        RequestError: A filter is none, or its value is none; the error names it.
     """
     filters = {"limit": LIMIT}
     for key, text in query.items():
         if key not in _NAMES.split():
-            raise RefusedError("There is no such filter.", key[:50])
-        filters |= _read(key, text) if text else {}
+            raise RequestError("There is no such filter.", key[:50])
+        filters |= _parse_value(key, text) if text else {}
     return filters
 
 
-def where(filters: Filters) -> str:
+def build_where(filters: Filters) -> str:
     """Return a condition on ``events``, with a placeholder for each filter's value."""
     terms = [_CONDITIONS[name] for name in filters if name in _CONDITIONS]
     return " AND ".join(terms) or "1"
 
 
-def listing(db: Connection, name: str, filters: Filters, bodies: bool = False) -> Page:
+def fetch_page(
+    db: Connection, name: str, filters: Filters, bodies: bool = False
+) -> Page:
     """Return a page of ``events``, ``prompts``, ``chats``, ``chains`` or ``feedback``.
 
     Args:
@@ -100,57 +104,67 @@ def listing(db: Connection, name: str, filters: Filters, bodies: bool = False) -
     """
     if name == "prompts":
         return Page(prompts(db, filters.get("prompt")))
-    values: Row = {"limit": LIMIT, "room": MAX_ANSWER if bodies else 0} | filters
+    values: Row = {
+        "limit": LIMIT,
+        "max_bytes": MAX_RESPONSE_BYTES if bodies else 0,
+    } | filters
     if name == "events":
-        found = run(db, "events", values, condition=where(filters))
+        found = execute_script(db, "events", values, condition=build_where(filters))
         rows = [row for row in found[: values["limit"]] if row["body"] or not bodies]
     else:
-        script, column = _SCRIPTS[name]
+        script, column = _SQL[name]
         values = {"before": 2**62, "id": None} | values
-        found = run(db, script, values, column=column)
+        found = execute_script(db, script, values, column=column)
         rows = found[: values["limit"]]
     return Page(rows, rows[-1]["seq"] if len(found) > len(rows) else None)
 
 
-def every(db: Connection, name: str, filters: Filters, bodies: bool) -> Iterator[Row]:
+def iter_rows(
+    db: Connection, name: str, filters: Filters, bodies: bool
+) -> Iterator[Row]:
     """Yield all rows of a listing, a page at a time."""
-    page = listing(db, name, filters, bodies)
+    page = fetch_page(db, name, filters, bodies)
     yield from page.rows
-    while page.older is not None:
-        page = listing(db, name, filters | {"before": page.older}, bodies)
+    while page.next_cursor is not None:
+        page = fetch_page(db, name, filters | {"before": page.next_cursor}, bodies)
         yield from page.rows
 
 
 def event(db: Connection, seq: int) -> Row | None:
     """Return one event with its body, feedback and chain's result."""
-    return next(iter(run(db, "event", {"seq": seq})), None)
+    return next(iter(execute_script(db, "event", {"seq": seq})), None)
 
 
-def neighbours(db: Connection, column: str, row: Row) -> Row:
+def adjacent_events(db: Connection, column: str, row: Row) -> Row:
     """Return the ``seq`` before and after an event in its chat or chain."""
     values = {"seq": row["seq"], "value": row[column]}
-    return run(db, "neighbours", values, column=column)[0]
+    return execute_script(db, "adjacent_events", values, column=column)[0]
 
 
 def prompts(db: Connection, name: str | None = None) -> list[Row]:
     """Return the figures of each prompt, or of the one called ``name``."""
     values: Filters = {"prompt": name} if name else {}
-    condition, start = where(values), (int(time.time() / 3600) - HOURS + 1) * 3_600_000
-    rows = run(
+    condition, start = (
+        build_where(values),
+        (int(time.time() / 3600) - HOURS + 1) * 3_600_000,
+    )
+    rows = execute_script(
         db, "prompts", values | {"hours": HOURS, "start": start}, condition=condition
     )
     for row in rows:
-        row |= run(db, "percentiles", row)[0] | {"hours": json.loads(row["hours"])}
+        row |= execute_script(db, "percentiles", row)[0] | {
+            "hours": json.loads(row["hours"])
+        }
     return rows
 
 
 def revisions(db: Connection, prompt: str) -> list[Row]:
     """Return the latest revisions of a prompt's template, newest first."""
-    rows = run(db, "revisions", {"prompt": prompt})
+    rows = execute_script(db, "revisions", {"prompt": prompt})
     return [row | {"template": json.loads(row["template"])} for row in rows]
 
 
-def _read(key: str, text: str) -> Filters:
+def _parse_value(key: str, text: str) -> Filters:
     if key == "q":
         words = text.replace("\0", " ").replace('"', '""').split()
         return {"q": " ".join(f'"{word}"*' for word in words)} if words else {}
@@ -160,17 +174,17 @@ def _read(key: str, text: str) -> Filters:
         )
         return {"in": name, "value": value} if exact else {"key": name}
     if key in ("since", "until"):
-        return {key: _moment(key, text.strip())}
+        return {key: _parse_time(key, text.strip())}
     if key in ("before", "limit"):
         if not re.fullmatch("[0-9]{1,15}", text):
-            raise RefusedError(f"{key} must be a whole number.", key)
+            raise RequestError(f"{key} must be a whole number.", key)
         return {key: int(text) if key == "before" else min(int(text) or 1, MAX_LIMIT)}
     if key == "rating" and text not in _RATINGS:
-        raise RefusedError(f"rating must be one of {', '.join(_RATINGS)}.", key)
+        raise RequestError(f"rating must be one of {', '.join(_RATINGS)}.", key)
     return {text if key == "rating" else key: text}
 
 
-def _moment(key: str, text: str) -> int:
+def _parse_time(key: str, text: str) -> int:
     try:
         return int((time.time() - age(text)) * 1000)
     except ValueError:
@@ -180,4 +194,4 @@ def _moment(key: str, text: str) -> int:
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
         return int(moment.timestamp() * 1000)
     except (ValueError, OverflowError, OSError):
-        raise RefusedError(f"{key} must be like 24h or 2030-01-31.", key) from None
+        raise RequestError(f"{key} must be like 24h or 2030-01-31.", key) from None

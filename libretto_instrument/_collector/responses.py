@@ -14,37 +14,39 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from .conversation import compare, readable, template_text, tool_call
-from .schema import RefusedError
+from .conversation import pretty_json, template_text, tool_call, word_diff
+from .schema import RequestError
 from .store import Row
 
-HERE = Path(__file__).parent
+PACKAGE_DIR = Path(__file__).parent
 
 
-def page(request: Request, template: str, values: Row, status: int = 200) -> Response:
+def render_page(
+    request: Request, template: str, values: Row, status: int = 200
+) -> Response:
     """Render a template."""
     html = _environment.get_template(template).render(values | {"request": request})
     return Response(html, status, media_type="text/html")
 
 
-def problem(request: Request, exc: Exception) -> Response:
+def error_response(request: Request, exc: Exception) -> Response:
     """Tell what is wrong with a request: as JSON under ``/api``, else as a page."""
     headers: dict[str, str] = {}
     if isinstance(exc, HTTPException):
         headers |= exc.headers or {}  # which methods are allowed, say
-        exc = RefusedError(f"{exc.detail}.", status=exc.status_code)
-    elif not isinstance(exc, RefusedError):
+        exc = RequestError(f"{exc.detail}.", status=exc.status_code)
+    elif not isinstance(exc, RequestError):
         # Not the body's fault: whatever is wrong with a body is refused.
-        exc = RefusedError(f"The database failed ({exc}). Try again.", status=503)
+        exc = RequestError(f"The database failed ({exc}). Try again.", status=503)
     if not request.url.path.startswith("/api/"):
-        return page(request, "error.html", {"error": exc}, exc.status)
+        return render_page(request, "error.html", {"error": exc}, exc.status)
     error = {"message": exc.message} | ({"key": exc.key} if exc.key else {})
     # A body that is too large is not read to its end, so the connection is spent.
     headers |= {"connection": "close"} if exc.status == 413 else {}
     return JSONResponse({"error": error}, exc.status, headers)
 
 
-def download(name: str, kind: str, rows: Iterable[Row]) -> Response:
+def download_response(name: str, kind: str, rows: Iterable[Row]) -> Response:
     """Stream rows as ``jsonl`` or ``csv``."""
     headers = {"content-disposition": f'attachment; filename="{name}.{kind}"'}
     if kind == "csv":
@@ -53,13 +55,13 @@ def download(name: str, kind: str, rows: Iterable[Row]) -> Response:
     return StreamingResponse(lines, 200, headers, "application/x-ndjson")
 
 
-def link(path: str, query: Mapping[str, Any]) -> str:
+def build_url(path: str, query: Mapping[str, Any]) -> str:
     """Return an address with those of the parameters that say something."""
     given = urlencode({key: value for key, value in query.items() if value})
     return f"{path}?{given}" if given else path
 
 
-def stamp(milliseconds: float) -> str:
+def iso_timestamp(milliseconds: float) -> str:
     """Return unix milliseconds as ISO 8601 in UTC."""
     moment = datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
     return moment.isoformat(timespec="milliseconds")
@@ -70,28 +72,32 @@ def _csv(rows: Iterable[Row]) -> Iterator[str]:
         lines = io.StringIO()
         if number == 0:
             csv.writer(lines).writerow(row)
-        csv.writer(lines).writerow(map(_cell, row.values()))
+        csv.writer(lines).writerow(map(_csv_cell, row.values()))
         yield lines.getvalue()
 
 
-def _cell(value: Any) -> Any:
+def _csv_cell(value: Any) -> Any:
     # A spreadsheet would run what looks like a formula, and stumble over a NUL.
     text = value.replace("\0", "\ufffd") if isinstance(value, str) else ""
     return f"'{text}" if text.startswith(tuple("=+-@\t\r")) else text or value
 
 
-def _when(milliseconds: float) -> str:
+def _format_time(milliseconds: float) -> str:
     moment = datetime.fromtimestamp(milliseconds / 1000).astimezone()
     today = moment.date() == datetime.now().astimezone().date()
     return moment.strftime("%H:%M:%S" if today else "%d %b %Y, %H:%M")
 
 
 _environment = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(HERE / "templates"),
+    loader=jinja2.FileSystemLoader(PACKAGE_DIR / "templates"),
     autoescape=True,
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters.update(readable=readable, tool_call=tool_call)
-_environment.filters.update(decode=json.loads, stamp=stamp, when=_when)
-_environment.globals.update(compare=compare, link=link, template_text=template_text)
+_environment.filters.update(pretty_json=pretty_json, tool_call=tool_call)
+_environment.filters.update(
+    decode=json.loads, iso_timestamp=iso_timestamp, format_time=_format_time
+)
+_environment.globals.update(
+    word_diff=word_diff, build_url=build_url, template_text=template_text
+)

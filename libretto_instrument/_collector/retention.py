@@ -4,39 +4,45 @@ import time
 from functools import partial
 from sqlite3 import Connection
 
-from .store import Store, run
+from .store import Store, execute_script
 
 #: Events that one transaction deletes; between two, others may write.
 BATCH = 100
-#: Pages that one sweep gives back to the file system.
-MAX_FREED = 5_000
+#: Pages that one run gives back to the file system.
+MAX_FREED_PAGES = 5_000
 
 
-async def sweep(store: Store, seconds: int | None, room: int | None) -> None:
+async def delete_expired(
+    store: Store, seconds: int | None, max_bytes: int | None
+) -> None:
     """Bring the store within its bounds, and its file down to what it needs.
 
     Args:
         seconds: How long an event is kept; ``None`` for good.
-        room: How many bytes the file may have; the oldest events make room.
+        max_bytes: How many bytes the file may have; the oldest events go first.
     """
     deleted = False
-    while await store.submit(partial(_delete, seconds, room)):
+    while await store.submit(partial(_delete, seconds, max_bytes)):
         deleted = True
     if deleted:
-        await store.submit(_tidy)
+        await store.submit(_vacuum)
 
 
-def _delete(seconds: int | None, room: int | None, db: Connection) -> bool:
-    horizon = 0 if seconds is None else int(time.time() - seconds) * 1000
-    excess = 0 if room is None else run(db, "used")[0]["bytes"] - room
-    doomed = run(db, "doomed", {"horizon": horizon, "excess": excess, "batch": BATCH})
-    if doomed:
-        run(db, "delete", doomed[-1])
-    return bool(doomed)
+def _delete(seconds: int | None, max_bytes: int | None, db: Connection) -> bool:
+    cutoff = 0 if seconds is None else int(time.time() - seconds) * 1000
+    excess = (
+        0 if max_bytes is None else execute_script(db, "used")[0]["bytes"] - max_bytes
+    )
+    expired = execute_script(
+        db, "expired", {"cutoff": cutoff, "excess": excess, "batch": BATCH}
+    )
+    if expired:
+        execute_script(db, "delete", expired[-1])
+    return bool(expired)
 
 
-def _tidy(db: Connection) -> None:
-    run(db, "tidy")
-    for _ in range(MAX_FREED):
+def _vacuum(db: Connection) -> None:
+    execute_script(db, "vacuum")
+    for _ in range(MAX_FREED_PAGES):
         # Python's module takes one step of it, which frees one page.
         db.execute("PRAGMA incremental_vacuum")

@@ -21,21 +21,21 @@ from starlette.staticfiles import StaticFiles
 
 from .._util.units import age, size
 from . import api, pages
-from .middleware import Gate
-from .responses import HERE, problem
-from .retention import sweep
-from .schema import RefusedError
+from .middleware import AccessMiddleware
+from .responses import PACKAGE_DIR, error_response
+from .retention import delete_expired
+from .schema import RequestError
 from .store import Store
 
 #: Seconds between two looks for events that are too old or too many.
-SWEEP = 60
+RETENTION_INTERVAL = 60
 
 #: What a request may end with and be told about; anything else is a fault of ours.
-_TOLD = (RefusedError, HTTPException, ClientDisconnect, sqlite3.Error)
+_HANDLED_ERRORS = (RequestError, HTTPException, ClientDisconnect, sqlite3.Error)
 
 
 @frozen
-class Running:
+class RunningServer:
     """A collector that answers.
 
     Attributes:
@@ -51,7 +51,7 @@ def create_app(
     api_key: str | None = None,
     token: str | None = None,
     hosts: Collection[str] = (),
-    keep: str | None = None,
+    retention: str | None = None,
     max_size: str | None = None,
     public: bool = False,
 ) -> Starlette:
@@ -64,20 +64,20 @@ def create_app(
             a browser); ``None`` lets everybody read.
         hosts: Names that it is called by, beside ``localhost``. A request for
             another name is refused, as DNS rebinding would make one.
-        keep: How long an event is kept, such as ``30d``; ``None`` for good.
+        retention: How long an event is kept, such as ``30d``; ``None`` for good.
         max_size: How large the file may grow, such as ``2GB``; beyond that the
-            oldest events make room.
+            oldest events are deleted.
         public: It is reached from other machines, by whatever address.
 
     Raises:
         ValueError: The file or an argument cannot be used; the message says why.
     """
-    bounds = age(keep) if keep else None, size(max_size) if max_size else None
+    bounds = age(retention) if retention else None, size(max_size) if max_size else None
     store = Store(Path(db))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        sweeping = asyncio.create_task(_keep_within(store, *bounds))
+        sweeping = asyncio.create_task(_retention_loop(store, *bounds))
         yield
         sweeping.cancel()
         store.close()
@@ -86,10 +86,12 @@ def create_app(
         routes=[
             *api.routes,
             *pages.routes,
-            Mount("/static", StaticFiles(directory=HERE / "static")),
+            Mount("/static", StaticFiles(directory=PACKAGE_DIR / "static")),
         ],
-        middleware=[Middleware(Gate, hosts=hosts, token=token, public=public)],
-        exception_handlers=dict.fromkeys(_TOLD, problem),
+        middleware=[
+            Middleware(AccessMiddleware, hosts=hosts, token=token, public=public)
+        ],
+        exception_handlers=dict.fromkeys(_HANDLED_ERRORS, error_response),
         lifespan=lifespan,
     )
     app.state.store, app.state.api_key, app.state.stopping = store, api_key, False
@@ -114,7 +116,7 @@ def serve(
     Raises:
         ValueError: Something given cannot be used; the message says what to do.
     """
-    server, sock, url = _prepare(host, port, db, options)
+    server, sock, url = _create_server(host, port, db, options)
     print(f"Libretto collector: {url} (events in {db}). Ctrl-C stops it.", flush=True)
     with suppress(KeyboardInterrupt):
         server.run([sock])
@@ -123,17 +125,17 @@ def serve(
 @contextmanager
 def running(
     db: str | Path, *, host: str = "127.0.0.1", port: int = 0, **options: Any
-) -> Iterator[Running]:
+) -> Iterator[RunningServer]:
     """Run the collector in a thread; it answers when the block is entered.
 
     Takes what :func:`serve` takes, and raises what it raises.
     """
-    server, sock, url = _prepare(host, port, db, options)
+    server, sock, url = _create_server(host, port, db, options)
     thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
     thread.start()
     try:
         # The socket listens already: a request made now waits for its turn.
-        yield Running(url)
+        yield RunningServer(url)
     finally:
         server.should_exit = True
         thread.join()
@@ -148,10 +150,10 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _prepare(
+def _create_server(
     host: str, port: int, db: str | Path, options: dict[str, Any]
 ) -> tuple[uvicorn.Server, socket.socket, str]:
-    sock = _listen(host, port)
+    sock = _bind(host, port)
     try:
         address = ipaddress.ip_address(sock.getsockname()[0])
         public = not address.is_loopback
@@ -171,7 +173,7 @@ def _prepare(
     return _Server(config), sock, f"http://{shown}:{sock.getsockname()[1]}"
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         sock = socket.create_server((host, port), family=family, backlog=1024)
@@ -183,9 +185,11 @@ def _listen(host: str, port: int) -> socket.socket:
     return sock
 
 
-async def _keep_within(store: Store, seconds: int | None, room: int | None) -> None:
-    while seconds is not None or room is not None:
+async def _retention_loop(
+    store: Store, seconds: int | None, max_bytes: int | None
+) -> None:
+    while seconds is not None or max_bytes is not None:
         # A disk that is full now may not be so the next time.
         with suppress(sqlite3.Error):
-            await sweep(store, seconds, room)
-        await asyncio.sleep(SWEEP)
+            await delete_expired(store, seconds, max_bytes)
+        await asyncio.sleep(RETENTION_INTERVAL)

@@ -20,9 +20,9 @@ from attrs import define, field
 APPLICATION_ID = 0x4C62436F
 
 Row = dict[str, Any]
-Job = Callable[[Connection], Any]
+WriteJob = Callable[[Connection], Any]
 
-_NONE: Row = {}
+_EMPTY: Row = {}
 
 
 @define
@@ -41,10 +41,12 @@ class Store:
     path: Path
     version: int = field(factory=time.time_ns, init=False)
     _db: Connection = field(init=False)
-    _waiting: "list[tuple[Job, asyncio.Future[Any]]]" = field(factory=list, init=False)
+    _queue: "list[tuple[WriteJob, asyncio.Future[Any]]]" = field(
+        factory=list, init=False
+    )
 
     def __attrs_post_init__(self) -> None:
-        prepare(self.path)
+        open_database(self.path)
         self._db = connect(self.path)
         # What is committed survives the death of the process, if not that of the
         # machine. That is what a 2xx promises, at a tenth of the cost.
@@ -59,9 +61,9 @@ class Store:
         What has been answered survives a SIGKILL.
         """
         values = {"now": time.time_ns() // 1_000_000} | values
-        return self.submit(lambda db: run(db, f"put_{kind}", values)[0])
+        return self.submit(lambda db: execute_script(db, f"put_{kind}", values)[0])
 
-    def submit(self, job: Job) -> "asyncio.Future[Any]":
+    def submit(self, job: WriteJob) -> "asyncio.Future[Any]":
         """Run ``job`` with the writing connection, inside a transaction.
 
         Who waits in the same transaction shares its fate. What can fail has nothing
@@ -69,15 +71,15 @@ class Store:
         """
         loop = asyncio.get_running_loop()
         future = loop.create_future()
-        self._waiting.append((job, future))
-        if len(self._waiting) == 1:
+        self._queue.append((job, future))
+        if len(self._queue) == 1:
             # A turn later than it could be: by then, what has come in meanwhile has
             # been decoded, and shares the transaction.
             loop.call_soon(loop.call_soon, self._write)
         return future
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def read_connection(self) -> Iterator[Connection]:
         """Lend a connection that only reads."""
         with closing(connect(self.path)) as db:
             db.execute("PRAGMA query_only=1")
@@ -88,7 +90,7 @@ class Store:
         self._db.close()
 
     def _write(self) -> None:
-        tasks, self._waiting = self._waiting, []
+        tasks, self._queue = self._queue, []
         try:
             self._db.execute("BEGIN IMMEDIATE")
             answers = [(future, job(self._db)) for job, future in tasks]
@@ -107,7 +109,9 @@ class Store:
         self.version += 1
 
 
-def run(db: Connection, name: str, values: Row = _NONE, **parts: str) -> list[Row]:
+def execute_script(
+    db: Connection, name: str, values: Row = _EMPTY, **parts: str
+) -> list[Row]:
     """Run the statements of ``sql/{name}.sql``; return the rows of the last.
 
     Args:
@@ -115,7 +119,7 @@ def run(db: Connection, name: str, values: Row = _NONE, **parts: str) -> list[Ro
         parts: Text put in place of ``{part}``; only ever text of our own.
     """
     rows: list[Any] = []
-    for statement in _statements(name):
+    for statement in _load_sql(name):
         text = statement.format(**parts) if parts else statement
         rows = db.execute(text, values).fetchall()
     return [dict(row) for row in rows]
@@ -128,7 +132,7 @@ def connect(path: Path) -> Connection:
     return db
 
 
-def prepare(path: Path) -> None:
+def open_database(path: Path) -> None:
     """Create the file, or bring it up to date.
 
     Raises:
@@ -147,17 +151,17 @@ def prepare(path: Path) -> None:
 
 def create_events(db: Connection) -> None:
     """Prompts, the revisions of their templates, events."""
-    run(db, "create_events")
+    execute_script(db, "create_events")
 
 
 def create_feedback_and_chains(db: Connection) -> None:
     """Feedback by its key, results by their chain."""
-    run(db, "create_feedback_and_chains")
+    execute_script(db, "create_feedback_and_chains")
 
 
 def create_search(db: Connection) -> None:
     """The full-text index."""
-    run(db, "create_search")
+    execute_script(db, "create_search")
 
 
 #: In order; a database remembers how many of them it has seen.
@@ -185,7 +189,7 @@ def _version(db: Connection) -> int:
 
 
 @cache
-def _statements(name: str) -> list[str]:
+def _load_sql(name: str) -> list[str]:
     script = (Path(__file__).parent / "sql" / f"{name}.sql").read_text("utf-8")
     statements = [""]
     for line in script.splitlines(keepends=True):

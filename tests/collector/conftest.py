@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("starlette", reason="the extra 'collector' is not installed")
 
-from libretto_instrument._collector import Running, running
+from libretto_instrument._collector import RunningServer, running
 
 TABLES = "events bodies context revisions prompts feedback chains sqlite_sequence"
 
@@ -28,14 +28,14 @@ def shared_db(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def collector(shared_db: Path) -> Iterator[Running]:
+def collector(shared_db: Path) -> Iterator[RunningServer]:
     """Yield the shared collector, which answers on loopback."""
     with running(shared_db) as started:
         yield started
 
 
 @pytest.fixture(scope="session")
-def shared(collector: Running) -> Iterator[httpx.Client]:
+def shared(collector: RunningServer) -> Iterator[httpx.Client]:
     """Yield a client of the shared collector, for tests that store nothing."""
     with httpx.Client(base_url=collector.url) as client:
         yield client

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from libretto_instrument._collector import Running
+from libretto_instrument._collector import RunningServer
 from libretto_instrument.demo import _run
 
 from .wire import conclude, post, rate, read
@@ -44,7 +44,7 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture
-def page(chromium: Any, collector: Running) -> Iterator[Any]:
+def page(chromium: Any, collector: RunningServer) -> Iterator[Any]:
     """Yield a page of the collector, which must not complain of anything."""
     context = chromium.new_context(base_url=collector.url)
     tab = context.new_page()
@@ -148,7 +148,7 @@ def test_a_stored_script_does_not_run(http: httpx.Client, page: Any) -> None:
 
 
 def test_the_policy_stops_a_script_that_got_in(
-    chromium: Any, collector: Running
+    chromium: Any, collector: RunningServer
 ) -> None:
     """Were markup ever let through, the browser would not run what it says."""
     context = chromium.new_context(base_url=collector.url)
@@ -214,7 +214,7 @@ def test_a_shared_address_says_only_what_was_asked(
 
 
 def test_reading_works_without_javascript(
-    http: httpx.Client, chromium: Any, collector: Running
+    http: httpx.Client, chromium: Any, collector: RunningServer
 ) -> None:
     """Without JavaScript everything can be read, and feedback given."""
     post(http)
@@ -233,7 +233,7 @@ def test_reading_works_without_javascript(
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_pages_fit(
-    http: httpx.Client, chromium: Any, collector: Running, width: int, scheme: str
+    http: httpx.Client, chromium: Any, collector: RunningServer, width: int, scheme: str
 ) -> None:
     """No page is wider than the screen or hard to reach by axe's rules.
 

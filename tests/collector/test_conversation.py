@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from libretto_instrument._collector.conversation import (
-    compare,
     conversation,
-    last_words,
-    readable,
+    last_user_message,
+    pretty_json,
     tool_call,
+    word_diff,
 )
 
 
@@ -71,9 +71,9 @@ def test_content_parts_are_shown() -> None:
 def test_a_small_template_cannot_fill_the_memory() -> None:
     """What is shown is bounded, however often a template names a large parameter."""
     event = {"promptTemplateText": "{a}" * 100_000, "params": {"a": "y" * 1_000_000}}
-    ((_, pieces, _),) = conversation(event, room=1_000)
+    ((_, pieces, _),) = conversation(event, max_chars=1_000)
     assert sum(len(text) for text, _ in pieces) < 1_100
-    assert len(last_words(event)) == 1_002
+    assert len(last_user_message(event)) == 1_002
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_odd_messages_are_survived(messages: list[Any]) -> None:
     """Messages of any shape are turns."""
     event = {"promptTemplateChat": messages, "params": {}}
     assert len(conversation(event)) <= 1
-    assert last_words(event) == "" or messages
+    assert last_user_message(event) == "" or messages
 
 
 def test_the_last_words_are_the_users() -> None:
@@ -101,7 +101,7 @@ def test_the_last_words_are_the_users() -> None:
         {"role": "system", "content": "be brief"},
     ]
     event = {"promptTemplateChat": messages, "params": {"x": "time"}}
-    assert last_words(event) == "second time"
+    assert last_user_message(event) == "second time"
 
 
 @pytest.mark.parametrize("call", ["f", None, {"function": "f"}, {"function": {}}, {}])
@@ -114,9 +114,9 @@ def test_odd_tool_calls_are_survived(call: Any) -> None:
 
 def test_readable() -> None:
     """JSON within a string is shown as JSON, other text as it is."""
-    assert readable('{"a":1}') == json.dumps({"a": 1}, indent=2)
-    assert readable("plain {") == "plain {"
-    assert readable('"quoted"') == "quoted"
+    assert pretty_json('{"a":1}') == json.dumps({"a": 1}, indent=2)
+    assert pretty_json("plain {") == "plain {"
+    assert pretty_json('"quoted"') == "quoted"
 
 
 @pytest.mark.parametrize(
@@ -134,13 +134,13 @@ def test_readable() -> None:
 )
 def test_differences(old: str, new: str, changes: list[tuple[str, str]]) -> None:
     """A difference is told in words, with a space between two changes part of them."""
-    assert compare(old, new) == changes
+    assert word_diff(old, new) == changes
 
 
 @pytest.mark.parametrize("size", [2_000, 4_000, 40_000])
 def test_differences_of_long_texts(size: int) -> None:
     """Whatever the size, both texts can be read off their difference."""
     old, new = "a b\n" * size, "b a\n" * size
-    changes = compare(old, new)
+    changes = word_diff(old, new)
     assert "".join(text for kind, text in changes if kind != "ins") == old
     assert "".join(text for kind, text in changes if kind != "del") == new

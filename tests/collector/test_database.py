@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from libretto_instrument._collector import create_app, store
-from libretto_instrument._collector.store import Job, Store
+from libretto_instrument._collector.store import Store, WriteJob
 
 
 async def test_the_file_is_its_owners(db: Path) -> None:
@@ -96,7 +96,7 @@ async def test_a_failure_is_told_and_the_next_goes_on(db: Path) -> None:
         await store.submit(fail)
     insert = "INSERT INTO prompts (name) VALUES ('whole')"
     await store.submit(lambda connection: connection.execute(insert))
-    with store.reading() as connection:
+    with store.read_connection() as connection:
         names = connection.execute("SELECT name FROM prompts").fetchall()
     assert [row["name"] for row in names] == ["whole"]
     store.close()
@@ -107,14 +107,14 @@ async def test_who_hangs_up_leaves_the_event(db: Path) -> None:
     store = Store(db)
     insert = "INSERT INTO prompts (name) VALUES (?)"
 
-    def put(name: str) -> Job:
+    def put(name: str) -> WriteJob:
         return lambda connection: connection.execute(insert, (name,)).rowcount
 
     gone, others = store.submit(put("gone")), [store.submit(put("a"))]
     gone.cancel()
     others.append(store.submit(put("b")))
     assert await asyncio.gather(*others) == [1, 1]
-    with store.reading() as connection:
+    with store.read_connection() as connection:
         names = connection.execute("SELECT name FROM prompts ORDER BY name").fetchall()
     assert [row["name"] for row in names] == ["a", "b", "gone"]
     store.close()

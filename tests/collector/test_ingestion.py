@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from libretto_instrument._collector import Running, running
+from libretto_instrument._collector import RunningServer, running
 
 from .wire import conclude, event, post, rate, read
 
@@ -152,7 +152,7 @@ def test_a_body_too_large_is_refused_unread(shared: httpx.Client) -> None:
     assert "10,485,760" in answer.json()["error"]["message"]
 
 
-def test_a_chunked_body_is_read_to_the_bound(collector: Running) -> None:
+def test_a_chunked_body_is_read_to_the_bound(collector: RunningServer) -> None:
     """An endless body without a length is a 413 as soon as it is over 10 MB."""
     address = urlsplit(collector.url)
     with socket.create_connection((address.hostname, address.port), 10) as sock:
@@ -179,7 +179,9 @@ def test_a_body_of_ten_megabytes_is_taken(http: httpx.Client) -> None:
     assert http.get(row["url"]).status_code == 200
 
 
-def test_half_a_body_leaves_nothing(http: httpx.Client, collector: Running) -> None:
+def test_half_a_body_leaves_nothing(
+    http: httpx.Client, collector: RunningServer
+) -> None:
     """A client that hangs up in the middle of a body leaves nothing behind."""
     address = urlsplit(collector.url)
     body = json.dumps(event()).encode()

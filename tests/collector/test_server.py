@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from libretto_instrument._collector import Running, running, serve
+from libretto_instrument._collector import RunningServer, running, serve
 
 from .wire import event, ids, post, read
 
@@ -79,7 +79,7 @@ def test_it_stops_when_told(db: Path, sent: signal.Signals) -> None:
         assert not Path(f"{db}{suffix}").exists()
 
 
-def test_a_port_that_is_taken_is_named(collector: Running, db: Path) -> None:
+def test_a_port_that_is_taken_is_named(collector: RunningServer, db: Path) -> None:
     """A port that is taken is a ValueError that says so, and what to do."""
     port = int(collector.url.rpartition(":")[2])
     with pytest.raises(ValueError, match=f"{port}.*--port"):
@@ -118,7 +118,7 @@ def test_a_live_page_is_told_of_changes(http: httpx.Client) -> None:
     assert len(set(versions)) == 3
 
 
-def test_many_send_at_once(http: httpx.Client, collector: Running) -> None:
+def test_many_send_at_once(http: httpx.Client, collector: RunningServer) -> None:
     """Events sent over many connections at once are all stored, once."""
     sent: list[str] = []
 

@@ -1,6 +1,6 @@
--- A page of events; bodies as long as they fit into :room.
+-- A page of events; bodies as long as they fit into :max_bytes.
 SELECT e.*, p.name AS prompt, b.ask, b.answer, f.better_response,
-    iif(page.above < :room, b.body, NULL) AS body
+    iif(page.above < :max_bytes, b.body, NULL) AS body
 FROM (
     SELECT seq, sum(size) OVER (ORDER BY seq DESC) - size AS above FROM (
         SELECT seq, size FROM events WHERE {condition} ORDER BY seq DESC LIMIT :limit + 1

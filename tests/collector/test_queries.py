@@ -220,7 +220,7 @@ def test_a_spreadsheet_runs_nothing(http: httpx.Client) -> None:
 async def _put(store: Store, moment: datetime) -> str:
     body = event()
     now = {"now": int(moment.timestamp() * 1000)}
-    await store.put("event", schema.read_event(body) | now)
+    await store.put("event", schema.parse_event(body) | now)
     return str(body["promptEventId"])
 
 

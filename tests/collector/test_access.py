@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from libretto_instrument._cli.main import _parser
-from libretto_instrument._collector import Running, running, serve
+from libretto_instrument._collector import RunningServer, running, serve
 
 from .wire import event, post, read
 
@@ -70,7 +70,7 @@ def test_another_sites_page_cannot_write(
     assert read(shared) == []
 
 
-def test_its_own_page_can_write(http: httpx.Client, collector: Running) -> None:
+def test_its_own_page_can_write(http: httpx.Client, collector: RunningServer) -> None:
     """The collector's own page may send feedback."""
     post(http)
     headers = {"origin": collector.url, "sec-fetch-site": "same-origin"}

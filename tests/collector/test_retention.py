@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from libretto_instrument._collector import retention, schema
-from libretto_instrument._collector.retention import sweep
+from libretto_instrument._collector.retention import delete_expired
 from libretto_instrument._collector.store import Store
 from libretto_instrument._util.units import age, size
 
@@ -24,7 +24,7 @@ def store(db: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 async def _put(store: Store, days: float, **changes: object) -> None:
-    await _store(store, days, "event", **schema.read_event(event(**changes)))
+    await _store(store, days, "event", **schema.parse_event(event(**changes)))
 
 
 async def _store(store: Store, days: float, kind: str, **values: object) -> None:
@@ -33,7 +33,7 @@ async def _store(store: Store, days: float, kind: str, **values: object) -> None
 
 
 def _count(store: Store, table: str) -> int:
-    with store.reading() as db:
+    with store.read_connection() as db:
         return int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
 
@@ -53,7 +53,7 @@ async def test_what_is_too_old_goes(store: Store) -> None:
     await _store(store, 35, "feedback", key="f", **good)
     await _store(store, 0, "feedback", key="of an event to come", **good)
     await _store(store, 35, "chain", id="c", result="1")
-    await sweep(store, 30 * DAY, None)
+    await delete_expired(store, 30 * DAY, None)
     for table, left in (
         *(("events", 3), ("bodies", 3), ("context", 0), ("prompts", 1)),
         *(("revisions", 1), ("feedback", 1), ("chains", 0)),
@@ -70,8 +70,8 @@ async def test_what_is_too_much_goes(store: Store, db: Path) -> None:
     for number in range(60):
         await _put(store, 0, response="x" * 50_000, chatId=str(number))
     before = _count(store, "events"), _size(db)
-    await sweep(store, None, 2**20)
-    with store.reading() as reader:
+    await delete_expired(store, None, 2**20)
+    with store.read_connection() as reader:
         kept = reader.execute("SELECT chat_id FROM events ORDER BY seq").fetchall()
     assert 0 < len(kept) < before[0]
     assert kept[-1]["chat_id"] == "59"
@@ -83,7 +83,7 @@ async def test_nothing_goes_without_bounds(store: Store) -> None:
     """What is within the bounds stays."""
     await _put(store, 400)
     for bounds in ((None, None), (None, 2**30), (500 * DAY, None)):
-        await sweep(store, *bounds)
+        await delete_expired(store, *bounds)
     assert _count(store, "events") == 1
     store.close()
 
@@ -91,9 +91,9 @@ async def test_nothing_goes_without_bounds(store: Store) -> None:
 async def test_numbers_of_events_are_not_given_again(store: Store) -> None:
     """A link to an event that has gone never leads to another one."""
     await _put(store, 40)
-    await sweep(store, DAY, None)
+    await delete_expired(store, DAY, None)
     await _put(store, 0)
-    with store.reading() as db:
+    with store.read_connection() as db:
         assert db.execute("SELECT seq FROM events").fetchone()["seq"] == 2
     store.close()
 
@@ -105,7 +105,7 @@ async def test_a_collector_sweeps_by_itself(db: Path) -> None:
     store = Store(db)
     await _put(store, 40)
     store.close()
-    with running(db, keep="30d", max_size="1GB") as collector:
+    with running(db, retention="30d", max_size="1GB") as collector:
         deadline = time.monotonic() + 10
         while httpx.get(f"{collector.url}/api/events").json()["events"]:
             assert time.monotonic() < deadline

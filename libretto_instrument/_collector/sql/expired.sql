@@ -4,4 +4,4 @@ SELECT seq FROM (
     SELECT seq, received_at, sum(size) OVER (ORDER BY seq) - size AS above FROM (
         SELECT seq, received_at, size FROM events ORDER BY seq LIMIT :batch
     )
-) WHERE received_at < :horizon OR above < :excess / 4 ORDER BY seq;
+) WHERE received_at < :cutoff OR above < :excess / 4 ORDER BY seq;
