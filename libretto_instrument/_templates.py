@@ -284,3 +284,26 @@ def _step(value: Any, key: str) -> Any:
         return value[index] if index < len(value) else _MISSING
     # Names with an underscore in front lead into objects' insides, not to data.
     return _MISSING if key.startswith("_") else getattr(value, key, _MISSING)
+
+
+def escape_unknown(template: Any, params: Mapping[str, Any]) -> Any:
+    """Return a template with those placeholders escaped that no parameter is for.
+
+    Args:
+        template: Messages, or a text.
+        params: The parameters; ``{user.name}`` is for one that is called ``user``.
+    """
+
+    def escape(match: re.Match[str]) -> str:
+        name = match["name"]
+        step = _STEP.match(name) if name is not None else None
+        is_known = step is None or name in params or (step[1] or step[2]) in params
+        return match[0] if is_known else f"\\{{{name}\\}}"
+
+    if isinstance(template, str):
+        return PLACEHOLDER.sub(escape, template)
+    if isinstance(template, Mapping):
+        return {key: escape_unknown(value, params) for key, value in template.items()}
+    if isinstance(template, list | tuple):
+        return [escape_unknown(item, params) for item in template]
+    return template

@@ -7,5 +7,20 @@ cases again with another template, model or parameters, and compares the answers
 
 from ._case import Case
 from ._cases import cases, read_cases
+from ._prepare import replay
+from ._replay import Answer, Comparison, Replay, Result
+from ._request import ReplayError
+from ._run import ReplayInterrupt
 
-__all__ = ["Case", "cases", "read_cases"]
+__all__ = [
+    "Answer",
+    "Case",
+    "Comparison",
+    "Replay",
+    "ReplayError",
+    "ReplayInterrupt",
+    "Result",
+    "cases",
+    "read_cases",
+    "replay",
+]

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import datetime
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -14,7 +15,7 @@ from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
 from attrs import frozen
 
-from .._util.json import decode
+from .._util.json import decode, encode
 
 _SQLITE = b"SQLite format 3\0"
 #: ``PRAGMA application_id`` of the local Libretto's databases ("LbCo").
@@ -197,18 +198,33 @@ def fetch(url: str, path: str, timeout: float = _TIMEOUT) -> dict[str, Any]:
         OSError: It does not answer.
         ValueError: It refuses, or it is something else.
     """
+    return _exchange(url, path, None, timeout)
+
+
+def post(url: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a local Libretto answers to a POST; raises as `fetch` does."""
+    return _exchange(url, path, encode(body), _TIMEOUT)
+
+
+def _exchange(
+    url: str, path: str, body: bytes | None, timeout: float
+) -> dict[str, Any]:
     parts = urlsplit(url)
     token = dict(parse_qsl(parts.query)).get("token")
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    headers = {"Content-Type": "application/json"} if body is not None else {}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
     base = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+    request = Request(base + path, data=body, headers=headers)
     try:
-        request = Request(base + path, headers=headers)
         with _opener(parts.hostname).open(request, timeout=timeout) as answer:
             page = decode(answer.read())
     except HTTPError as exc:
-        raise ValueError(f"{base} refuses ({_reason(exc)}).") from exc
-    except URLError as exc:
-        raise ConnectionError(f"{base} does not answer ({exc.reason}).") from exc
+        kind = ConnectionError if exc.code >= 500 else ValueError
+        raise kind(f"{base} refuses ({_reason(exc)}).") from exc
+    except (URLError, HTTPException, TimeoutError) as exc:
+        reason = getattr(exc, "reason", exc)
+        raise ConnectionError(f"{base} does not answer ({reason}).") from exc
     except (ValueError, RecursionError) as exc:
         raise ValueError(f"{base} is no local Libretto.") from exc
     return page if isinstance(page, dict) else {}

@@ -199,7 +199,7 @@ def test_the_sources_agree(tmp_path: Path, log: Path) -> None:
     """A database, the address of a local Libretto and a log give the same cases."""
     collector = pytest.importorskip(
         "libretto_instrument._collector",
-        reason="the extra 'collector' is not installed",
+        reason="needs the extra 'collector'",
     )
     bodies = [event(number) for number in range(20)]
     bodies.append(event(20, promptTemplateName="other", apiName="other"))
@@ -231,7 +231,7 @@ def test_a_token_is_taken_out_of_the_address(tmp_path: Path) -> None:
     """A local Libretto that asks for a token is read with the one in its address."""
     collector = pytest.importorskip(
         "libretto_instrument._collector",
-        reason="the extra 'collector' is not installed",
+        reason="needs the extra 'collector'",
     )
     with collector.running(tmp_path / "libretto.db", token="t0") as running:
         with pytest.raises(ValueError, match="token"):
@@ -275,7 +275,11 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 
 def test_an_address_of_something_else(server: ScriptedModel) -> None:
     """What answers, but is no local Libretto, is said not to be one."""
-    with pytest.raises(ValueError, match=r"no local Libretto|refuses"):
+    server.answer(b"hello")
+    with pytest.raises(ValueError, match="no local Libretto"):
+        improve.cases(server.url)
+    server.answer({"error": {"message": "who are you"}}, status=403)
+    with pytest.raises(ValueError, match="who are you"):
         improve.cases(server.url)
 
 

@@ -1,0 +1,183 @@
+"""Prepares replays: checks what is asked for before anything is sent."""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from ._case import Case
+from ._recording import open_store
+from ._replay import Replay
+from ._request import Change, ReplayError, choose_replayable
+from ._run import Run
+from ._scores import Scorer, load_scorer
+
+
+def prepare(
+    cases: Iterable[Case],
+    change: Change,
+    *,
+    score: "str | Scorer" = "exact",
+    times: int = 1,
+    concurrency: int = 8,
+    to: str | None = None,
+    client: Any = None,
+    resume: str | None = None,
+) -> Run:
+    """Return a replay that is about to be made; nothing is sent yet.
+
+    See `replay` for the arguments.
+    """
+    if times < 1 or concurrency < 1:
+        raise ReplayError("times and concurrency must be at least 1.")
+    given = list(cases)
+    if not given:
+        raise ReplayError("There are no cases to replay.")
+    chosen, skipped = choose_replayable(given, change)
+    if not chosen:
+        reasons = "; ".join(sorted({why for _, why in skipped}))
+        raise ReplayError(f"None of the {len(given)} cases can be replayed: {reasons}.")
+    scorer = load_scorer(score) if isinstance(score, str) else score
+    store = open_store(to)
+    run = Run(
+        id=resume or _new_id(change),
+        change=change,
+        cases=chosen,
+        skipped=skipped,
+        client=_patient(client) if client is not None else _patient(_make_client()),
+        scorer=scorer,
+        score_name=score if isinstance(score, str) else _name(score),
+        times=times,
+        concurrency=concurrency,
+        store=store,
+    )
+    if resume is not None:
+        _resume(run, resume)
+    return run
+
+
+def _resume(run: Run, resume: str) -> None:
+    if run.store is None:
+        raise ReplayError("To resume a replay takes the place that it was recorded in.")
+    if f"-{run.change.digest}-" not in resume:
+        raise ReplayError(
+            f"The replay {resume} was made with another template, model or parameters."
+        )
+    recorded = list(run.store.calls(resume))
+    if not recorded:
+        raise ReplayError(f"There is no replay {resume} in {run.store.name}.")
+    run.load(recorded)
+    run.forget_errors()
+
+
+def load_replay(run: Run, replay: str) -> Replay:
+    """Return another replay of a run's cases, as its store has it.
+
+    Raises:
+        ReplayError: The store has none, or none of the same cases.
+    """
+    if run.store is None:
+        raise ReplayError("To compare takes the place that the other was recorded in.")
+    other = Run(
+        id=replay,
+        change=Change(),
+        cases=run.cases,
+        skipped=(),
+        client=None,
+        scorer=run.scorer,
+        score_name=run.score_name,
+        times=1_000,
+        concurrency=1,
+        store=run.store,
+    )
+    other.load(run.store.calls(replay))
+    result = other.result()
+    if not result.results:
+        where = f"in {run.store.name}"
+        raise ReplayError(f"There is no replay {replay} of these cases {where}.")
+    return result
+
+
+def _new_id(change: Change) -> str:
+    moment = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    return f"{moment}-{change.digest}-{random.randrange(16**4):04x}"
+
+
+def _name(score: Any) -> str:
+    return str(getattr(score, "__name__", type(score).__name__))
+
+
+def _patient(client: Any) -> Any:
+    """Return a client that leaves trying again to us, who time each call."""
+    return client.with_options(max_retries=0)
+
+
+def _make_client() -> Any:
+    import openai
+
+    try:
+        return openai.OpenAI()
+    except openai.OpenAIError as exc:
+        raise ReplayError(f"No client can be made: {exc}") from exc
+
+
+def replay(
+    cases: "Case | Iterable[Case]",
+    *,
+    template: Any = None,
+    model: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    remove: Sequence[str] = (),
+    score: "str | Scorer" = "exact",
+    times: int = 1,
+    concurrency: int = 8,
+    to: str | None = None,
+    client: Any = None,
+    resume: str | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> Replay:
+    """Make the calls of cases again, and compare the answers.
+
+    Each is made as it was recorded, but for what is to change. Calls are recorded with
+    ``replay`` and ``case`` in their context.
+
+    Args:
+        cases: The cases, or one.
+        template: A new template for the recorded parameters: messages, or a text.
+        model: Another model.
+        parameters: Arguments of the request to set, such as ``{"temperature": 0}``.
+        remove: Arguments of the request to leave out.
+        score: ``"exact"``, ``"json"``, ``"contains"``, ``"similar"``,
+            ``"module:function"``, or a function of a case and an answer that returns
+            a number from 0 to 1.
+        times: How many times to make each call.
+        concurrency: How many calls to make at once.
+        to: Where to record: the address of a local Libretto, or a file. Left out, the
+            local Libretto of this machine, if one answers; else nowhere.
+        client: A client of openai; one made from the environment if left out.
+        resume: The id of a replay that was broken off, to go on with.
+        progress: Called with 1 after each call.
+
+    Raises:
+        ReplayError: It can't be made: a parameter that the template needs is missing,
+            for example. The message names it, and nothing was sent.
+        ReplayInterrupt: Ctrl-C; the exception has what there is.
+        OSError: The place to record to does not answer.
+    """
+    change = Change(
+        template=getattr(template, "template", template),
+        model=model,
+        parameters=dict(parameters or {}),
+        remove=tuple(remove),
+    )
+    run = prepare(
+        [cases] if isinstance(cases, Case) else cases,
+        change,
+        score=score,
+        times=times,
+        concurrency=concurrency,
+        to=to,
+        client=client,
+        resume=resume,
+    )
+    return run.execute(progress)

@@ -1,0 +1,330 @@
+"""Runs a replay: calls in parallel, waits for rate limits, keeps what there is."""
+
+import math
+import queue
+import random
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from attrs import define, evolve, field
+
+from ._case import Case, answer_text, count_tokens
+from ._recording import Call, Store, call, recording
+from ._replay import Answer, Replay, Result, judge
+from ._request import Change, build_request
+from ._scores import Scorer, json_differences, score_answer
+from ._sources import Recorded
+
+#: For how many seconds in all one call may wait for rate limits.
+MAX_WAIT_SECONDS = 600.0
+#: How many times a call is made again that failed otherwise, such as by status 500.
+MAX_RETRIES = 2
+#: Seconds for calls under way after Ctrl-C.
+GRACE_SECONDS = 5.0
+_MAX_BACKOFF = 60.0
+
+
+class ReplayInterrupt(KeyboardInterrupt):
+    """A replay was interrupted from the keyboard.
+
+    Attributes:
+        replay: What there is of it.
+    """
+
+    def __init__(self, replay: Replay) -> None:
+        super().__init__()
+        self.replay = replay
+
+
+class _FatalError(Exception):
+    """No other call would succeed either."""
+
+
+@define(kw_only=True, eq=False)
+class Run:
+    """A replay that is about to be made.
+
+    Attributes:
+        id: The replay's id.
+        cases: The cases that are replayed.
+        skipped: Those that can't be, each with the reason.
+    """
+
+    id: str
+    change: Change
+    cases: Sequence[Case]
+    skipped: Sequence[tuple[Case, str]]
+    client: Any
+    scorer: Scorer
+    score_name: str
+    times: int
+    concurrency: int
+    store: Store | None
+    _done: dict[tuple[str, int], Answer] = field(factory=dict, init=False)
+    _before: dict[str, float | None] = field(factory=dict, init=False)
+    _stop: threading.Event = field(factory=threading.Event, init=False)
+    _paused_until: float = field(default=0.0, init=False)
+    _problem: str | None = field(default=None, init=False)
+    # Of several calls of one case the first to be done scores what was recorded.
+    _locks: dict[str, threading.Lock] = field(
+        factory=lambda: defaultdict(threading.Lock), init=False
+    )
+
+    @property
+    def calls_left(self) -> int:
+        """How many calls are still to be made."""
+        return len(self.cases) * self.times - len(self._done)
+
+    def estimate_tokens(self) -> int:
+        """Return roughly how many tokens the calls will take, going by the past."""
+        known = [
+            (case.tokens_in or 0) + (case.tokens_out or 0)
+            for case in self.cases
+            if case.tokens_in or case.tokens_out
+        ]
+        mean = sum(known) / len(known) if known else 500.0
+        return round(mean * self.calls_left)
+
+    def execute(self, progress: Callable[[int], object] | None = None) -> Replay:
+        """Make the calls.
+
+        Args:
+            progress: Called with 1 after each of them.
+
+        Raises:
+            ReplayInterrupt: It was interrupted; it has what there is.
+        """
+        jobs = self._jobs()
+        finished: queue.Queue[tuple[tuple[str, int], Answer] | None] = queue.Queue()
+        lock = threading.Lock()
+
+        def work() -> None:
+            try:
+                while not self._stop.is_set():
+                    with lock:
+                        job = next(jobs, None)
+                    if job is None:
+                        return
+                    case, attempt = job
+                    finished.put(((case.id, attempt), self._replay(case, attempt)))
+            except (_FatalError, OSError, ValueError) as exc:
+                self._problem = self._problem or str(exc)
+                self._stop.set()
+            finally:
+                finished.put(None)
+
+        count = max(1, min(self.concurrency, self.calls_left))
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(count)]
+        with recording():
+            for thread in threads:
+                thread.start()
+            try:
+                self._gather(finished, count, progress)
+            except KeyboardInterrupt:
+                self._stop.set()
+                self._gather_rest(finished, threads)
+                raise ReplayInterrupt(self.result()) from None
+            finally:
+                self._stop.set()
+        return self.result()
+
+    def _gather(
+        self,
+        finished: "queue.Queue[Any]",
+        left: int,
+        progress: Callable[[int], object] | None,
+    ) -> None:
+        while left:
+            done = finished.get()
+            if done is None:
+                left -= 1
+                continue
+            self._done[done[0]] = done[1]
+            if progress is not None:
+                progress(1)
+
+    def _gather_rest(
+        self, finished: "queue.Queue[Any]", threads: Sequence[threading.Thread]
+    ) -> None:
+        """Wait for the calls under way, which are paid for; not for long."""
+        deadline = time.monotonic() + GRACE_SECONDS
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        while not finished.empty():
+            done = finished.get()
+            if done is not None:
+                self._done[done[0]] = done[1]
+
+    def _jobs(self) -> Iterator[tuple[Case, int]]:
+        for case in self.cases:
+            for attempt in range(self.times):
+                if (case.id, attempt) not in self._done:
+                    yield case, attempt
+
+    def _replay(self, case: Case, attempt: int) -> Answer:
+        request = build_request(case, self.change)
+        context = {"replay": self.id, "case": case.id, "attempt": attempt}
+
+        def make() -> Call:
+            return call(self.client, request, name=case.prompt, context=context)
+
+        made = self._persist(make)
+        answer = self._score(case, _read(made, attempt))
+        if made.event is not None and self.store is not None:
+            before = self._before.get(case.id)
+            verdict = "error" if answer.error else judge(answer.score, before)
+            scores = {"score": answer.score, "recorded_score": before}
+            said = {**scores, "verdict": verdict, "scored_by": self.score_name}
+            told = {key: value for key, value in said.items() if value is not None}
+            kept = {**(made.event.get("context") or {}), **told}
+            self.store.put({**made.event, "context": kept})
+        return answer
+
+    def _persist(self, make: Callable[[], Call]) -> Call:
+        """Make a call, again while it is worth trying."""
+        import openai
+
+        waited, tries = 0.0, 0
+        while True:
+            self._sleep(self._paused_until - time.monotonic())
+            made = make()
+            error = made.error
+            if isinstance(error, openai.AuthenticationError):
+                raise _FatalError(f"The key is refused: {error}")
+            if isinstance(error, openai.RateLimitError) and _is_limit(error):
+                pause = _retry_after(error)
+                if pause is None:
+                    pause = min(2.0**tries, _MAX_BACKOFF) * random.uniform(0.5, 1)
+                waited += pause
+                if waited <= MAX_WAIT_SECONDS and not self._stop.is_set():
+                    self._paused_until = time.monotonic() + pause
+                    tries += 1
+                    continue
+            elif _is_passing(error) and tries < MAX_RETRIES and not self._stop.is_set():
+                tries += 1
+                self._sleep(0.5 * 2**tries * random.uniform(0.5, 1))
+                continue
+            return made
+
+    def _sleep(self, seconds: float) -> None:
+        if seconds > 0:
+            self._stop.wait(seconds)
+
+    def _score(self, case: Case, answer: Answer) -> Answer:
+        """Return an answer with its score; score the recorded one, too."""
+        with self._locks[case.id]:
+            if case.id not in self._before:
+                self._before[case.id] = self._score_recorded(case)
+        if answer.error is not None:
+            return evolve(answer, score=0.0)
+        try:
+            text = answer.text or ""
+            score = score_answer(self.scorer, case, text)
+            differs = (
+                json_differences(case.target, text) if self.score_name == "json" else ()
+            )
+        except Exception as exc:
+            return evolve(answer, score_error=f"{type(exc).__name__}: {exc}")
+        return evolve(answer, score=score, differences=tuple(differs))
+
+    def _score_recorded(self, case: Case) -> float | None:
+        if case.answer is None:
+            return 0.0
+        try:
+            return score_answer(self.scorer, case, case.answer)
+        except Exception:
+            return None
+
+    def load(self, recorded: Iterable[Recorded]) -> None:
+        """Take over the answers of calls that were made already; errors are not."""
+        cases = {case.id: case for case in self.cases}
+        for made in recorded:
+            context = made.event.get("context") or {}
+            case = cases.get(str(context.get("case")))
+            attempt = context.get("attempt", 0)
+            if case is None or not 0 <= attempt < self.times:
+                continue
+            answer = _read(Call(made.event, None), attempt)
+            before = context.get("recorded_score")
+            if context.get("scored_by") == self.score_name and before is not None:
+                self._before.setdefault(case.id, before)
+            self._done[case.id, attempt] = self._score(case, answer)
+
+    def forget_errors(self) -> None:
+        """Have calls that failed made again."""
+        failed = [key for key, answer in self._done.items() if answer.error]
+        for key in failed:
+            del self._done[key]
+
+    def result(self) -> Replay:
+        """Return what there is by now."""
+        answers: dict[str, list[Answer]] = defaultdict(list)
+        for (case_id, _), answer in sorted(self._done.items()):
+            answers[case_id].append(answer)
+        return Replay(
+            id=self.id,
+            change=self.change,
+            results=[
+                Result(
+                    case=case,
+                    recorded_score=self._before.get(case.id),
+                    answers=tuple(answers[case.id]),
+                )
+                for case in self.cases
+                if case.id in answers
+            ],
+            skipped=self.skipped,
+            score_name=self.score_name,
+            is_complete=self.calls_left == 0,
+            store=self.store.name if self.store is not None else None,
+            problem=self._problem,
+        )
+
+
+def _read(made: Call, attempt: int) -> Answer:
+    """Return what came of a call."""
+    event = made.event or {}
+    errors = event.get("responseErrors") or ()
+    error = "; ".join(map(str, errors)) or None
+    if made.error is not None:
+        error = f"{type(made.error).__name__}: {made.error}"
+    elif made.event is None:
+        error = "before_send withheld the event, and the answer with it"
+    tokens_in, tokens_out = count_tokens(event)
+    return Answer(
+        event_id=event.get("promptEventId"),
+        attempt=attempt,
+        text=answer_text(event),
+        error=error,
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
+        response_time=event.get("responseTime"),
+    )
+
+
+def _is_limit(error: Any) -> bool:
+    """Say whether waiting helps; it does not bring new money."""
+    return getattr(error, "code", None) != "insufficient_quota"
+
+
+def _is_passing(error: Exception | None) -> bool:
+    import openai
+
+    if isinstance(error, openai.APIStatusError):
+        return error.status_code in (408, 409) or error.status_code >= 500
+    return isinstance(error, openai.APIConnectionError)
+
+
+def _retry_after(error: Any) -> float | None:
+    headers = getattr(getattr(error, "response", None), "headers", {})
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        try:
+            seconds = float(headers.get(name, "")) / unit
+        except ValueError:
+            continue
+        if math.isfinite(seconds) and seconds >= 0:
+            return seconds
+    return None

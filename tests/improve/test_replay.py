@@ -1,0 +1,484 @@
+"""A replay: what it comes to, and that nothing of it is lost."""
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import openai
+import pytest
+from support.scripted import DEADLINE
+
+import libretto_instrument
+from libretto_instrument import improve
+from libretto_instrument.improve import Case, Replay, ReplayError, ReplayInterrupt
+from libretto_instrument.improve import _run as run_module
+from libretto_instrument.testing import capture_events
+
+from .models import Rule, RuledModel, case, last_words
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+@pytest.fixture(autouse=True)
+def _no_local_libretto(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("libretto_instrument.improve._recording.LOCAL", NOWHERE)
+
+
+@contextmanager
+def ruled(rule: Rule) -> Iterator[tuple[RuledModel, openai.OpenAI]]:
+    """Yield a model that answers by a rule, and a client of it."""
+    with (
+        RuledModel(rule) as model,
+        openai.OpenAI(
+            api_key="sk-test", base_url=model.url, max_retries=0, timeout=DEADLINE
+        ) as client,
+    ):
+        yield model, client
+
+
+def echo(body: dict[str, Any]) -> str:
+    return f"is {last_words(body)}"
+
+
+def replayed(rule: Rule, *cases: Case, **options: Any) -> Replay:
+    with ruled(rule) as (_, client):
+        return improve.replay(cases, client=client, **options)
+
+
+# What it comes to
+
+
+def test_better_worse_and_the_same() -> None:
+    """Each case is scored beside the recorded answer, errors are told apart."""
+
+    def rule(body: dict[str, Any]) -> Any:
+        number = last_words(body)
+        return (400, {}) if number == "3" else "no" if number == "1" else echo(body)
+
+    replay = replayed(
+        rule,
+        case(0),
+        case(1, answer="is 1"),
+        case(2, answer="is 2"),
+        case(3),
+    )
+    assert [result.verdict for result in replay.results] == [
+        "better", "worse", "same", "error",
+    ]  # fmt: skip
+    assert [result.score for result in replay.results] == [1, 0, 1, 0]
+    assert [result.recorded_score for result in replay.results] == [0, 1, 1, 0]
+    assert replay.score == replay.recorded_score == 0.5
+    assert "status 400" in str(replay.errors[0].error)
+    assert replay.comparison.cases == 4
+    assert replay.is_complete
+    assert replay.mean_of("tokens_in") == (10, 3)
+
+
+def test_the_cases_are_called_at_once_but_not_too_many() -> None:
+    """As many calls are under way as were asked for, and no more."""
+    together = threading.Barrier(4, timeout=DEADLINE)
+
+    def rule(body: dict[str, Any]) -> str:
+        together.wait()
+        return echo(body)
+
+    with ruled(rule) as (model, client):
+        cases = [case(number) for number in range(12)]
+        replay = improve.replay(cases, client=client, concurrency=4)
+    assert model.most == 4
+    assert [result.case for result in replay.results] == cases
+    assert replay.score == 1
+
+
+def test_several_calls_of_a_case() -> None:
+    """The score of a case is the mean of its calls'."""
+    count = iter(range(4))
+    rule: Rule = lambda body: "is 0" if next(count) % 4 else "no"  # noqa: E731
+    replay = replayed(rule, case(0), times=4, concurrency=1)
+    (result,) = replay.results
+    assert result.score == 0.75
+    assert [answer.attempt for answer in result.answers] == [0, 1, 2, 3]
+    assert result.verdict == "better"
+
+
+def test_a_replay_of_nothing_is_refused() -> None:
+    """No cases, or none that can be replayed, is a mistake to tell of."""
+    with pytest.raises(ReplayError, match="no cases"):
+        improve.replay([])
+    with pytest.raises(ReplayError, match=r"None of the 1 cases.*media"):
+        improve.replay(case(obstacle="media were replaced"))
+    with pytest.raises(ReplayError, match="at least 1"):
+        improve.replay(case(), times=0)
+
+
+def test_no_key_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a key for the model's API nothing is sent, and the variable is named."""
+    for name in ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ReplayError, match="OPENAI_API_KEY"):
+        improve.replay(case())
+
+
+def test_a_key_that_is_refused_ends_it() -> None:
+    """With a wrong key no call would succeed: after the first no more are made."""
+    with ruled(lambda body: (401, {})) as (model, client):
+        cases = [case(number) for number in range(50)]
+        replay = improve.replay(cases, client=client, concurrency=1)
+    assert len(model.requests) == 1
+    assert not replay.is_complete
+    assert "key is refused" in str(replay.problem)
+
+
+# Trying again
+
+
+def test_a_rate_limit_waits() -> None:
+    """A limit is waited out as it says, and only the last answer is recorded."""
+    refusals = iter(range(3))
+
+    def rule(body: dict[str, Any]) -> Any:
+        if next(refusals, None) is not None:
+            return 429, {"retry-after-ms": "5"}
+        return echo(body)
+
+    with capture_events() as events, ruled(rule) as (model, client):
+        replay = improve.replay(case(), client=client)
+    assert replay.score == 1
+    assert len(model.requests) == 4
+    assert len(events) == 0
+
+
+def test_a_limit_without_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the longest wait a limit is the result of that case."""
+    monkeypatch.setattr(run_module, "MAX_WAIT_SECONDS", 0.01)
+    replay = replayed(lambda body: (429, {"retry-after-ms": "4"}), case())
+    assert replay.results[0].verdict == "error"
+
+
+def test_passing_errors_are_tried_again() -> None:
+    """A server's fault is tried twice more, what it refuses is not."""
+    for status, requests in ((500, 3), (400, 1)):
+        with ruled(lambda body, it=status: (it, {})) as (model, client):  # type: ignore[misc]
+            replay = improve.replay(case(), client=client)
+        assert len(model.requests) == requests
+        assert len(replay.errors) == 1
+
+
+# Recording
+
+
+def test_calls_are_recorded_with_their_replay_and_case(tmp_path: Path) -> None:
+    """The log has an event for each call, which tells replay, case and scores."""
+    log = tmp_path / "replays.jsonl"
+    replay = replayed(echo, case(0), case(1), to=str(log))
+    lines = [json.loads(line) for line in log.read_bytes().splitlines()]
+    by_case = {line["body"]["context"]["case"]: line["body"] for line in lines}
+    assert set(by_case) == {"case-0000", "case-0001"}
+    event = by_case["case-0001"]
+    assert event["context"] == {
+        "replay": replay.id,
+        "case": "case-0001",
+        "attempt": 0,
+        "score": 1.0,
+        "recorded_score": 0.0,
+        "verdict": "better",
+        "scored_by": "exact",
+    }
+    assert event["promptTemplateName"] == "count"
+    assert event["promptTemplateChat"] == [{"role": "user", "content": "{number}"}]
+    assert event["params"] == {"number": "1"}
+    assert "apiKey" not in event
+    assert replay.store == str(log)
+
+
+def test_a_local_libretto_gets_the_calls(tmp_path: Path) -> None:
+    """What is posted to a local Libretto is found there by its context."""
+    collector = pytest.importorskip(
+        "libretto_instrument._collector",
+        reason="needs the extra 'collector'",
+    )
+    with collector.running(tmp_path / "libretto.db") as libretto:
+        replay = replayed(echo, case(0), case(1), to=libretto.url)
+        again = replayed(echo, case(0), case(1), to=libretto.url, resume=replay.id)
+    assert again.score == 1
+    assert [r.answers for r in again.results] == [r.answers for r in replay.results]
+
+
+def test_nothing_of_a_replay_goes_to_the_service(
+    monkeypatch: pytest.MonkeyPatch, backend: Any
+) -> None:
+    """With a key for Libretto in the environment, a replay's calls stay here; other
+    calls of the process are delivered as ever.
+    """
+    monkeypatch.setenv("LIBRETTO_API_KEY", "key")
+    libretto_instrument.install(prompt_template_name="app")
+
+    def judge(case: Case, answer: str) -> float:
+        client.chat.completions.create(
+            model="judge", messages=[{"role": "user", "content": "good?"}]
+        )
+        return 1.0
+
+    with ruled(echo) as (_, client):
+        improve.replay(case(), client=client, score=judge)
+    assert libretto_instrument.flush(DEADLINE)
+    names = [body["promptTemplateName"] for body in backend.events]
+    assert names == ["app", "app"]
+
+
+def test_redaction_holds_for_replays(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What the process is set to redact is redacted in what a replay records."""
+    pytest.importorskip("phonenumbers", reason="the extra 'pii' is not installed")
+    monkeypatch.setenv("LIBRETTO_REDACT_PII", "1")
+    log = tmp_path / "replays.jsonl"
+    replayed(lambda body: "Write to ada@example.org", case(), to=str(log))
+    assert "ada@example.org" not in log.read_text()
+
+
+def test_a_place_that_does_not_answer(tmp_path: Path) -> None:
+    """Where to record is looked at before anything is sent."""
+    with ruled(echo) as (model, client):
+        with pytest.raises(OSError, match="does not answer"):
+            improve.replay(case(), client=client, to=NOWHERE)
+        with pytest.raises(ValueError, match="no directory"):
+            improve.replay(case(), client=client, to=str(tmp_path / "no" / "x.jsonl"))
+    assert model.requests == []
+
+
+def test_a_place_that_stops_answering(tmp_path: Path) -> None:
+    """A replay whose results can't be kept any more ends, and has what there is."""
+    log = tmp_path / "replays.jsonl"
+
+    def rule(body: dict[str, Any]) -> str:
+        if last_words(body) == "2":
+            log.unlink()
+            log.mkdir()
+        return echo(body)
+
+    cases = [case(number) for number in range(9)]
+    replay = replayed(rule, *cases, to=str(log), concurrency=1)
+    assert not replay.is_complete
+    assert replay.problem
+    assert len(replay.results) == 2
+
+
+# Broken off
+
+
+def test_it_goes_on_where_it_was_broken_off(tmp_path: Path) -> None:
+    """Interrupted, it has what there is; resumed, it asks for the rest alone."""
+    log = str(tmp_path / "replays.jsonl")
+    cases = [case(number) for number in range(9)]
+    made = 0
+
+    def interrupt(_: int) -> None:
+        nonlocal made
+        made += 1
+        if made == 3:
+            raise KeyboardInterrupt
+
+    with ruled(echo) as (_, client), pytest.raises(ReplayInterrupt) as broken:
+        improve.replay(cases, client=client, concurrency=1, to=log, progress=interrupt)
+    partial = broken.value.replay
+    assert not partial.is_complete
+    assert 3 <= len(partial.results) < 9
+    with ruled(echo) as (model, client):
+        whole = improve.replay(cases, client=client, to=log, resume=partial.id)
+    assert whole.is_complete
+    assert len(model.requests) == 9 - len(partial.results)
+    assert whole.score == 1
+    assert whole.id == partial.id
+
+
+def test_errors_are_tried_again_when_it_goes_on(tmp_path: Path) -> None:
+    """A case that failed is asked again; the newer answer counts."""
+    log = str(tmp_path / "replays.jsonl")
+    rule: Rule = lambda body: (400, {}) if last_words(body) == "1" else echo(body)  # noqa: E731
+    first = replayed(rule, case(0), case(1), to=log)
+    assert len(first.errors) == 1
+    with ruled(echo) as (model, client):
+        again = improve.replay(
+            [case(0), case(1)], client=client, to=log, resume=first.id
+        )
+        assert len(model.requests) == 1
+        assert again.errors == []
+        third = improve.replay(
+            [case(0), case(1)], client=client, to=log, resume=first.id
+        )
+        assert len(model.requests) == 1
+        assert third.errors == []
+
+
+def test_what_can_not_be_gone_on_with(tmp_path: Path) -> None:
+    """Another change, another place, or no such replay is refused."""
+    log = str(tmp_path / "replays.jsonl")
+    first = replayed(echo, case(0), to=log)
+    with pytest.raises(ReplayError, match="another template, model"):
+        replayed(echo, case(0), to=log, resume=first.id, model="gpt-new")
+    other = first.id[:-4] + "zzzz"
+    with pytest.raises(ReplayError, match="no replay"):
+        replayed(echo, case(0), to=log, resume=other)
+    with pytest.raises(ReplayError, match="takes the place"):
+        replayed(echo, case(0), resume=first.id)
+
+
+# Scores
+
+
+SCORES = [
+    ("exact", "a b", " a b\n", 1),
+    ("exact", "a b", "a  b", 0),
+    ("contains", "b", "a b c", 1),
+    ("contains", "b", "a c", 0),
+    ("json", '{"a": [1, {"b": null}]}', '{ "a":[1,{"b":null}] }', 1),
+    ("json", '{"a": 1, "b": 2}', '{"b": 2, "a": 1}', 1),
+    ("json", '{"a": 1}', '{"a": 1.0}', 1),
+    ("json", '{"a": 1}', '{"a": true}', 0),
+    ("json", '{"a": 1}', "a: 1", 0),
+    ("json", "[1, 2]", "[2, 1]", 0),
+]
+
+
+@pytest.mark.parametrize(("score", "target", "answer", "expected"), SCORES)
+def test_scores(score: str, target: str, answer: str, expected: int) -> None:
+    """Each of the named scores, on what it is for."""
+    replay = replayed(lambda body: answer, case(target=target), score=score)
+    assert replay.score == expected
+
+
+def test_json_tells_the_paths() -> None:
+    """The paths at which an answer differs are told."""
+    target = '{"a": 1, "b": [1, 2], "c": {"d": "x"}, "e": 0}'
+    answer = '{"a": 1, "b": [1, 3, 4], "c": {"d": "y"}, "f": 0}'
+    replay = replayed(lambda body: answer, case(target=target), score="json")
+    paths = ("$.b[1]", "$.b[2]", "$.c.d", "$.e", "$.f")
+    assert replay.results[0].answers[0].differences == paths
+    assert "$.c.d" in str(replay)
+
+
+def test_similar() -> None:
+    """The share of characters that stay."""
+    pytest.importorskip("rapidfuzz", reason="the extra 'improve' is not installed")
+    replay = replayed(lambda body: "hallo", case(target="hello"), score="similar")
+    assert replay.score == pytest.approx(0.8)
+
+
+def test_similar_without_rapidfuzz(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its library the extra is named, and nothing is sent."""
+    monkeypatch.setitem(__import__("sys").modules, "rapidfuzz", None)
+    with pytest.raises(ValueError, match=r"libretto-instrument\[improve\]"):
+        replayed(echo, case(), score="similar")
+
+
+def test_a_scorer_that_raises(tmp_path: Path) -> None:
+    """Where a scorer fails, that case's score is an error and the run goes on."""
+
+    def picky(case: Case, answer: str) -> float:
+        if answer == "is 1":
+            raise LookupError("no such word")
+        return 2.0 if answer == "is 2" else 1.0
+
+    replay = replayed(echo, case(0), case(1), case(2), score=picky)
+    assert [r.verdict for r in replay.results] == ["same", "unscored", "unscored"]
+    assert replay.results[1].answers[0].score_error == "LookupError: no such word"
+    assert "from 0 to 1" in str(replay.results[2].error)
+    assert replay.results[1].answers[0].text == "is 1"
+    assert replay.score == 1
+
+
+def test_a_scorer_of_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function of a module in the working directory scores."""
+    (tmp_path / "my_scores.py").write_text(
+        "def long(case, answer):\n    return len(answer) > 3\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert replayed(echo, case(0), score="my_scores:long").score == 1
+    for name in ("my_scores:short", "absent_module:f", "nonsense"):
+        with pytest.raises(ValueError, match=name.partition(":")[2] or "nonsense"):
+            replayed(echo, case(0), score=name)
+
+
+# What is told
+
+
+@pytest.fixture
+def replay() -> Replay:
+    def rule(body: dict[str, Any]) -> Any:
+        number = int(last_words(body))
+        if number == 0:
+            return 400, {}
+        return "worse <b> \x08" if number % 5 == 1 else f"is {number}"
+
+    cases = [case(n, answer=f"is {n}" if n % 5 in (1, 2) else "was") for n in range(30)]
+    return replayed(rule, *cases, case(99, obstacle="media were replaced"))
+
+
+def test_a_table_and_a_summary(replay: Replay) -> None:
+    """The table has the worst first; the summary has counts, interval and tokens."""
+    text = str(replay)
+    lines = text.splitlines()
+    assert re.match(r"case-000 +0\.00 +0\.00  error", lines[1])
+    assert lines[2].split()[1:4] == ["1.00", "0.00", "worse"]
+    assert "17 better, 6 worse, 6 the same, 1 failed" in text
+    assert re.search(r"score 0\.40 → 0\.77 \(95 %: 0\.59 to 0\.88\)", text)
+    assert re.search(r"difference \+0\.37 \(95 %: \+0\.\d\d to \+0\.\d\d\)", text)
+    assert "tokens in 10 → 3 (-70%)" in text
+    assert "1 can't be replayed: media were replaced" in text
+    assert "<b>" not in replay._repr_html_()
+
+
+def test_few_cases_tell_nothing() -> None:
+    """Of fewer than six cases no difference is claimed."""
+    replay = replayed(lambda body: "no", *(case(n, answer=f"is {n}") for n in range(5)))
+    assert "too few cases to tell" in str(replay)
+    assert not replay.comparison.is_worse
+    more = replayed(lambda body: "no", *(case(n, answer=f"is {n}") for n in range(6)))
+    assert more.comparison.is_worse
+
+
+def test_it_is_json(replay: Replay) -> None:
+    """All of it is told as JSON."""
+    told = json.loads(json.dumps(replay.to_dict()))
+    assert told["summary"]["cases"] == 30
+    assert told["summary"]["worse"] == 6
+    assert told["skipped"] == [{"case": "case-0099", "reason": "media were replaced"}]
+    assert told["results"][2]["answers"][0]["text"] == "is 2"
+
+
+def test_a_report_for_ci(replay: Replay) -> None:
+    """JUnit's report has a test for each case, a failure for each that is worse."""
+    (suite,) = ElementTree.fromstring(replay.to_junit(fail_under=0.9))
+    counts = {name: suite.get(name) for name in ("tests", "failures", "errors")}
+    assert counts == {"tests": "32", "failures": "7", "errors": "1"}
+    assert suite.get("skipped") == "1"
+    by_name = {test.get("name"): test for test in suite}
+    assert len(by_name) == 32
+    below = by_name["mean score"].find("failure")
+    assert below is not None
+    assert "0.77 is below 0.9" in str(below.get("message"))
+
+
+def test_two_replays_are_compared(tmp_path: Path, replay: Replay) -> None:
+    """Cases that both have are paired."""
+    cases = [case(number) for number in range(1, 30)]
+    better = replayed(echo, *cases)
+    comparison = better.compare_to(replay)
+    assert (comparison.cases, comparison.better, comparison.worse) == (29, 6, 0)
+    assert comparison.is_better
+    assert replay.compare_to(better).is_worse
+
+
+def test_progress_is_told() -> None:
+    """After each call the caller is told of one more."""
+    told: list[int] = []
+    add: Callable[[int], None] = told.append
+    replayed(echo, case(0), case(1), progress=add)
+    assert told == [1, 1]
