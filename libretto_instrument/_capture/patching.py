@@ -191,6 +191,7 @@ def _patch_one(target: Target, module: ModuleType, recorder: "Recorder") -> None
         return
     from . import wrappers
     from .endpoints import table
+    from .patched_method import PatchedMethod, PatchedStandIn
     from .raw_views import Renewal
 
     for standing in _patches:
@@ -205,7 +206,8 @@ def _patch_one(target: Target, module: ModuleType, recorder: "Recorder") -> None
     found = _Patch(owner, target.method, original)
     shape = getattr(table, target.shape)
     driver = getattr(wrappers, target.driver)(shape, recorder, found)
-    found.wrapper = wrapt.FunctionWrapper(original, driver)
+    kind = PatchedMethod if hasattr(type(original), "__get__") else PatchedStandIn
+    found.wrapper = kind(owner, target.method, original, driver)
     setattr(owner, target.method, found.wrapper)
     _patches.append(found)
     found.views = Renewal(owner, target.method, driver)

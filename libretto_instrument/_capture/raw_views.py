@@ -6,6 +6,7 @@ as long as the client lives, so its methods are bound anew when they are next as
 """
 
 import sys
+from types import FunctionType
 from typing import Any
 
 from .._util import errors
@@ -31,6 +32,7 @@ class Renewal:
         module = sys.modules.get(owner.__module__)
         found = (getattr(module, owner.__name__ + suffix, None) for suffix in _SUFFIXES)
         self._views = [view for view in found if isinstance(view, type)]
+        self._owner = owner
         self._method = method
         self._driver = driver
 
@@ -49,18 +51,39 @@ class Renewal:
     def __set__(self, view: Any, method: Any) -> None:
         view.__dict__[self._method] = method
 
+    def __delete__(self, view: Any) -> None:
+        if self._method not in view.__dict__:
+            raise AttributeError(self._method)
+        del view.__dict__[self._method]
+
     def __get__(self, view: Any, owner: Any = None) -> Any:
-        method = None if view is None else view.__dict__.get(self._method)
-        if method is None:
+        methods = {} if view is None else view.__dict__
+        if self._method not in methods:
             raise AttributeError(self._method)
         try:
-            bound = getattr(method, "__wrapped__", None)
-            if bound is not None and not self._leads_here(bound):
-                renewed = type(view)(bound.__self__)
-                view.__dict__[self._method] = renewed.__dict__[self._method]
+            resource = self._resource_to_bind(methods[self._method])
+            if resource is not None:
+                renewed = type(view)(resource)
+                methods[self._method] = renewed.__dict__[self._method]
         except Exception as exc:
             errors.swallow(exc, "capture.renew")
-        return view.__dict__[self._method]
+        return methods[self._method]
+
+    def _resource_to_bind(self, method: Any) -> Any:
+        """Return whose method a view should have in place of ``method``, if any.
+
+        Only what openai made itself is ever replaced: its own wrapper around a
+        resource's own method.
+        """
+        if type(method) is not FunctionType:
+            return None
+        if not str(method.__globals__.get("__name__")).startswith("openai."):
+            return None
+        bound = getattr(method, "__wrapped__", None)
+        resource = getattr(bound, "__self__", None)
+        if not isinstance(resource, self._owner) or self._method in vars(resource):
+            return None
+        return None if self._leads_here(bound) else resource
 
     def _leads_here(self, function: Any) -> bool:
         while function is not None:

@@ -53,6 +53,7 @@ ON_THE_USERS_PATH = {
     "response_hooks.iter_bytes",
     "response_hooks.aiter_bytes",
     "raw_views.__get__",  # looks up the method of a raw view
+    "raw_views.__delete__",
     "raw_views.__set__",
     # A wrong libretto= is refused here, in the caller's face.
     "fields.call_given",

@@ -1,11 +1,13 @@
 """Raw responses: native to their caller, read by nobody before, and recorded."""
 
+import functools
 import gc
 import inspect
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from typing import Any
+from unittest import mock
 
 import openai
 import pytest
@@ -391,3 +393,112 @@ async def test_an_async_view_made_before_recording_is_recorded(
             async with view.create(**ASK) as raw:
                 await raw.read()
             assert len(events) == wanted
+
+
+def by_wraps(view: Any) -> Any:
+    """Return a method that says it wraps the resource's own."""
+
+    @functools.wraps(view._completions.create)
+    def create(**arguments: Any) -> str:
+        return "from the cache"
+
+    return create
+
+
+def by_wraps_of_raw(view: Any) -> Any:
+    """Return a method that says it wraps the view's own."""
+
+    @functools.wraps(view.create)
+    def create(**arguments: Any) -> str:
+        return "from the cache"
+
+    return create
+
+
+def by_function(view: Any) -> Any:
+    """Return a plain function."""
+    return lambda **arguments: "from the cache"
+
+
+def by_mock(view: Any) -> Any:
+    """Return a mock."""
+    return mock.MagicMock(return_value="from the cache")
+
+
+def by_partial(view: Any) -> Any:
+    """Return a partial function."""
+    return functools.partial(by_function(view), extra=1)
+
+
+FOREIGN = [by_wraps, by_wraps_of_raw, by_function, by_mock, by_partial]
+VIEW_NAMES = ["with_raw_response", "with_streaming_response"]
+
+
+@pytest.mark.parametrize("made", FOREIGN)
+@pytest.mark.parametrize("name", VIEW_NAMES)
+def test_somebodys_own_raw_method_stays(
+    scripted: openai.OpenAI, made: Callable[[Any], Any], name: str
+) -> None:
+    """A method put on a view is called before, while and after calls are recorded."""
+    view = getattr(scripted.chat.completions, name)
+    theirs = made(view)
+    view.create = theirs
+    for _ in range(2):
+        assert view.create is theirs
+        with capture_events() as events:
+            assert view.create is theirs
+            assert view.create(**ASK) == "from the cache"
+        assert len(events) == 0
+    assert view.create(**ASK) == "from the cache"
+
+
+@pytest.mark.parametrize("made", FOREIGN)
+def test_a_raw_method_put_while_recorded_stays(
+    server: ScriptedModel, scripted: openai.OpenAI, made: Callable[[Any], Any]
+) -> None:
+    """A method put on a view meanwhile stays, too, until it is taken off again."""
+    server.answer(completion())
+    view = scripted.chat.completions.with_raw_response
+    with capture_events() as events:
+        openais = view.create
+        view.create = theirs = made(view)
+        assert view.create is theirs
+        with mock.patch.object(view, "create", new="another"):
+            assert view.create == "another"
+        assert view.create is theirs
+        del view.create
+        assert not hasattr(view, "create")
+        with pytest.raises(AttributeError):
+            del view.create
+        view.create = openais
+        view.create(**ASK)
+        assert len(events) == 1
+    assert vars(view)["create"] is not theirs
+
+
+@pytest.mark.parametrize("made", FOREIGN)
+def test_a_raw_method_of_the_class_stays(
+    scripted: openai.OpenAI, made: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What somebody put on the views' class is theirs while calls are recorded."""
+    view = scripted.chat.completions.with_raw_response
+    create = made(view)
+    theirs = property(lambda self: create)
+    monkeypatch.setattr(type(view), "create", theirs, raising=False)
+    assert view.create is create
+    with capture_events() as events:
+        assert view.create is create
+        assert view.create(**ASK) == "from the cache"
+    assert len(events) == 0
+    assert vars(type(view))["create"] is theirs
+
+
+def test_a_resources_own_method_stays(scripted: openai.OpenAI) -> None:
+    """A view of a resource whose method somebody replaced leads to that."""
+    resource: Any = scripted.chat.completions
+    resource.create = lambda **arguments: mock.MagicMock(http_response="cached")
+    view = scripted.chat.completions.with_raw_response
+    before = view.create
+    with capture_events():
+        assert view.create is before
+    assert view.create is before
