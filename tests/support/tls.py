@@ -22,7 +22,7 @@ def self_signed(folder: Path) -> tuple[ssl.SSLContext, Path]:
     subprocess.run(
         [
             *command.split(),
-            *("-addext", "subjectAltName=DNS:localhost"),
+            *("-addext", "subjectAltName=DNS:localhost,DNS:libretto.test"),
             *("-keyout", key, "-out", certificate),
         ],
         check=True,

@@ -1,0 +1,155 @@
+"""One destination: its queue, its transport and its counters."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from attrs import define, field
+
+from .._util import errors
+from .clock import monotonic
+from .counters import Counters
+from .flush import FlushTracker
+from .message import LIBRETTO, Message
+from .queue import DeliveryQueue, Entry
+from .store import Store
+from .transport import Outcome, Transport
+
+
+@define(eq=False)
+class Destination:
+    """Sends what is in its queue, and counts what becomes of it.
+
+    Attributes:
+        name: ``"libretto"``, or the exporter's name.
+        transport: Sends.
+        store: Where stored messages came from.
+        lock: Guards everything here but the transport and the store.
+        flushes: Who waits for it.
+        on_sent: Called with the lock held after a stored message left the queue.
+        queue: What waits.
+        counters: What became of it.
+        is_closed: Nothing is tried again.
+    """
+
+    name: str
+    transport: Transport
+    store: Store | None
+    lock: Any
+    flushes: FlushTracker
+    on_sent: Callable[[], None] = lambda: None
+    queue: DeliveryQueue = field(init=False)
+    counters: Counters = field(factory=Counters)
+    is_closed: bool = False
+    _warned: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        transport = self.transport
+        self.queue = DeliveryQueue(transport.max_batch, transport.max_concurrency)
+
+    def add(self, seq: int, message: Message, now: float) -> None:
+        """Take a message in; see `Entry` for the number."""
+        size, key = message.size_bytes, message.ordering_key
+        self.queue.add(Entry(seq, size, key, message), now)
+        self.flushes.change(seq, 1)
+
+    def drop_oldest(self, now: float, reason: str) -> bool:
+        """Drop the message that has waited longest, and count it."""
+        entry = self.queue.drop_oldest(now)
+        if entry is None:
+            return False
+        self.count_dropped(entry.seq, reason)
+        self.flushes.change(entry.seq, -1)
+        return True
+
+    def count_dropped(self, seq: int, reason: str, *, is_loss: bool = True) -> None:
+        """Count a message that will never arrive; lost, if the user did not want it."""
+        self.counters.count_dropped(reason)
+        if is_loss:
+            self.flushes.note_loss(seq)
+
+    def send_batch(self, batch: Sequence[Entry], timeout: float | None) -> None:
+        """Try once to send what was taken from the queue. Not with the lock held."""
+        started = monotonic()
+        fault: BaseException | None = None
+        outcomes: Sequence[Outcome]
+        try:
+            messages = [entry.payload for entry in batch]
+            outcomes = self.transport.send(messages, timeout)
+            if len(outcomes) != len(batch):
+                raise ValueError("a transport must return an outcome for each message")
+        except BaseException as exc:
+            fault = exc
+            failed = Outcome(delivered=False, retry=True, error=type(exc).__name__)
+            outcomes = [failed] * len(batch)
+        pairs = list(zip(batch, outcomes, strict=True))
+        for entry, outcome in pairs:
+            self._update_store(entry, outcome)
+        with self.lock:
+            now = monotonic()
+            self.queue.note(batch, outcomes, now)
+            for entry, outcome in reversed(pairs):
+                self._finish(entry, outcome, now)
+            self.queue.end(now - started, now)
+        self._warn_if_dropped()
+        if fault is not None:
+            errors.swallow(fault, "delivery.send")
+            if not isinstance(fault, Exception):
+                raise fault
+
+    def _update_store(self, entry: Entry, outcome: Outcome) -> None:
+        if entry.stored is None or self.store is None:
+            return
+        if outcome.delivered:
+            self.store.ack(entry.stored)
+        elif not outcome.retry:
+            self.store.reject(entry.stored, outcome.error or "rejected")
+        elif self.is_closed:
+            self.store.release(entry.stored)
+
+    def _finish(self, entry: Entry, outcome: Outcome, now: float) -> None:
+        counters, is_stored = self.counters, entry.stored is not None
+        if outcome.error is not None:
+            counters.note_error(outcome.error)
+        if outcome.retry and not self.is_closed:
+            counters.retried += 1
+            self.queue.retry(entry, now, outcome.retry_after)
+            return
+        if outcome.delivered:
+            counters.count_delivered(is_stored=is_stored)
+        elif not is_stored:
+            status = outcome.status
+            reason = "rejected" if status is None else f"rejected_{status}"
+            self.count_dropped(entry.seq, "shutdown" if outcome.retry else reason)
+        elif not outcome.retry:
+            self.flushes.note_loss(0)
+        self.queue.complete(entry, now)
+        if is_stored:
+            self.on_sent()
+        else:
+            self.flushes.change(entry.seq, -1)
+
+    def _warn_if_dropped(self) -> None:
+        # Said by a worker, as a handler of the program's may keep its caller waiting.
+        dropped = self.counters.dropped.get("queue_full", 0)
+        key = f"delivery.queue_full:{self.name}"
+        if dropped != self._warned and not errors.quiet(key):
+            self._warned = dropped
+            errors.log(
+                "A queue is full: %d events for %s dropped so far, the oldest first "
+                "(last error: %s). Check that they can be delivered from here.",
+                dropped,
+                self.label,
+                self.counters.last_error,
+            )
+
+    @property
+    def label(self) -> str:
+        """What it is called in the log."""
+        return "Libretto" if self.name == LIBRETTO else f"the exporter {self.name}"
+
+    def close_transport(self) -> None:
+        """Release the transport's connections and files."""
+        try:
+            self.transport.close()
+        except Exception as exc:
+            errors.swallow(exc, "delivery.close")

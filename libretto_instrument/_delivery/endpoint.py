@@ -1,0 +1,142 @@
+"""URLs that messages are posted to, and the proxies on the way."""
+
+import ipaddress
+from urllib.parse import quote, unquote, urlsplit
+
+from attrs import frozen
+
+_URL_CHARACTERS = "!#$%&'()*+,/:;=?@[]~"
+
+
+@frozen
+class Endpoint:
+    """A URL, taken apart.
+
+    Attributes:
+        url: The URL.
+        scheme: ``http`` or ``https``.
+        host: The host's name or number, in ASCII.
+        port: The port.
+        netloc: The host with its port, as the ``Host`` header wants it.
+        target: The path and the query.
+        username: Of the URL's credentials, if it has any.
+        password: Likewise.
+    """
+
+    url: str
+    scheme: str
+    host: str
+    port: int
+    netloc: str
+    target: str
+    username: str = ""
+    password: str = ""
+
+    @classmethod
+    def parse(
+        cls, url: str, schemes: tuple[str, ...] = ("http", "https")
+    ) -> "Endpoint":
+        """Parse a URL.
+
+        Raises:
+            ValueError: It is not one of the given schemes, or has no host, or a port
+                that is none.
+        """
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname or "", parts.port
+            if not host.isascii():
+                host = host.encode("idna").decode()
+        except ValueError:
+            host, port = "", None
+        if not host or parts.scheme not in schemes or _is_malformed(url, host):
+            raise ValueError(
+                f"{strip_credentials(url)!r} is not a URL that can be posted to; "
+                "it must read like https://host/path"
+            )
+        shown = f"[{host}]" if ":" in host else host
+        target = quote(parts.path or "/", safe=_URL_CHARACTERS)
+        if parts.query:
+            target += "?" + quote(parts.query, safe=_URL_CHARACTERS)
+        return cls(
+            url=url,
+            scheme=parts.scheme,
+            host=host,
+            port=port or {"https": 443, "http": 80}.get(parts.scheme, 1080),
+            netloc=shown if port is None else f"{shown}:{port}",
+            target=target,
+            username=unquote(parts.username or ""),
+            password=unquote(parts.password or ""),
+        )
+
+    @property
+    def is_https(self) -> bool:
+        """Whether TLS is spoken."""
+        return self.scheme == "https"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it is on this machine."""
+        if self.host == "localhost" or self.host.endswith(".localhost"):
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def is_plaintext(self) -> bool:
+        """Whether what is sent there can be read on the way."""
+        return not (self.is_https or self.is_loopback)
+
+    def find_proxy(self) -> "Endpoint | None":
+        """Return the proxy that the environment names for this URL, if any.
+
+        What is on this machine is never reached by a proxy.
+
+        Raises:
+            ValueError: The environment names something else.
+        """
+        if self.is_loopback:
+            return None
+        # Late: it loads most of the standard library's networking.
+        from urllib.request import getproxies, proxy_bypass
+
+        proxies = getproxies()
+        url = proxies.get(self.scheme) or proxies.get("all")
+        if not url or proxy_bypass(self.netloc):
+            return None
+        url = url if "://" in url else f"http://{url}"
+        try:
+            return Endpoint.parse(url, ("http", "https", "socks5", "socks5h"))
+        except ValueError:
+            raise ValueError(
+                f"The proxy {strip_credentials(url)!r} that the environment names must "
+                "read like http://host:port"
+            ) from None
+
+
+def strip_credentials(url: str) -> str:
+    """Return a URL without what may hold a password: user, query and fragment."""
+    try:
+        parts = urlsplit(url)
+        netloc = parts.netloc.rpartition("@")[2]
+        return parts._replace(netloc=netloc, query="", fragment="").geturl()
+    except ValueError:
+        return url.rpartition("@")[2]
+
+
+def _is_malformed(url: str, host: str) -> bool:
+    """Say whether something in a URL would only fail later, at each attempt."""
+    if any(character <= " " or character == "\x7f" for character in url):
+        return True
+    labels = host.rstrip(".").split(".")
+    if ":" not in host and not all(labels):
+        return True
+    # All digits and dots, but no address: a name can't end in a number.
+    if labels[-1].isdigit() and ":" not in host:
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            return True
+    return False

@@ -1,0 +1,94 @@
+"""What a pipeline sends from its store: messages of any process, a window at a time."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import define, field
+
+from .clock import monotonic
+from .queue import DeliveryQueue, Entry
+from .store import Store
+
+#: At most this many messages of a store, and bytes, are in a queue at a time. After a
+#: crash they may be sent once more.
+WINDOW, WINDOW_BYTES = 256, 8 * 2**20
+#: How often to look for new messages, at most and at least, in seconds.
+MIN_POLL, MAX_POLL = 0.05, 0.5
+#: How often to try to become the reader, and to maintain the store, in seconds.
+LEAD_INTERVAL = 1.0
+
+
+@define(eq=False)
+class Feed:
+    """Moves messages from a store into the queues of their destinations.
+
+    Attributes:
+        store: The store.
+        queues: By destination.
+        lock: Guards the queues and what is here.
+        leads: For which destinations this process is the reader.
+        next_at: When to poll, by the monotonic clock; None while that is under way.
+        has_read_all: The last poll found nothing new.
+    """
+
+    store: Store
+    queues: Mapping[str, DeliveryQueue]
+    lock: Any
+    leads: set[str] = field(factory=set)
+    next_at: float | None = 0.0
+    has_read_all: bool = False
+    _pause: float = MIN_POLL
+    _lead_at: float = 0.0
+    _is_expedited: bool = False
+
+    def begin(self, now: float) -> bool:
+        """Say whether to poll now; if so, ``poll`` must follow."""
+        if self.next_at is None or now < self.next_at:
+            return False
+        self.next_at = None
+        self._is_expedited = False
+        return True
+
+    def expedite(self) -> None:
+        """Poll soon: there are new messages."""
+        self._pause, self._is_expedited = MIN_POLL, True
+        if self.next_at is not None:
+            self.next_at = 0.0
+
+    def on_completed(self) -> None:
+        """Note that a message left its queue, which may have room for more."""
+        if all(queue.stored_pending < WINDOW // 2 for queue in self.queues.values()):
+            self.expedite()
+
+    def poll(self, timeout: float | None = None) -> None:
+        """Fill the queues from the store; at most about 50 ms for each destination."""
+        found: list[tuple[DeliveryQueue, Any]] = []
+        now = monotonic()
+        try:
+            may_lead = now >= self._lead_at
+            if may_lead:
+                self._lead_at = now + LEAD_INTERVAL
+                self.store.maintain()
+            for name, queue in self.queues.items():
+                if not (may_lead or name in self.leads):
+                    continue
+                if not self.store.try_lead(name):
+                    self.leads.discard(name)
+                    continue
+                self.leads.add(name)
+                room = WINDOW - queue.stored_pending
+                if room > 0:
+                    new = self.store.read(name, room, WINDOW_BYTES)
+                    found += [(queue, stored) for stored in new]
+        finally:
+            with self.lock:
+                self._add(found, monotonic())
+
+    def _add(self, found: "list[tuple[DeliveryQueue, Any]]", now: float) -> None:
+        for queue, stored in found:
+            message = stored.message
+            key, size = message.ordering_key, message.size_bytes
+            queue.add(Entry(0, size, key, message, stored=stored), now)
+        self.has_read_all = not found
+        self._pause = MIN_POLL if found else min(MAX_POLL, self._pause * 2)
+        self.next_at = 0.0 if self._is_expedited else now + self._pause

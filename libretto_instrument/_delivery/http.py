@@ -1,0 +1,274 @@
+"""The transport that posts to Libretto over HTTP."""
+
+import contextlib
+import json
+import re
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+from .._util import errors
+from .._version import __version__
+from .clock import monotonic
+from .connection import Connection, ProxyError, Response
+from .endpoint import Endpoint
+from .message import Message
+from .retry import parse_retry_after
+from .transport import Outcome
+
+#: A connection that was idle for longer is not used again, in seconds.
+KEEPALIVE_TIMEOUT = 30.0
+_MAX_ENDPOINTS = 64
+#: An attempt takes no longer than this, in seconds, however large the message.
+_MAX_SECONDS = 120.0
+
+# Where servers put the reason of an error, by custom.
+_REASONS = ("message", "error", "detail", "title")
+_MAX_REASON = 200
+_WORD = re.compile(r"[\w@.+/-]*\w")
+#: Shorter words than this give nothing away.
+_MIN_MASKED_LENGTH = 4
+
+
+class HttpTransport:
+    """Posts each message to its endpoint, once; retries are left to others.
+
+    As many threads as send at a time each have a keep-alive connection of their own. No
+    redirect is followed, and nothing compressed is asked for.
+
+    Attributes:
+        max_batch: 1.
+        max_concurrency: At most this many threads send at a time.
+    """
+
+    max_batch = 1
+
+    def __init__(
+        self,
+        *,
+        connect_timeout: float = 5.0,
+        timeout: float = 10.0,
+        max_concurrency: int = 8,
+    ) -> None:
+        """Make a transport that has not connected to anything yet.
+
+        Args:
+            connect_timeout: Seconds to connect.
+            timeout: Seconds that may pass without a byte sent or received, and from the
+                first byte of the answer to its last.
+            max_concurrency: At most this many threads send at a time.
+        """
+        self.max_concurrency = max_concurrency
+        self._connect_timeout = connect_timeout
+        self._timeout = timeout
+        self._idle: dict[str, deque[Connection]] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the connections: this is a child, and they are its parent's."""
+        # To close a descriptor here ends nothing there.
+        self.close()
+        # The one used last at the end. Each step on a deque is atomic.
+        self._idle = {}
+        self._requests: dict[str, tuple[Endpoint, str]] = {}
+
+    def send(
+        self, messages: Sequence[Message], timeout: float | None = None
+    ) -> Sequence[Outcome]:
+        """Post each message once.
+
+        Returns:
+            Delivered for any 2xx, whatever the answer's body. To be retried for
+            connection errors, time-outs, 408, 429 and 5xx. Rejected for the rest,
+            redirects included, with a warning.
+        """
+        return [self._post(message, timeout) for message in messages]
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        for idle in list(self._idle.values()):
+            while idle:
+                try:
+                    idle.pop().close()
+                except IndexError:
+                    break
+
+    def _post(self, message: Message, timeout: float | None) -> Outcome:
+        url = message.endpoint
+        if url is None:
+            return Outcome(delivered=False, error=f"no endpoint for {message.kind}")
+        try:
+            endpoint, headers = self._requests.get(url) or self._prepare(url)
+        except ValueError:
+            return Outcome(delivered=False, error="malformed endpoint")
+        limit = _MAX_SECONDS if timeout is None else min(timeout, _MAX_SECONDS)
+        connection = self._acquire(url, endpoint)
+        try:
+            response = connection.request(
+                "POST", headers, message.body, monotonic() + limit
+            )
+        except (OSError, ValueError) as exc:
+            _warn_if_misconfigured(exc)
+            return Outcome(
+                delivered=False,
+                retry=True,
+                error=type(exc).__name__,
+                is_connection_error=True,
+            )
+        finally:
+            self._release(url, connection)
+        return _judge(response, message)
+
+    def _prepare(self, url: str) -> tuple[Endpoint, str]:
+        """Work out what all requests to one endpoint share."""
+        endpoint = Endpoint.parse(url)
+        if endpoint.is_plaintext:
+            errors.warn_once(
+                f"delivery.plain:{endpoint.host}",
+                "Events go to Libretto at %s over plain http: prompts and the API key "
+                "can be read on the way. Use an https address.",
+                endpoint.host,
+            )
+        if len(self._requests) >= _MAX_ENDPOINTS:
+            self.close()
+            self.reset()
+        self._requests[url] = endpoint, request_headers(endpoint)
+        return self._requests[url]
+
+    def _acquire(self, url: str, endpoint: Endpoint) -> Connection:
+        idle = self._idle.setdefault(url, deque())
+        while idle:
+            try:
+                connection = idle.pop()
+            except IndexError:  # Another thread was faster.
+                break
+            if monotonic() - connection.used_at < KEEPALIVE_TIMEOUT:
+                return connection
+            connection.close()
+        return Connection(endpoint, self._connect_timeout, self._timeout)
+
+    def _release(self, url: str, connection: Connection) -> None:
+        if not connection.is_reusable:
+            return
+        idle = self._idle.setdefault(url, deque())
+        idle.append(connection)
+        # What a burst opened is closed when nobody needs it any more.
+        if len(idle) > 1 and monotonic() - idle[0].used_at > KEEPALIVE_TIMEOUT:
+            with contextlib.suppress(IndexError):
+                idle.popleft().close()
+
+
+def request_headers(endpoint: Endpoint) -> str:
+    """Return the headers of each request to an endpoint, as they are sent."""
+    headers = {
+        "Host": endpoint.netloc,
+        "Accept": "application/json",
+        # Nothing compressed, hence nothing that could blow up.
+        "Accept-Encoding": "identity",
+        "Content-Type": "application/json",
+        "User-Agent": f"libretto-instrument/{__version__}",
+    }
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+
+
+def _judge(response: Response, message: Message) -> Outcome:
+    status = response.status
+    if 200 <= status < 300:
+        return Outcome(delivered=True, status=status)
+    if status in (408, 429) or status >= 500:
+        after = parse_retry_after(response.headers.get("retry-after"), time.time())
+        return Outcome(
+            delivered=False,
+            retry=True,
+            status=status,
+            error=f"HTTP {status}",
+            retry_after=after,
+        )
+    _warn_rejected(status, message, response.body)
+    return Outcome(delivered=False, status=status, error=f"HTTP {status}")
+
+
+def _warn_if_misconfigured(exc: Exception) -> None:
+    # The message names a proxy at most, and never its password.
+    if isinstance(exc, (ProxyError, ValueError)):
+        errors.warn_once(
+            f"delivery.proxy:{exc}",
+            "Events can't be sent by the proxy that the environment names: %s.",
+            exc,
+        )
+
+
+def _warn_rejected(status: int, message: Message, body: bytes) -> None:
+    if status in (401, 403):
+        errors.warn_once(
+            "delivery.key",
+            "Libretto refuses the API key (HTTP %d): nothing is recorded. Check "
+            "LIBRETTO_API_KEY, or the api_key given in its place.",
+            status,
+        )
+    elif 300 <= status < 400:
+        errors.warn_once(
+            "delivery.redirect",
+            "Libretto's address answers with a redirect (HTTP %d), which is not "
+            "followed. Set LIBRETTO_API_PREFIX to the address it leads to.",
+            status,
+        )
+    else:
+        errors.warn_once(
+            f"delivery.rejected:{status}",
+            "Libretto rejects a message of kind %s (HTTP %d%s). It is not sent again.",
+            message.kind,
+            status,
+            error_reason(body, message.body),
+        )
+
+
+def error_reason(response_body: bytes, request_body: bytes) -> str:
+    """Quote the reason that an error answer gives, for a log.
+
+    Servers often repeat what they refuse. Each word of the reason that also occurs
+    among the values that were sent is left out, so that no key and no prompt gets into
+    a log this way.
+
+    Args:
+        response_body: The answer's body.
+        request_body: The body that was refused, JSON.
+
+    Returns:
+        ``": "`` and the reason; empty if there is none to be understood.
+    """
+    found = _parse(response_body)
+    while isinstance(found, dict):
+        found = next((found[name] for name in _REASONS if name in found), None)
+    if not isinstance(found, str) or not found.strip():
+        return ""
+    sent = "\n".join(_iter_strings(_parse(request_body))).casefold()
+
+    def mask(match: re.Match[str]) -> str:
+        word = match.group()
+        is_sent = len(word) >= _MIN_MASKED_LENGTH and word.casefold() in sent
+        return "…" if is_sent else word
+
+    printable = "".join(
+        each if each.isprintable() else " " for each in found[:_MAX_REASON]
+    )
+    return ": " + _WORD.sub(mask, " ".join(printable.split()))
+
+
+def _parse(text: bytes) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _iter_strings(value: object) -> Iterator[str]:
+    stack = [value]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, dict):
+            stack += value.values()
+        elif isinstance(value, list):
+            stack += value
+        elif value is not None:
+            yield str(value)

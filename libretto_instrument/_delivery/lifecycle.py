@@ -1,0 +1,158 @@
+"""What becomes of delivery when the process forks and when it ends."""
+
+import atexit
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
+from weakref import WeakSet
+
+from .clock import monotonic
+
+#: How long a fork waits for an import that is under way on a worker, in seconds.
+_IMPORT_TIMEOUT = 2.0
+
+
+class ForkAware(Protocol):
+    """An owner of locks, threads or connections, which a forked child must not use."""
+
+    def reset_after_fork(self) -> None:
+        """Start anew; called in the child, where only this thread lives on."""
+        ...
+
+
+class Drainable(Protocol):
+    """An owner of work that the end of the process must not cut off."""
+
+    def drain_at_exit(self) -> None:
+        """Finish what is under way, in bounded time."""
+        ...
+
+
+_fork_aware: "WeakSet[ForkAware]" = WeakSet()
+_drainable: "WeakSet[Drainable]" = WeakSet()
+_hooked: set[str] = set()
+# The process that drains, while it does.
+_draining: list[int] = []
+_busy_checks: "WeakSet[Any]" = WeakSet()
+
+
+def on_fork(target: ForkAware) -> None:
+    """Have ``target.reset_after_fork`` called in forked children, while it lives."""
+    _fork_aware.add(target)
+    # Hooks at fork can't be taken away again, hence one for all, and weak references.
+    if "fork" not in _hooked and hasattr(os, "register_at_fork"):
+        _hooked.add("fork")
+        os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
+
+
+def delay_forks_for_imports(target: Any) -> None:
+    """Have forks wait while ``target.is_busy`` and a module is half imported.
+
+    A module that a worker imports (for a hook of the user's, say) while another thread
+    forks stays half imported in the child for ever, and its lock held.
+    """
+    _busy_checks.add(target)
+
+
+def on_exit(target: Drainable) -> None:
+    """Have ``target.drain_at_exit`` called when this process ends, if it lives then.
+
+    To be called in each process, forked children included.
+    """
+    _hook_once("exit", lambda: atexit.register(drain_all))
+    # The children of these two end without atexit's callbacks, but run finalizers of
+    # their own, which they forget when they are forked.
+    for name in ("multiprocessing.util", "billiard.util"):
+        util: Any = sys.modules.get(name)
+        if util is not None:
+            finalize = partial(util.Finalize, None, drain_all, exitpriority=0)
+            _hook_once(name, finalize)
+    # The processes of Celery's pool run neither: they are killed, after a signal.
+    signals: Any = sys.modules.get("celery.signals")
+    if signals is not None:
+        shutdown = signals.worker_process_shutdown
+        _hook_once("celery", lambda: shutdown.connect(_on_pool_process_end, weak=False))
+    _hook_once("SIGTERM", _handle_termination)
+    _drainable.add(target)
+
+
+def drain_all() -> None:
+    """Drain each target once: several hooks call this, and each drain takes time."""
+    _draining.append(os.getpid())
+    try:
+        while _drainable:
+            _drainable.pop().drain_at_exit()
+    finally:
+        _draining.pop()
+
+
+def is_exiting() -> bool:
+    """Say whether the interpreter is torn down: no other thread runs any more."""
+    return sys.is_finalizing()
+
+
+def _hook_once(name: str, hook: Callable[[], object]) -> None:
+    if name not in _hooked:
+        _hooked.add(name)
+        hook()
+
+
+def _on_pool_process_end(**signal: object) -> None:
+    drain_all()
+
+
+def _handle_termination() -> None:
+    """Let a daemonic child of multiprocessing drain before SIGTERM ends it.
+
+    ``Pool.__exit__`` and the end of a parent terminate such children, and wait for
+    them, right after their last task is done. Where the program handles the signal
+    itself, nothing changes.
+    """
+    process: Any = sys.modules.get("multiprocessing.process")
+    if process is None or process.parent_process() is None:
+        return
+    if not process.current_process().daemon or not hasattr(os, "kill"):
+        return
+    if threading.current_thread() is not threading.main_thread():
+        _hooked.discard("SIGTERM")  # Only the main thread may; perhaps the next time.
+        return
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _on_termination)
+
+
+def _on_termination(signum: int, frame: object) -> None:
+    if os.getpid() in _draining:
+        return  # This thread is about to end the process anyway.
+    try:
+        drain_all()
+    finally:
+        signal.signal(signum, signal.SIG_DFL)
+        os.kill(os.getpid(), signum)
+
+
+def _before_fork() -> None:
+    deadline = monotonic() + _IMPORT_TIMEOUT
+    while any(target.is_busy for target in list(_busy_checks)):
+        if not _is_importing() or monotonic() > deadline:
+            return
+        time.sleep(0.005)
+
+
+def _is_importing() -> bool:
+    for module in list(sys.modules.values()):
+        # Not by its attributes: some modules load others when these are asked for.
+        spec = getattr(module, "__dict__", {}).get("__spec__")
+        if getattr(spec, "_initializing", False):
+            return True
+    return False
+
+
+def _after_fork_in_child() -> None:
+    _hooked.difference_update({"multiprocessing.util", "billiard.util", "SIGTERM"})
+    for target in list(_fork_aware):
+        target.reset_after_fork()

@@ -1,0 +1,382 @@
+"""The queue of one destination: what is not yet delivered, and what goes next.
+
+It has no lock and starts no thread; the pipeline guards it.
+"""
+
+import heapq
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from typing import Any
+
+from attrs import define, field
+
+from .retry import MAX_BACKOFF, MAX_BACKOFF_FLUSHING, CircuitBreaker, backoff
+from .transport import Outcome
+
+
+@define(eq=False)
+class Entry:
+    """One item or message on its way.
+
+    Attributes:
+        seq: Its place in the order of ``put``; 0 for one that was read from a store.
+        size: What it counts towards the bound, in bytes.
+        ordering_key: Entries of one key go one by one, in order.
+        payload: The item or the message.
+        destinations: Where an item goes once it is prepared.
+        stored: What it was read from, if it is on disk.
+        failures: How often it was tried in vain.
+        ready_at: It may go from this time of the monotonic clock.
+        is_waiting: It is in the queue, and not in flight or dropped.
+        is_head: No other entry of its key goes before it.
+        is_probe: It was taken while its circuit was open.
+        circuit: The entries that are held up together.
+    """
+
+    seq: int
+    size: int
+    ordering_key: str | None = None
+    payload: Any = None
+    destinations: tuple[str, ...] = ()
+    stored: Any = None
+    failures: int = 0
+    ready_at: float = 0.0
+    is_waiting: bool = False
+    is_head: bool = False
+    is_probe: bool = False
+    circuit: Any = field(default=None, repr=False)
+
+
+@define(eq=False)
+class _Circuit:
+    """The entries for one endpoint and API key, which share circuit breakers.
+
+    Attributes:
+        name: The endpoint and the credential.
+        endpoint: The breaker of the endpoint: whether it can be reached.
+        breaker: The breaker of this endpoint and API key: whether it takes anything.
+        fresh: Entries that were never tried, in order.
+        retries: Entries to be tried again: when, a tie-breaker, and which.
+    """
+
+    name: tuple[str | None, str | None]
+    endpoint: CircuitBreaker
+    breaker: CircuitBreaker = field(factory=CircuitBreaker)
+    fresh: deque[Entry] = field(factory=deque)
+    retries: list[tuple[float, int, Entry]] = field(factory=list)
+
+    def clean(self) -> None:
+        """Forget entries that were dropped."""
+        while self.fresh and not self.fresh[0].is_waiting:
+            self.fresh.popleft()
+        while self.retries and not self.retries[0][2].is_waiting:
+            heapq.heappop(self.retries)
+
+    def resume_at(self, now: float) -> float | None:
+        """Return when the breakers let an entry pass."""
+        one, other = self.endpoint.next_at(now), self.breaker.next_at(now)
+        return None if one is None or other is None else max(one, other)
+
+    def next_at(self, now: float, min_wait: float) -> float | None:
+        """Return when an entry can be taken; None if that depends on other events."""
+        self.clean()
+        times = [self.fresh[0].ready_at + min_wait] if self.fresh else []
+        if self.retries:
+            times.append(self.retries[0][0] + min_wait)
+        resume_at = self.resume_at(now) if times else None
+        return None if resume_at is None else max(resume_at, min(times))
+
+    def take(self, now: float, *, fresh: bool, min_wait: float) -> Entry | None:
+        """Return the next entry, if one may go now."""
+        self.clean()
+        resume_at = self.resume_at(now)
+        if resume_at is None or resume_at > now:
+            return None
+        if fresh:
+            if not self.fresh or self.fresh[0].ready_at + min_wait > now:
+                return None
+            return self.fresh.popleft()
+        if not self.retries or self.retries[0][0] + min_wait > now:
+            return None
+        return heapq.heappop(self.retries)[2]
+
+
+@define(eq=False)
+class DeliveryQueue:
+    """A queue that keeps the order within each key and tries again what failed.
+
+    An entry that was never tried goes before one that is due for a retry, so that a few
+    that always fail stop no others.
+
+    Attributes:
+        max_batch: At most this many entries are taken at a time.
+        max_concurrency: At most this many takers at a time.
+        active: How many takers there are.
+        bytes: The size of all entries that are in memory only.
+        stored_pending: How many entries there are that are on disk, too.
+        latency: What a taker needs, in seconds: a moving average; 0 is unknown.
+        last_end: When a taker was done last, by the monotonic clock.
+    """
+
+    max_batch: int = 1
+    max_concurrency: int = 8
+    active: int = 0
+    bytes: int = 0
+    stored_pending: int = 0
+    latency: float = 0.0
+    last_end: float = 0.0
+    _expedited_until: float = 0.0
+    # What may be dropped, the oldest first: in memory only, and not in flight.
+    _waiting: "OrderedDict[Entry, None]" = field(factory=OrderedDict)
+    _taken: "dict[Entry, None]" = field(factory=dict)
+    # Per key in use, the entries behind the one that goes first.
+    _keys: dict[str, deque[Entry]] = field(factory=dict)
+    _endpoints: dict[str | None, CircuitBreaker] = field(factory=dict)
+    _circuits: "OrderedDict[Any, _Circuit]" = field(factory=OrderedDict)
+    _ties: int = 0
+
+    @property
+    def queued(self) -> int:
+        """How many entries wait in memory only."""
+        return len(self._waiting)
+
+    @property
+    def in_flight(self) -> int:
+        """How many of these have been taken."""
+        return len(self._taken)
+
+    @property
+    def pending(self) -> int:
+        """How many entries are in memory only, waiting or in flight."""
+        return len(self._waiting) + len(self._taken)
+
+    def waiting_entries(self) -> Sequence[Entry]:
+        """Return what waits in memory only, oldest first."""
+        return list(self._waiting)
+
+    def taken_entries(self) -> Sequence[Entry]:
+        """Return what is in flight, and in memory only."""
+        return list(self._taken)
+
+    def add(self, entry: Entry, now: float) -> None:
+        """Take an entry in."""
+        message = entry.payload
+        entry.circuit = self._find_circuit(
+            getattr(message, "endpoint", None), getattr(message, "credential", None)
+        )
+        entry.is_waiting = True
+        if entry.stored is None:
+            self.bytes += entry.size
+            self._waiting[entry] = None
+        else:
+            self.stored_pending += 1
+        key = entry.ordering_key
+        if key is not None and key in self._keys:
+            self._keys[key].append(entry)
+            return
+        if key is not None:
+            self._keys[key] = deque()
+        self._make_ready(entry, now)
+
+    def take(self, now: float, min_wait: float = 0.0) -> list[Entry]:
+        """Hand out what may go now; each entry is to be completed or retried.
+
+        Entries that failed before go in ever smaller batches, until the one that a
+        batch fails for is alone.
+
+        Args:
+            now: The monotonic clock, in seconds.
+            min_wait: Only if the first has been ready for this long, in seconds.
+        """
+        if self.active >= self.max_concurrency:
+            return []
+        for fresh in (True, False):
+            for circuit in self._circuits.values():
+                entry = circuit.take(now, fresh=fresh, min_wait=min_wait)
+                if entry is None:
+                    continue
+                batch = [self._start(entry)]
+                limit = self.max_batch >> (2 * entry.failures)
+                while len(batch) < limit:
+                    more = circuit.take(now, fresh=fresh, min_wait=0.0)
+                    if more is None:
+                        break
+                    batch.append(self._start(more))
+                self._circuits.move_to_end(circuit.name)
+                self.active += 1
+                return batch
+        return []
+
+    def take_more(self, now: float) -> list[Entry]:
+        """Hand out what may go now to a taker that has completed all it had."""
+        self.active -= 1
+        batch = self.take(now)
+        if not batch:
+            self.active += 1
+        return batch
+
+    def _start(self, entry: Entry) -> Entry:
+        entry.is_waiting = False
+        if entry.stored is None:
+            del self._waiting[entry]
+            self._taken[entry] = None
+        for breaker in (entry.circuit.endpoint, entry.circuit.breaker):
+            if breaker.is_open:
+                breaker.is_probing = entry.is_probe = True
+        return entry
+
+    def next_at(self, now: float, min_wait: float = 0.0) -> float | None:
+        """Return when ``take`` will have something; None if that depends on events."""
+        if self.active >= self.max_concurrency:
+            return None
+        times = [circuit.next_at(now, min_wait) for circuit in self._circuits.values()]
+        return min((time for time in times if time is not None), default=None)
+
+    # After an attempt
+
+    def note(
+        self, batch: Sequence[Entry], outcomes: Sequence[Outcome], now: float
+    ) -> None:
+        """Tell the breakers how an attempt went."""
+        entry = batch[0]
+        circuit: _Circuit = entry.circuit
+        failed = next((outcome for outcome in outcomes if outcome.retry), None)
+        is_news = not entry.failures  # That it fails again says nothing of others.
+        counts = entry.is_probe or not (
+            circuit.endpoint.is_open or circuit.breaker.is_open
+        )
+        if entry.is_probe:
+            circuit.endpoint.is_probing = circuit.breaker.is_probing = False
+        if failed is None:
+            circuit.endpoint.on_success()
+            circuit.breaker.on_success()
+        elif failed.is_connection_error:
+            if counts:
+                circuit.endpoint.on_failure(now, self._max_backoff(now))
+        else:
+            circuit.endpoint.on_success()
+            if failed.retry_after is not None and (is_news or failed.status == 429):
+                circuit.breaker.open_until(now + failed.retry_after)
+            elif is_news and counts:
+                circuit.breaker.on_failure(now, self._max_backoff(now))
+
+    def end(self, latency: float, now: float) -> None:
+        """Note that a taker is done with a batch, after ``latency`` seconds."""
+        self.active -= 1
+        self.latency += (latency - self.latency) * (0.2 if self.latency else 1.0)
+        self.last_end = now
+
+    def complete(self, entry: Entry, now: float) -> None:
+        """Let go of an entry that was taken: it is delivered, or lost."""
+        if entry.stored is None:
+            del self._taken[entry]
+            self.bytes -= entry.size
+        else:
+            self.stored_pending -= 1
+        self._release_key(entry, now)
+        self._forget_circuit(entry.circuit)
+
+    def retry(self, entry: Entry, now: float, after: float | None = None) -> None:
+        """Take an entry back, to be tried again after a pause."""
+        entry.failures += 1
+        entry.is_probe = False
+        if after is None:
+            after = backoff(entry.failures, self._max_backoff(now))
+        self._put_back(entry, now + after)
+
+    def put_back(self, entry: Entry, now: float) -> None:
+        """Take an entry back that was not tried."""
+        if entry.is_probe:
+            entry.circuit.endpoint.is_probing = False
+            entry.circuit.breaker.is_probing = entry.is_probe = False
+        self._put_back(entry, now)
+
+    def _put_back(self, entry: Entry, ready_at: float) -> None:
+        entry.is_waiting = True
+        if entry.stored is None:
+            del self._taken[entry]
+            self._waiting[entry] = None
+            self._waiting.move_to_end(entry, last=False)
+        self._schedule(entry, ready_at)
+
+    def drop_oldest(self, now: float) -> Entry | None:
+        """Drop the entry that has waited longest in memory, and return it."""
+        if not self._waiting:
+            return None
+        entry, _ = self._waiting.popitem(last=False)
+        entry.is_waiting = False
+        self.bytes -= entry.size
+        lane = self._keys.get(entry.ordering_key or "")
+        while lane and not lane[0].is_waiting:  # Not it alone: it may be the head.
+            lane.popleft()
+        if entry.is_head:
+            self._release_key(entry, now)
+        entry.circuit.clean()
+        self._forget_circuit(entry.circuit)
+        entry.payload = None
+        return entry
+
+    def expedite(self, now: float, until: float) -> None:
+        """Cut all pauses short, and new ones until a time: a flush waits."""
+        self._expedited_until = max(self._expedited_until, until)
+        for circuit in self._circuits.values():
+            circuit.endpoint.resume_at = min(circuit.endpoint.resume_at, now)
+            circuit.breaker.resume_at = min(circuit.breaker.resume_at, now)
+            circuit.retries = [
+                (min(time, now), tie, entry) for time, tie, entry in circuit.retries
+            ]
+            heapq.heapify(circuit.retries)
+
+    # Inside
+
+    def _max_backoff(self, now: float) -> float:
+        return MAX_BACKOFF_FLUSHING if now < self._expedited_until else MAX_BACKOFF
+
+    def _find_circuit(self, endpoint: str | None, credential: str | None) -> _Circuit:
+        circuit = self._circuits.get((endpoint, credential))
+        if circuit is None:
+            breaker = self._endpoints.setdefault(endpoint, CircuitBreaker())
+            circuit = _Circuit((endpoint, credential), breaker)
+            self._circuits[circuit.name] = circuit
+        return circuit
+
+    def _forget_circuit(self, circuit: _Circuit) -> None:
+        """Keep no circuit that is healthy and empty: there may be many API keys."""
+        breaker = circuit.breaker
+        is_idle = not (circuit.fresh or circuit.retries)
+        is_idle = is_idle and len(self._circuits) > 1
+        if is_idle and not breaker.failures and not breaker.is_open:
+            # An entry of it that is in flight or behind its key still refers to it.
+            self._circuits.pop(circuit.name, None)
+
+    def _make_ready(self, entry: Entry, now: float) -> None:
+        """Let an entry go that no other of its key goes before."""
+        entry.is_head, entry.ready_at = True, now
+        self._join_circuit(entry).fresh.append(entry)
+
+    def _schedule(self, entry: Entry, ready_at: float) -> None:
+        entry.ready_at = ready_at
+        circuit = self._join_circuit(entry)
+        if entry.failures:
+            self._ties += 1
+            heapq.heappush(circuit.retries, (ready_at, self._ties, entry))
+        else:
+            circuit.fresh.appendleft(entry)
+
+    def _join_circuit(self, entry: Entry) -> _Circuit:
+        # Its own may have been forgotten meanwhile, and another one begun.
+        circuit: _Circuit = self._circuits.setdefault(entry.circuit.name, entry.circuit)
+        entry.circuit = circuit
+        return circuit
+
+    def _release_key(self, entry: Entry, now: float) -> None:
+        key = entry.ordering_key
+        if key is None:
+            return
+        lane = self._keys[key]
+        while lane:
+            follower = lane.popleft()
+            if follower.is_waiting:
+                self._make_ready(follower, now)
+                return
+        del self._keys[key]

@@ -1,0 +1,358 @@
+"""What workers do next, over the queues of all destinations."""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from attrs import define, evolve, field
+
+from .._util import errors
+from .clock import monotonic
+from .counters import Stats
+from .destination import Destination
+from .feed import Feed
+from .flush import FlushMarker, FlushTracker
+from .message import LIBRETTO, Message
+from .queue import DeliveryQueue, Entry
+from .store import Store
+from .workers import Job
+
+#: Another worker joins those that are busy with a destination when the next message for
+#: it has been ready for longer than this, in seconds.
+MAX_QUEUE_DELAY = 0.5
+#: The same while a flush waits.
+MAX_QUEUE_DELAY_FLUSHING = 0.1
+#: But not while sending takes less than this, in seconds: then workers would wait for
+#: the interpreter, of which there is one, and not for the backend.
+MIN_PARALLEL_LATENCY = 0.002
+#: Unless nothing came back for this long, in seconds.
+STALL_TIMEOUT = 0.25
+#: Sending that takes longer than this, in seconds, has a second worker watch the rest.
+MIN_STANDBY_LATENCY = 0.02
+#: One job prepares items for about this many seconds.
+PREPARE_SECONDS = 0.02
+#: At most this many threads prepare, as the user's hooks may hang.
+MAX_PREPARERS = 4
+
+_NEVER = 1e9
+
+#: What stands in the inbox for a message that the caller wrote to the store.
+SPOOLED = object()
+
+
+@define(eq=False)
+class Scheduler:
+    """The state behind a pipeline: what was put, by how far it has come.
+
+    Attributes:
+        prepare: Turns an item into a message; None for one that is withheld.
+        destinations: By name.
+        store: Where messages are written first, if anywhere.
+        feed: What is sent of the store by this process, if anything.
+        flushes: Who waits.
+        lock: Guards everything here but the inbox.
+        max_events: At most this many entries for a destination are kept in memory.
+        max_bytes: At most this many bytes, likewise.
+        spool_only: Messages are written to the store, and sent by another process.
+        inbox: What was put, with the names of its destinations, and flush markers.
+        is_closed: Everything that still comes is dropped.
+        is_retiring: Close the transports when nothing is left to do.
+        is_released: They are closed.
+    """
+
+    prepare: Callable[[Any], Message | None]
+    destinations: Mapping[str, Destination]
+    store: Store | None
+    feed: Feed | None
+    flushes: FlushTracker
+    lock: Any
+    max_events: int
+    max_bytes: int
+    spool_only: bool
+    inbox: deque[tuple[Any, Any]] = field(factory=deque)
+    incoming: DeliveryQueue = field(factory=lambda: DeliveryQueue(1, MAX_PREPARERS))
+    is_closed: bool = False
+    is_retiring: bool = False
+    is_released: bool = False
+    _seq: int = 0
+    _prepares_next: bool = True
+
+    def _all_queues(self) -> list[DeliveryQueue]:
+        return [self.incoming, *(each.queue for each in self.destinations.values())]
+
+    @property
+    def max_workers(self) -> int:
+        """One more than can be busy, so that there is always one to empty the inbox."""
+        return 1 + sum(queue.max_concurrency for queue in self._all_queues())
+
+    @property
+    def pending(self) -> int:
+        """How many entries are on their way, but for those on disk."""
+        return len(self.inbox) + sum(queue.pending for queue in self._all_queues())
+
+    # From the inbox
+
+    def drain_inbox(self, now: float) -> None:
+        """Move what was put into the queue of what is to be prepared."""
+        while self.inbox:
+            try:
+                item, names = self.inbox.popleft()
+            except IndexError:  # put() dropped the last one.
+                return
+            if item is SPOOLED:
+                self._count_spooled(names)
+            elif isinstance(item, FlushMarker):
+                self._place(item, now)
+            else:
+                self._accept(item, names, now)
+
+    def _accept(self, item: Any, names: tuple[str, ...], now: float) -> None:
+        try:
+            size, key = item.size_bytes, item.ordering_key
+        except Exception as exc:
+            self._drop(self._seq, names, "prepare_failed")
+            errors.swallow(exc, "delivery.put")
+            return
+        if self.is_closed:
+            self._drop(self._seq, names, "shutdown")
+        elif size > self.max_bytes:
+            self._drop(self._seq, names, "too_large")
+        else:
+            self._seq += 1
+            self.is_released = False
+            self.incoming.add(Entry(self._seq, size, key, item, names), now)
+            self._enforce_bounds(now)
+
+    def _place(self, marker: FlushMarker, now: float) -> None:
+        if now >= marker.deadline:
+            return
+        for queue in self._all_queues():
+            queue.expedite(now, marker.deadline)
+        if self.feed is not None:
+            self.feed.expedite()
+        outstanding = sum(queue.pending for queue in self._all_queues())
+        self.flushes.place(marker, self._seq, outstanding)
+
+    def _enforce_bounds(self, now: float) -> None:
+        incoming = self.incoming
+        for each in self.destinations.values():
+            queue = each.queue
+            while (
+                queue.pending + incoming.pending > self.max_events
+                or queue.bytes + incoming.bytes > self.max_bytes
+            ):
+                if each.drop_oldest(now, "queue_full"):
+                    continue
+                if not self._drop_incoming(now, "queue_full"):
+                    break
+
+    def _drop_incoming(self, now: float, reason: str) -> bool:
+        entry = self.incoming.drop_oldest(now)
+        if entry is None:
+            return False
+        self._drop(entry.seq, entry.destinations, reason)
+        self.flushes.change(entry.seq, -1)
+        return True
+
+    def _drop(
+        self, seq: int, names: tuple[str, ...], reason: str, *, is_loss: bool = True
+    ) -> None:
+        for name in names:
+            self.destinations[name].count_dropped(seq, reason, is_loss=is_loss)
+
+    def _count_spooled(self, names: tuple[str, ...]) -> None:
+        for name in names:
+            self.destinations[name].counters.spooled += 1
+        if self.feed is not None:
+            self.feed.expedite()
+
+    # For the workers: see `Source`
+
+    def take(self, now: float, busy: int) -> Job | None:
+        """Return the next job, while ``busy`` other workers have one."""
+        self.drain_inbox(now)
+        if self.feed is not None and not self.is_closed and self.feed.begin(now):
+            return self.feed.poll
+        for each in self._turns():
+            queue = self.incoming if each is None else each.queue
+            batch = queue.take(now, self._min_wait(queue, now, busy))
+            if batch:
+                self._prepares_next = each is not None
+                run = self._prepare_items if each is None else each.send_batch
+                return partial(run, batch)
+        if self.is_retiring and not self.is_released and not self.pending:
+            self.is_released = True
+            return self.release
+        return None
+
+    def _turns(self) -> list[Destination | None]:
+        # To prepare and to send take turns, so that neither holds up the other.
+        turns: list[Destination | None] = [*self.destinations.values()]
+        return [None, *turns] if self._prepares_next else [*turns, None]
+
+    def _min_wait(self, queue: DeliveryQueue, now: float, busy: int) -> float:
+        """Return how long an entry has to be ready before another worker joins."""
+        if not (queue.active or (busy and queue is self.incoming)):
+            return 0.0
+        is_fast = 0 < queue.latency < MIN_PARALLEL_LATENCY
+        if is_fast and now - queue.last_end < STALL_TIMEOUT:
+            return _NEVER
+        is_urgent = self.flushes.is_waiting
+        return MAX_QUEUE_DELAY_FLUSHING if is_urgent else MAX_QUEUE_DELAY
+
+    def next_at(self, now: float, busy: int) -> float | None:
+        """Return when ``take`` may have a job; None if that depends on events."""
+        if self.inbox:
+            return now
+        times = [
+            queue.next_at(now, self._min_wait(queue, now, busy))
+            for queue in self._all_queues()
+        ]
+        if self.feed is not None and not self.is_closed:
+            times.append(self.feed.next_at)
+        return min((time for time in times if time is not None), default=None)
+
+    def needs_standby(self) -> bool:
+        """Say whether another worker is to watch what is left while one works."""
+        queues = self._all_queues()
+        is_slow = any(q.active and q.latency > MIN_STANDBY_LATENCY for q in queues)
+        if is_slow:
+            return any(queue.queued or queue.stored_pending for queue in queues)
+        return any(queue.queued and not queue.active for queue in queues[1:])
+
+    def is_finished(self) -> bool:
+        """Say whether the workers are to end."""
+        return self.is_closed or (self.is_retiring and self.is_released)
+
+    # Preparing, without the lock
+
+    def _prepare_items(self, batch: list[Entry], timeout: float | None) -> None:
+        started, count = monotonic(), 0
+        try:
+            while batch:
+                count += 1
+                self._prepare(batch.pop())
+                with self.lock:
+                    now = monotonic()
+                    if now - started < PREPARE_SECONDS:
+                        batch = self.incoming.take_more(now)
+        finally:
+            with self.lock:
+                now = monotonic()
+                self.incoming.end((now - started) / count, now)
+
+    def _prepare(self, entry: Entry) -> None:
+        message, fault = entry.payload, None
+        is_new = not isinstance(message, Message)
+        if is_new:
+            try:
+                message = self.prepare(message)
+            except BaseException as exc:
+                message, fault = None, exc
+        is_stored = (
+            self.store is not None
+            and message is not None
+            and (is_new or self.spool_only)
+            and self.store.append(message, self.owed(entry.destinations))
+        )
+        with self.lock:
+            self._finish(entry, message, is_stored, fault)
+        if fault is not None:
+            errors.swallow(fault, "delivery.prepare")
+            if not isinstance(fault, Exception):
+                raise fault
+
+    def owed(self, names: tuple[str, ...]) -> tuple[str, ...] | None:
+        """Return who is to get a stored message; None leaves it to the relay."""
+        return None if self.spool_only and len(self.destinations) == 1 else names
+
+    def _finish(
+        self,
+        entry: Entry,
+        message: Message | None,
+        is_stored: bool,
+        fault: BaseException | None,
+    ) -> None:
+        now, seq, names = monotonic(), entry.seq, entry.destinations
+        if message is None:
+            reason = "withheld" if fault is None else "prepare_failed"
+            self._drop(seq, names, reason, is_loss=fault is not None)
+        elif is_stored:
+            self._count_spooled(names)
+        elif self.is_closed:
+            self._drop(seq, names, "shutdown")
+        else:
+            if self.store is not None and not entry.failures:
+                for name in names:
+                    self.destinations[name].counters.spool_failures += 1
+            if self.spool_only:
+                self._try_store_again(entry, message, now)
+                return
+            for name in names:
+                self.destinations[name].add(seq, message, now)
+        self.incoming.complete(entry, now)
+        self.flushes.change(seq, -1)
+        self._enforce_bounds(now)
+
+    def _try_store_again(self, entry: Entry, message: Message, now: float) -> None:
+        entry.payload = message
+        self.incoming.retry(entry, now)
+        for name in entry.destinations:
+            counters = self.destinations[name].counters
+            counters.retried += 1
+            counters.note_error("spool unavailable")
+        self._enforce_bounds(now)
+
+    # The end
+
+    def close(self, now: float) -> None:
+        """Drop what waits, and from now on everything that comes."""
+        self.drain_inbox(now)
+        self.is_closed = True
+        while self._drop_incoming(now, "shutdown"):
+            pass
+        for each in self.destinations.values():
+            each.is_closed = True
+            while each.drop_oldest(now, "shutdown"):
+                pass
+
+    def release(self, timeout: float | None = None) -> None:
+        """Close the transports and the store. Not with the lock held."""
+        for each in self.destinations.values():
+            each.close_transport()
+        if self.store is not None:
+            try:
+                self.store.close()
+            except Exception as exc:
+                errors.swallow(exc, "delivery.close")
+
+    # Statistics
+
+    def stats(self, workers_restarted: int) -> Stats:
+        """Return where everything is that was put."""
+        exporters = {
+            name: self._stats(each)
+            for name, each in self.destinations.items()
+            if name != LIBRETTO
+        }
+        if LIBRETTO not in self.destinations:
+            return Stats(workers_restarted=workers_restarted, exporters=exporters)
+        stats = self._stats(self.destinations[LIBRETTO])
+        return evolve(stats, workers_restarted=workers_restarted, exporters=exporters)
+
+    def _stats(self, destination: Destination) -> Stats:
+        name, queue = destination.name, destination.queue
+        queued, in_flight, spooled = queue.queued, queue.in_flight, 0
+        for item, names in self.inbox.copy():
+            if names and name in names:
+                spooled += item is SPOOLED
+                queued += item is not SPOOLED
+        for entry in self.incoming.waiting_entries():
+            queued += name in entry.destinations
+        for entry in self.incoming.taken_entries():
+            in_flight += name in entry.destinations
+        stats = destination.counters.stats(queued=queued, in_flight=in_flight)
+        return evolve(
+            stats, spooled=stats.spooled + spooled, accepted=stats.accepted + spooled
+        )
