@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libretto_instrument.delivery._retry import (
-    BASE,
-    CAP,
-    RETRY_AFTER_CAP,
-    UNWELL_AFTER,
-    Health,
+from libretto_instrument._delivery.retry import (
+    FAILURE_THRESHOLD,
+    INITIAL_BACKOFF,
+    MAX_BACKOFF,
+    MAX_RETRY_AFTER,
+    CircuitBreaker,
     backoff,
     parse_retry_after,
 )
@@ -23,7 +23,8 @@ NOON = datetime(2030, 1, 1, 12, tzinfo=timezone.utc)
 @given(st.integers(min_value=1, max_value=10**6))
 def test_backoff_is_bounded(failures):
     """Pauses grow by doubling and stay below the cap, however often it failed."""
-    longest = CAP if failures > 20 else min(CAP, BASE * 2 ** (failures - 1))
+    highest = INITIAL_BACKOFF * 2 ** min(failures - 1, 20)
+    longest = min(MAX_BACKOFF, highest)
     assert 0 <= backoff(failures) <= longest
 
 
@@ -41,11 +42,11 @@ def test_backoff_has_full_jitter():
         ("0", 0),
         ("7", 7),
         (" 7 ", 7),
-        ("9" * 5000, RETRY_AFTER_CAP),
+        ("9" * 5000, MAX_RETRY_AFTER),
         (format_datetime(NOON.replace(minute=1), usegmt=True), 60),
         ("Tue, 01 Jan 2030 12:01:00 -0000", 60),
         (format_datetime(NOON.replace(year=2029), usegmt=True), 0),
-        (format_datetime(NOON.replace(year=2031), usegmt=True), RETRY_AFTER_CAP),
+        (format_datetime(NOON.replace(year=2031), usegmt=True), MAX_RETRY_AFTER),
         ("soon", None),
         ("-5", None),
         ("1.5", None),
@@ -59,32 +60,26 @@ def test_retry_after(header, seconds):
     assert parse_retry_after(header, NOON.timestamp()) == seconds
 
 
-def test_single_failures_are_the_messages_own():
+def test_single_failures_open_nothing():
     """A failure or two between successes do not stop the other messages."""
-    health = Health()
+    breaker = CircuitBreaker()
     for _ in range(100):
-        for _ in range(UNWELL_AFTER - 1):
-            health.failed(0.0, None, CAP)
-        assert health.allows(0.0, in_flight=30)
-        health.succeeded()
+        for _ in range(FAILURE_THRESHOLD - 1):
+            breaker.on_failure(0.0, MAX_BACKOFF)
+        assert breaker.next_at(0.0) == 0.0
+        breaker.on_success()
 
 
-def test_unwell():
-    """After some failures in a row there is a pause, then one probe at a time."""
-    health = Health()
-    for _ in range(UNWELL_AFTER):
-        health.failed(100.0, None, CAP)
-    health.resume_at = 101.0
-    assert not health.allows(100.5, in_flight=0)
-    assert health.allows(101.5, in_flight=0)
-    assert not health.allows(101.5, in_flight=1)
-    health.succeeded()
-    assert health.allows(100.5, in_flight=30)
-
-
-def test_asked_for_patience():
-    """A single ``Retry-After`` pauses everything for as long as it says."""
-    health = Health()
-    health.failed(100.0, 7.0, CAP)
-    assert not health.allows(106.9, in_flight=0)
-    assert health.allows(107.0, in_flight=0)
+def test_open():
+    """After some failures in a row there is a pause, then a probe."""
+    breaker = CircuitBreaker()
+    for _ in range(FAILURE_THRESHOLD):
+        breaker.on_failure(100.0, MAX_BACKOFF)
+    assert breaker.is_open
+    breaker.open_until(101.0)
+    assert breaker.next_at(100.5) == 101.0
+    assert breaker.next_at(101.5) == 101.5
+    breaker.is_probing = True
+    assert breaker.next_at(101.5) is None
+    breaker.on_success()
+    assert breaker.next_at(100.5) == 100.5
