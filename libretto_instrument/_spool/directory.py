@@ -1,0 +1,320 @@
+"""The spool's directory: its layout, who may use it, and how its files are opened.
+
+Everything below the directory is created for the user alone. What another user owns,
+could change or could read is not opened: its content would be sent as ours, or ours be
+read by them.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from zlib import crc32
+
+from .._util import errors
+from .._util.filelock import try_lock
+
+#: At most this many segments are looked at; more than any bound of bytes leaves.
+MAX_SEGMENTS = 20_000
+
+#: No writer makes a longer segment, in bytes; the rest of one is not looked at.
+MAX_SEGMENT_BYTES = 2**27
+#: Where the system does not tell one boot from another.
+NO_BOOT_ID = "0" * 16
+
+_SEGMENT_NAME = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}-\d{1,9}\.seg")
+_FLAGS = (
+    getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NONBLOCK", 0)  # Opening a FIFO would wait for its other end.
+    | getattr(os, "O_BINARY", 0)
+)
+_SAFE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
+_SUBDIRECTORIES = ("segments", "acks", "dead")
+
+
+class RefusedError(OSError):
+    """A file or directory that is not this user's alone."""
+
+
+@cache
+def read_boot_id() -> str:
+    """Return 16 hex digits that tell this boot of the machine from others.
+
+    Each boot starts the monotonic clock anew, so it is comparable within one alone.
+    """
+    with suppress(OSError, ValueError):
+        text = Path("/proc/sys/kernel/random/boot_id").read_text()
+        return f"{int(text.strip().replace('-', '')[:16], 16):016x}"
+    return NO_BOOT_ID
+
+
+def is_private(status: os.stat_result) -> bool:
+    """Return whether a file is this user's, and nobody else has a right to it."""
+    if os.name != "posix":
+        return True
+    return status.st_uid == os.geteuid() and not status.st_mode & 0o077
+
+
+def open_private(path: str | os.PathLike[str], flags: int) -> int:
+    """Open a regular file that is this user's alone; created files are.
+
+    Raises:
+        RefusedError: It is another user's, open to others, or no regular file.
+        OSError: It can't be opened.
+    """
+    fd = os.open(path, flags | _FLAGS, 0o600)
+    try:
+        status = os.fstat(fd)
+        if not (stat.S_ISREG(status.st_mode) and is_private(status)):
+            raise RefusedError(f"{path} is not a file of this user alone; remove it")
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str], flags: int) -> Iterator[int]:
+    """Open a private file for the duration of a block."""
+    fd = open_private(path, flags)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def read_at(fd: int, size: int, offset: int) -> bytes:
+    """Read up to ``size`` bytes at an offset of an open file."""
+    if hasattr(os, "pread"):
+        return os.pread(fd, size, offset)
+    os.lseek(
+        fd, offset, os.SEEK_SET
+    )  # Windows; one thread at a time uses a descriptor.
+    return os.read(fd, size)
+
+
+class SpoolDirectory:
+    """Where the parts of a spool are.
+
+    Attributes:
+        path: The directory.
+        segments: The directory of the segments.
+        dead: The directory of the dead letters.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Name a directory; nothing is created or opened."""
+        self.path = Path(os.path.abspath(path))
+        self.segments = self.path / "segments"
+        self.dead = self.path / "dead"
+
+    def prepare(self) -> None:
+        """Create what is missing, and check what is there.
+
+        Raises:
+            RefusedError: Something is another user's, or open to others.
+            OSError: The directory can't be created.
+        """
+        _check_ancestors(self.path)
+        missing = [self.path]
+        while not os.path.lexists(missing[-1].parent):
+            missing.append(missing[-1].parent)
+        for directory in reversed(missing):
+            _make(directory)
+        _check_directory(self.path, is_readable_by_others=True)
+        for name in _SUBDIRECTORIES:
+            _make(self.path / name)
+            _check_directory(self.path / name, is_readable_by_others=False)
+
+    def check(self) -> None:
+        """Check the directory itself and what is above it, creating nothing.
+
+        Others may list the directory, as one made by hand often allows; what is in its
+        subdirectories is private in any case.
+
+        Raises:
+            RefusedError: As for ``prepare``.
+            FileNotFoundError: It does not exist.
+        """
+        _check_ancestors(self.path)
+        _check_directory(self.path, is_readable_by_others=True)
+        for name in _SUBDIRECTORIES:
+            if os.path.lexists(self.path / name):
+                _check_directory(self.path / name, is_readable_by_others=False)
+
+    def ack_log(self, destination: str) -> Path:
+        """Return the path of a destination's acknowledgements."""
+        return self.path / "acks" / f"{escape(destination)}.log"
+
+    def dead_letters(self, destination: str) -> Path:
+        """Return the path of what a destination refused."""
+        return self.dead / f"{escape(destination)}.jsonl"
+
+    def relay_lock(self, destination: str) -> Path:
+        """Return the path of the file that the reader of a destination locks."""
+        suffix = "" if destination == "libretto" else f"-{escape(destination)}"
+        return self.path / f"relay{suffix}.lock"
+
+    def list_segments(self) -> dict[str, int]:
+        """Return the names of the segments, with their sizes in bytes."""
+        return {
+            name: min(size, MAX_SEGMENT_BYTES)
+            for name, size in _list_private(self.segments, _SEGMENT_NAME)
+        }
+
+    def destinations(self) -> list[str]:
+        """Return the names of the destinations that have acknowledged anything."""
+        return sorted(self._named("acks", ".log"))
+
+    def refusing_destinations(self) -> list[str]:
+        """Return the names of the destinations that have refused anything."""
+        return sorted(self._named("dead", ".jsonl"))
+
+    def _named(self, directory: str, suffix: str) -> Iterator[str]:
+        pattern = re.compile(rf"[a-z0-9_%-]+{re.escape(suffix)}")
+        for name, _ in _list_private(self.path / directory, pattern):
+            yield unescape(name.removesuffix(suffix))
+
+    def other_bytes(self) -> int:
+        """Return the size of all but the segments, in bytes."""
+        anything = re.compile(r".*")
+        return sum(
+            size
+            for name in ("acks", "dead")
+            for _, size in _list_private(self.path / name, anything)
+        )
+
+    @staticmethod
+    def get_size(fd: int) -> int:
+        """Return the size of an open segment, in bytes, as in ``list_segments``."""
+        return min(os.fstat(fd).st_size, MAX_SEGMENT_BYTES)
+
+    def close_inherited(self) -> None:
+        """Close, in a forked child, whatever of the parent's is open in the directory.
+
+        A thread of the parent may have been about to open a file, and locked it since:
+        a lock is held for as long as any process has the file open.
+        """
+        here = f"{os.path.realpath(self.path)}/"
+        with suppress(OSError):
+            for name in os.listdir("/proc/self/fd"):
+                with suppress(OSError):
+                    if os.readlink(f"/proc/self/fd/{name}").startswith(here):
+                        os.close(int(name))
+
+    def lock_for_deletion(self, name: str) -> int | None:
+        """Lock a segment that no process writes to, so that none begins to.
+
+        Returns:
+            A descriptor, which holds the lock; the caller deletes and closes. None if
+            a process writes to the segment, or it is gone.
+        """
+        try:
+            fd = open_private(self.segments / name, os.O_RDWR)
+        except OSError:
+            return None
+        try:
+            if try_lock(fd) and os.fstat(fd).st_nlink:
+                return fd
+        except OSError:
+            pass
+        os.close(fd)
+        return None
+
+
+def escape(name: str) -> str:
+    """Return a destination's name as a file name that is safe on any file system."""
+    data = name.encode(errors="surrogatepass")
+    text = "".join(
+        chr(byte) if chr(byte) in _SAFE else f"%{byte:02x}" for byte in data[:200]
+    )
+    return text if len(text) <= 80 else f"{text[:60]}-{crc32(data):08x}"
+
+
+def unescape(text: str) -> str:
+    """Return the name that ``escape`` made a file name of, unless it was too long."""
+    raw = re.sub(
+        rb"%([0-9a-f]{2})", lambda found: bytes([int(found[1], 16)]), text.encode()
+    )
+    return raw.decode(errors="replace")
+
+
+def _make(path: Path) -> None:
+    with suppress(FileExistsError):
+        os.mkdir(path, 0o700)
+
+
+def _check_ancestors(path: Path) -> None:
+    """Refuse a directory that other users could exchange for one of their own."""
+    if os.name != "posix":
+        return
+    place = Path(os.path.realpath(path.parent))
+    for ancestor in (place, *place.parents):
+        try:
+            status = os.stat(ancestor)
+        except FileNotFoundError:
+            continue
+        # A volume's mount point in a container is often open to all, and its own.
+        if (
+            _others_may_write(status)
+            and not status.st_mode & stat.S_ISVTX
+            and not os.path.ismount(ancestor)
+        ):
+            raise RefusedError(
+                f"other users can exchange what is in {ancestor}; run: "
+                f"chmod go-w {ancestor}, or name another directory"
+            )
+
+
+def _check_directory(path: Path, *, is_readable_by_others: bool) -> None:
+    status = os.lstat(path)
+    if stat.S_ISLNK(status.st_mode):
+        raise RefusedError(f"{path} is a symbolic link; name the directory itself")
+    if not stat.S_ISDIR(status.st_mode):
+        raise NotADirectoryError(f"{path} is not a directory")
+    if os.name != "posix":
+        return
+    if status.st_uid != os.geteuid():
+        raise RefusedError(
+            f"{path} belongs to another user (uid {status.st_uid}); name another "
+            "directory, one for each user"
+        )
+    if _others_may_write(status) or not (is_readable_by_others or is_private(status)):
+        raise RefusedError(f"{path} is open to other users; run: chmod 700 {path}")
+
+
+def _others_may_write(status: os.stat_result) -> bool:
+    # A user's private group has the user's own number.
+    shared = status.st_gid not in (0, os.geteuid())
+    return bool(status.st_mode & stat.S_IWOTH) or bool(
+        status.st_mode & stat.S_IWGRP and shared
+    )
+
+
+def _list_private(
+    directory: Path, pattern: re.Pattern[str]
+) -> Iterator[tuple[str, int]]:
+    """Yield name and size of a directory's regular files that are the user's alone."""
+    with suppress(FileNotFoundError), os.scandir(directory) as files:
+        for file in islice(files, MAX_SEGMENTS):
+            if not pattern.fullmatch(file.name):
+                continue
+            try:
+                status = file.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            if stat.S_ISREG(status.st_mode) and is_private(status):
+                yield file.name, status.st_size
+            else:
+                errors.warn(
+                    f"spool.refused:{directory}",
+                    "Files in %s are not of this user alone and are left out, such as "
+                    "%s; remove them.",
+                    directory,
+                    ascii(file.name),
+                )

@@ -1,0 +1,397 @@
+"""Reads what all processes wrote for one destination, and notes what it has got.
+
+One process at a time reads for a destination: whoever holds the lock. It merges the
+segments by time, so that what one process wrote after another one is also read after.
+"""
+
+import os
+from contextlib import suppress
+from heapq import heapify, heappop, heapreplace
+
+from attrs import evolve
+
+from .._delivery.clock import monotonic
+from .._util import errors
+from .._util.filelock import try_lock
+from .acks import AckLog, AckWriter
+from .cursor import Cursor, Stored
+from .dead_letters import DeadLetters
+from .directory import SpoolDirectory, open_private
+from .retention import Retention, SortKey, get_sort_key
+from .segment import (
+    DamagedError,
+    Head,
+    IncompleteError,
+    find_entry,
+    read_body,
+    read_head,
+)
+
+#: For how long one call reads, in seconds.
+_TIME_LIMIT = 0.04
+#: A time of this boot that is further ahead, in seconds, is not this boot's.
+_CLOCK_TOLERANCE = 60.0
+#: More damage than this in one segment, and the rest of it is left out.
+_MAX_DAMAGE = 200
+#: Segments that are kept open for reading.
+_MAX_OPEN = 16
+
+
+class DestinationReader:
+    """Reads for one destination, while this process holds its lock.
+
+    Its owner sees to it that one thread at a time uses it.
+    """
+
+    def __init__(
+        self, directory: SpoolDirectory, destination: str, retention: Retention
+    ) -> None:
+        """Name a destination; nothing is opened.
+
+        Args:
+            directory: The spool.
+            destination: The destination.
+            retention: Tells what is too old, and counts what is lost.
+        """
+        self._directory = directory
+        self.destination = destination
+        self._retention = retention
+        self._lock_fd: int | None = None
+        self._acks = AckWriter(directory.ack_log(destination))
+        self._dead = DeadLetters(directory, destination, retention.max_bytes // 8)
+        self._cursors: dict[str, Cursor] = {}
+        self._fds: dict[str, int] = {}
+        # Refused, while somebody else works on the dead letters.
+        self._rejected: list[tuple[Stored, str]] = []
+
+    # The lock
+
+    def try_lead(self) -> bool:
+        """Take the lock, or keep it; return whether this process has it.
+
+        Raises:
+            OSError: The spool can't be used.
+        """
+        if self._lock_fd is not None:
+            if self._is_lock_there():
+                return True
+            self.stop_leading()
+        self._directory.prepare()
+        fd = open_private(
+            self._directory.relay_lock(self.destination), os.O_RDWR | os.O_CREAT
+        )
+        try:
+            if not try_lock(fd):
+                os.close(fd)
+                return False
+            self._load()
+        except BaseException:
+            with suppress(OSError):
+                os.close(fd)
+            raise
+        self._lock_fd = fd
+        return True
+
+    def _is_lock_there(self) -> bool:
+        assert self._lock_fd is not None
+        with suppress(OSError):
+            path = self._directory.relay_lock(self.destination)
+            return os.path.samestat(os.lstat(path), os.fstat(self._lock_fd))
+        return False
+
+    @property
+    def is_leading(self) -> bool:
+        """Whether this process reads for the destination."""
+        return self._lock_fd is not None
+
+    def _load(self) -> None:
+        log = AckLog(self._directory.ack_log(self.destination))
+        log.refresh()
+        self._cursors = {
+            name: Cursor(
+                name,
+                offset=acks.read_to,
+                again=sorted(acks.pending - acks.done, reverse=True),
+                skip={offset for offset in acks.done if offset >= acks.read_to},
+            )
+            for name, acks in log.segments.items()
+        }
+
+    def stop_leading(self) -> None:
+        """Let another process read; what was handed out will be read again."""
+        if self._lock_fd is None:
+            return
+        with suppress(OSError):
+            self._compact()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Close all files, writing nothing, as after a fork."""
+        self._acks.close()
+        for name in list(self._fds):
+            self._close(name)
+        self._cursors = {}
+        fd, self._lock_fd = self._lock_fd, None
+        if fd is not None:
+            os.close(fd)
+
+    # Reading
+
+    def read(self, max_messages: int, max_bytes: int) -> list[Stored]:
+        """Return what comes next, oldest first, within bounds of number and bytes.
+
+        Raises:
+            OSError: The spool can't be read now.
+        """
+        began = monotonic()
+        self._list_segments()
+        # Of two messages written one after the other, the later must not be read
+        # without the earlier, whose segment may have been looked at before. So what
+        # was written since then is left for the next time.
+        heap = [
+            (key, name)
+            for name, cursor in self._cursors.items()
+            if (key := self._peek(cursor, began)) is not None
+        ]
+        heapify(heap)
+        found: list[Stored] = []
+        size = 0
+        while heap and len(found) < max_messages:
+            if monotonic() - began > _TIME_LIMIT:
+                break
+            cursor = self._cursors[heap[0][1]]
+            head = cursor.next
+            assert head is not None
+            body_size = head.end - head.body_offset
+            if found and size + body_size > max_bytes:
+                break
+            try:
+                stored = self._take(cursor, head)
+            except OSError as exc:
+                self._warn_unreadable(cursor.name, exc)
+                heappop(heap)
+                continue
+            if stored is not None:
+                found.append(stored)
+                size += body_size
+            key = self._peek(cursor, began)
+            if key is None:
+                heappop(heap)
+            else:
+                heapreplace(heap, (key, cursor.name))
+        return found
+
+    def _list_segments(self) -> None:
+        sizes = self._directory.list_segments()
+        for name in [name for name in self._cursors if name not in sizes]:
+            self.forget(name)
+        for name, size in sizes.items():
+            self._cursors.setdefault(name, Cursor(name)).size = size
+
+    def forget(self, name: str) -> None:
+        """Close a segment that was deleted: until then it takes room on the disk."""
+        self._cursors.pop(name, None)
+        self._close(name)
+
+    def _peek(self, cursor: Cursor, began: float) -> SortKey | None:
+        """Find the next entry of a segment that may be handed out now."""
+        try:
+            while cursor.next is None:
+                if not cursor.again and cursor.offset >= cursor.size:
+                    return None
+                if monotonic() - began > _TIME_LIMIT or not self._look(cursor):
+                    return None
+        except OSError as exc:
+            self._warn_unreadable(cursor.name, exc)
+            return None
+        key = get_sort_key(cursor.name, cursor.next)
+        if key[0] == 1 and began <= key[1] < began + _CLOCK_TOLERANCE:
+            return None
+        return key
+
+    def _look(self, cursor: Cursor) -> bool:
+        """Look at the next place of a segment; return whether to go on.
+
+        Raises:
+            OSError: The segment can't be read.
+        """
+        fd = self._get_fd(cursor.name)
+        offset = cursor.again[-1] if cursor.again else cursor.offset
+        try:
+            head = read_head(fd, offset, cursor.size)
+        except IncompleteError:
+            if not self._is_abandoned(cursor):
+                return False
+            self._skip_damage(cursor)
+        except DamagedError:
+            self._skip_damage(cursor)
+        else:
+            if self._is_wanted(cursor, head):
+                cursor.next = head
+            else:
+                self._advance(cursor, head)
+        return True
+
+    def _warn_unreadable(self, name: str, exc: OSError) -> None:
+        if not isinstance(exc, FileNotFoundError):
+            errors.warn(
+                f"spool.unreadable:{self._directory.path}",
+                "The spool's file %s can't be read now (%s); trying again.",
+                self._directory.segments / name,
+                exc,
+            )
+
+    def _is_wanted(self, cursor: Cursor, head: Head) -> bool:
+        if head.offset in cursor.skip:
+            return False
+        names = head.destinations
+        return names is None or self.destination in names
+
+    def _advance(self, cursor: Cursor, head: Head) -> None:
+        cursor.next, cursor.is_in_damage = None, False
+        if cursor.again and cursor.again[-1] == head.offset:
+            cursor.again.pop()
+        else:
+            cursor.offset = head.end
+            cursor.skip.discard(head.offset)
+
+    def _take(self, cursor: Cursor, head: Head) -> Stored | None:
+        """Hand out the next entry; None if it is damaged or too old.
+
+        Raises:
+            OSError: It can't be read now.
+        """
+        fd = self._get_fd(cursor.name)
+        try:
+            body = read_body(fd, head)
+        except DamagedError:
+            cursor.next = None
+            self._skip_damage(cursor)
+            return None
+        self._advance(cursor, head)
+        if self._retention.get_age(cursor.name, head) > self._retention.max_age:
+            self._acks.append(f"{cursor.name} {head.offset}")
+            self._retention.count_once("spool_expired", cursor.name, head.offset)
+            return None
+        cursor.pending.add(head.offset)
+        message = evolve(head.message, body=body)
+        return Stored(
+            message, self.destination, cursor.name, head.offset, head.stored_at
+        )
+
+    def _skip_damage(self, cursor: Cursor) -> None:
+        """Go on to where the next entry may begin; damage in one piece counts once."""
+        if cursor.again:
+            cursor.again.pop()
+            return
+        damaged = cursor.offset
+        cursor.damage += 1
+        if cursor.damage > _MAX_DAMAGE:
+            cursor.offset = cursor.size
+        else:
+            fd = self._get_fd(cursor.name)
+            cursor.offset = find_entry(fd, damaged + 1, cursor.size)
+        if not cursor.is_in_damage:
+            cursor.is_in_damage = True
+            self._retention.count_once("spool_damaged", cursor.name, damaged)
+
+    def _is_abandoned(self, cursor: Cursor) -> bool:
+        """Return whether no process writes to a segment, which is as long as it was."""
+        fd = self._directory.lock_for_deletion(cursor.name)
+        if fd is None:
+            return False
+        try:
+            return self._directory.get_size(fd) == cursor.size
+        finally:
+            os.close(fd)
+
+    def _get_fd(self, name: str) -> int:
+        fd = self._fds.pop(name, None)
+        if fd is None:
+            if len(self._fds) >= _MAX_OPEN:
+                self._close(next(iter(self._fds)))
+            fd = open_private(self._directory.segments / name, os.O_RDONLY)
+        self._fds[name] = fd
+        return fd
+
+    def _close(self, name: str) -> None:
+        fd = self._fds.pop(name, None)
+        if fd is not None:
+            os.close(fd)
+
+    # Results
+
+    def ack(self, stored: Stored) -> None:
+        """Note that the destination has a message."""
+        self._finish(stored, "")
+
+    def reject(self, stored: Stored, reason: str) -> None:
+        """Keep a message that the destination refused as a dead letter."""
+        try:
+            if not self._dead.append(stored, reason):
+                self._rejected.append((stored, reason))
+                return
+        except OSError as exc:
+            # It must not stay where it is: a full disk could then not be emptied.
+            self._retention.count("spool_full", 1)
+            errors.warn(
+                "spool.dead_letters",
+                "A message that was refused can't be kept in %s (%s).",
+                self._directory.dead,
+                exc,
+            )
+        self._finish(stored, " !")
+
+    def _finish(self, stored: Stored, result: str) -> None:
+        cursor = self._cursors.get(stored.segment)
+        if cursor is not None and stored.offset in cursor.pending:
+            cursor.pending.discard(stored.offset)
+            self._acks.append(f"{stored.segment} {stored.offset}{result}")
+
+    def release(self, stored: Stored) -> None:
+        """Take back a message that was not sent, to be read again."""
+        cursor = self._cursors.get(stored.segment)
+        if cursor is not None and stored.offset in cursor.pending:
+            cursor.pending.discard(stored.offset)
+            cursor.again = sorted({*cursor.again, stored.offset}, reverse=True)
+            cursor.next = None
+
+    # Maintenance
+
+    def maintain(self) -> None:
+        """Write what could not be written when it was due.
+
+        Raises:
+            OSError: That is still so.
+        """
+        rejected, self._rejected = self._rejected, []
+        for stored, reason in rejected:
+            self.reject(stored, reason)
+        if self._acks.needs_compaction:
+            self._compact()
+
+    def _compact(self) -> None:
+        cursors = self._cursors.values()
+        self._acks.rewrite(line for cursor in cursors for line in cursor.format())
+
+    def has(self, segment: str, offset: int) -> bool:
+        """Return whether the destination has the entry at an offset of a segment."""
+        cursor = self._cursors.get(segment)
+        return cursor is not None and cursor.has(offset)
+
+    def is_complete(self, segment: str, size: int) -> bool:
+        """Return whether the destination has all of a segment of that size."""
+        cursor = self._cursors.get(segment)
+        return (
+            cursor is not None
+            and cursor.offset >= size
+            and not (cursor.pending or cursor.again)
+        )
+
+    def note_complete(self, segment: str) -> None:
+        """Tell the readers for other destinations that this one has all of it."""
+        cursor = self._cursors[segment]
+        if cursor.noted < cursor.offset:
+            cursor.noted = cursor.offset
+            for line in cursor.format():
+                self._acks.append(line)

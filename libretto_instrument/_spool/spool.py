@@ -1,0 +1,392 @@
+"""Messages on disk, written by any number of processes and read by one at a time."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
+from weakref import WeakSet
+
+from .._delivery.clock import monotonic
+from .._delivery.message import Message
+from .._util import errors
+from .acks import AckLog
+from .cursor import Stored
+from .dead_letters import DeadLetter
+from .directory import SpoolDirectory
+from .drop_counts import DropCounts
+from .inspection import Scanner, SpoolStats, find_dead_letters
+from .reader import DestinationReader
+from .retention import Retention
+from .segment import (
+    DamagedError,
+    IncompleteError,
+    TooLargeError,
+    encode_entry,
+    read_head,
+)
+from .writer import SEGMENT_BYTES, Destinations, SegmentWriter, StuckError
+
+#: After a write failed, none is tried for at least and at most this many seconds.
+_MIN_WRITE_BACKOFF, _MAX_WRITE_BACKOFF = 0.01, 30.0
+#: For how long finished segments are deleted at a time, in seconds.
+_TIME_LIMIT = 0.025
+#: How often, in seconds, the bounds are looked at.
+_RETENTION_INTERVAL = 5.0
+
+
+#: A child resets all of them at once: descriptors closed for one are free for others.
+_spools: "WeakSet[Spool]" = WeakSet()
+
+
+class Spool:
+    """A directory in which messages wait to be sent; see `Store`.
+
+    Nothing waits for another process. Only ``stats`` raises.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        max_bytes: int = 512 * 2**20,
+        max_age: float = 7 * 24 * 3600.0,
+    ) -> None:
+        """Name a spool; nothing is opened or created before it is used.
+
+        Args:
+            directory: Where; created, with its parents, if it does not exist.
+            max_bytes: How large it may be; the oldest messages are dropped first.
+            max_age: For how long it keeps a message, in seconds.
+
+        Raises:
+            ValueError: If a bound allows nothing.
+        """
+        if max_bytes < 1 or max_age <= 0:
+            raise ValueError(
+                "a spool needs max_bytes of at least 1 and max_age above 0, not "
+                f"{max_bytes} and {max_age}"
+            )
+        self.directory = SpoolDirectory(directory)
+        self._drops = DropCounts(self.directory.path / "dropped.json")
+        self._retention = Retention(
+            self.directory, self._drops, max_bytes=max_bytes, max_age=max_age
+        )
+        self._scanner = Scanner(self.directory, self._drops)
+        self._start()
+        _spools.add(self)
+
+    def _start(self) -> None:
+        self._pid = os.getpid()
+        self._writer = self._new_writer()
+        self._readers: dict[str, DestinationReader] = {}
+        self._logs: dict[str, AckLog] = {}
+        self._lock = threading.RLock()
+        self._backoff = 0.0
+        self._retry_at = 0.0
+        self._check_bounds_at = 0.0
+
+    def _new_writer(self) -> SegmentWriter:
+        size = min(SEGMENT_BYTES, self._retention.max_bytes // 8)
+        return SegmentWriter(self.directory, self._retention, max(size, 1))
+
+    def reset(self) -> None:
+        """Forget, in a forked child, what belongs to the parent."""
+        if self._pid == os.getpid():
+            return
+        spools = list(_spools)
+        for spool in spools:
+            spool._abandon()
+        for spool in spools:
+            spool.directory.close_inherited()
+            spool._start()
+
+    def _abandon(self) -> None:
+        self._writer.abandon()
+        for reader in self._readers.values():
+            reader.abandon()
+
+    def _check_pid(self) -> None:
+        # Some servers fork in C, and none of Python's hooks is called.
+        if self._pid != os.getpid():
+            self.reset()
+
+    # Writing
+
+    def append(self, message: Message, destinations: Destinations) -> bool:
+        """Write a message to disk; on any thread, in signal handlers and finalizers.
+
+        Args:
+            message: The message.
+            destinations: Who is to get it; None leaves that to the reader.
+
+        Returns:
+            Whether it is on disk. If not, a warning has been logged.
+        """
+        now = monotonic()
+        if now < self._retry_at:
+            return False
+        try:
+            self._check_pid()
+            entry = encode_entry(
+                message, destinations, stored_at=time.time(), clock=now
+            )
+            if len(entry) > self._retention.max_bytes:
+                raise TooLargeError
+            self._append(entry, destinations)
+        except (TooLargeError, BlockingIOError, StuckError, OSError) as exc:
+            if errors.is_from_signal_handler(exc):
+                raise
+            self._on_write_failure(now, exc)
+            return False
+        except Exception as exc:
+            errors.swallow(exc, "spool.append")
+            return False
+        self._backoff = 0.0
+        return True
+
+    def _append(self, entry: bytes, destinations: Destinations) -> None:
+        writer = self._writer
+        try:
+            writer.append(entry, destinations)
+        except StuckError:
+            # Whatever holds it, it keeps it for itself.
+            if self._writer is writer:
+                self._writer = self._new_writer()
+            self._writer.append(entry, destinations)
+
+    def _on_write_failure(self, now: float, exc: Exception) -> None:
+        if not isinstance(exc, OSError) or isinstance(exc, BlockingIOError):
+            return  # The next message may fare better.
+        self._backoff = min(
+            max(_MIN_WRITE_BACKOFF, self._backoff * 2), _MAX_WRITE_BACKOFF
+        )
+        self._retry_at = now + self._backoff
+        self._warn("Events can't be written to", exc)
+
+    def _warn(self, what: str, exc: OSError) -> None:
+        errors.warn(
+            f"spool.unusable:{self.directory.path}",
+            "%s the spool in %s (%s); they are kept in memory. Check that it is this "
+            "user's, that it can be written to and that the disk has room.",
+            what,
+            self.directory.path,
+            exc,
+        )
+
+    # Reading
+
+    def try_lead(self, destination: str) -> bool:
+        """Become, or stay, the reader for a destination, unless another process is."""
+        self._check_pid()
+        with self._lock:
+            reader = self._readers.get(destination)
+            if reader is None:
+                reader = DestinationReader(self.directory, destination, self._retention)
+                self._readers[destination] = reader
+            try:
+                return reader.try_lead()
+            except OSError as exc:
+                self._warn("Events can't be read from", exc)
+                return False
+
+    def read(self, destination: str, max_messages: int, max_bytes: int) -> list[Stored]:
+        """Return what was not handed out yet in this process, oldest first.
+
+        It is empty if this process is not the reader.
+        """
+        with self._lock:
+            reader = self._get_reader(destination)
+            try:
+                return reader.read(max_messages, max_bytes) if reader else []
+            except OSError as exc:
+                self._warn("Events can't be read from", exc)
+            except Exception as exc:
+                errors.swallow(exc, "spool.read")
+            return []
+
+    def _get_reader(self, destination: str) -> DestinationReader | None:
+        self._check_pid()
+        reader = self._readers.get(destination)
+        return reader if reader is not None and reader.is_leading else None
+
+    def ack(self, stored: Stored) -> None:
+        """Note that the destination has the message."""
+        with self._lock:
+            if reader := self._get_reader(stored.destination):
+                reader.ack(stored)
+
+    def reject(self, stored: Stored, reason: str) -> None:
+        """Move the message to the destination's dead letters."""
+        with self._lock:
+            if reader := self._get_reader(stored.destination):
+                reader.reject(stored, reason)
+
+    def release(self, stored: Stored) -> None:
+        """Take a message back that was not sent: it will be read again."""
+        with self._lock:
+            if reader := self._get_reader(stored.destination):
+                reader.release(stored)
+
+    def own_pending(self, destinations: tuple[str, ...]) -> int:
+        """Count the messages that this process wrote and a destination lacks."""
+        self._check_pid()
+        try:
+            with self._lock:
+                return self._count_own_pending(destinations)
+        except OSError as exc:
+            self._warn("Events can't be read from", exc)
+            return sum(len(own.offsets) for own in list(self._writer.own.values()))
+
+    def _count_own_pending(self, destinations: tuple[str, ...]) -> int:
+        segments = self.directory.list_segments()
+        for destination in destinations:
+            if self._get_reader(destination) is None:
+                self._get_log(destination).refresh()
+        count = 0
+        for name, own in list(self._writer.own.items()):
+            if name not in segments:
+                continue  # All had it, or the bounds did not allow for it.
+            asked = [
+                self._get_reader(destination) or self._get_log(destination)
+                for destination in destinations
+                if own.destinations is None or destination in own.destinations
+            ]
+            count += own.count(destinations, partial(_has_all, asked, name))
+        return count
+
+    def _get_log(self, destination: str) -> AckLog:
+        path = self.directory.ack_log(destination)
+        return self._logs.setdefault(destination, AckLog(path))
+
+    def stop_leading(self) -> None:
+        """Let other processes read."""
+        self._check_pid()
+        with self._lock:
+            for reader in self._readers.values():
+                reader.stop_leading()
+
+    def close(self) -> None:
+        """Close files; a later ``append`` opens them again."""
+        self._writer.close()
+        self.maintain()
+        self.stop_leading()
+
+    # Maintenance
+
+    def maintain(self) -> None:
+        """Keep the bounds and delete what all have got; about once a second."""
+        self._check_pid()
+        try:
+            with self._lock:
+                self._maintain()
+        except FileNotFoundError:
+            pass  # There is no spool yet.
+        except OSError as exc:
+            self._warn("Events can't be read from", exc)
+        except Exception as exc:
+            errors.swallow(exc, "spool.maintain")
+
+    def _maintain(self) -> None:
+        self.directory.check()
+        self._drops.write()
+        leading = {
+            name: reader for name, reader in self._readers.items() if reader.is_leading
+        }
+        if leading:
+            self._delete_finished(leading)
+        now = monotonic()
+        if now >= self._check_bounds_at:
+            self._check_bounds_at = now + _RETENTION_INTERVAL
+            self._retention.make_room(0)
+        for reader in leading.values():
+            reader.maintain()
+
+    def _delete_finished(self, leading: dict[str, DestinationReader]) -> None:
+        deadline = monotonic() + _TIME_LIMIT
+        for name, size in self.directory.list_segments().items():
+            if monotonic() > deadline:
+                break
+            if not all(reader.is_complete(name, size) for reader in leading.values()):
+                continue
+            fd = self.directory.lock_for_deletion(name)
+            if fd is None:
+                continue
+            try:
+                if self.directory.get_size(fd) != size:
+                    continue
+                if self._have_others(name, fd, size, leading):
+                    os.unlink(self.directory.segments / name)
+                    for reader in leading.values():
+                        reader.forget(name)
+                else:
+                    for reader in leading.values():
+                        reader.note_complete(name)
+            finally:
+                os.close(fd)
+
+    def _have_others(
+        self, name: str, fd: int, size: int, leading: Collection[str]
+    ) -> bool:
+        """Return whether the destinations that others read for have a segment, too."""
+        try:
+            destinations = read_head(fd, 0, size).destinations
+        except (DamagedError, IncompleteError):
+            return True
+        for destination in self._readers if destinations is None else destinations:
+            if destination not in leading:
+                log = self._get_log(destination)
+                log.refresh()
+                if not log.get(name).is_complete(size):
+                    return False
+        return True
+
+    def dead_letters(self) -> Iterator[DeadLetter]:
+        """Yield what was refused, by all destinations.
+
+        Raises:
+            OSError: It can't be read.
+        """
+        for letters in find_dead_letters(self.directory):
+            yield from letters
+
+    def retry_dead_letters(self, ids: Collection[str] | None) -> int:
+        """Have refused messages sent once more, to where they were refused.
+
+        Args:
+            ids: Their ids; None for all.
+
+        Returns:
+            How many will be.
+
+        Raises:
+            BlockingIOError: Another process works on them just now.
+            OSError: They can't be read or written.
+        """
+        return self._remove_dead_letters(
+            ids, lambda letter: self.append(letter.message, (letter.destination,))
+        )
+
+    def drop_dead_letters(self, ids: Collection[str] | None) -> int:
+        """Forget refused messages; as ``retry_dead_letters``."""
+        return self._remove_dead_letters(ids, lambda letter: True)
+
+    def _remove_dead_letters(
+        self, ids: Collection[str] | None, use: Callable[[DeadLetter], bool]
+    ) -> int:
+        letters = find_dead_letters(self.directory)
+        return sum(each.remove(ids, use) for each in letters)
+
+    def stats(self) -> SpoolStats:
+        """Count what is in the spool, whoever wrote it.
+
+        Raises:
+            OSError: It can't be read.
+        """
+        return self._scanner.scan()
+
+
+def _has_all(
+    asked: Sequence[DestinationReader | AckLog], segment: str, offset: int
+) -> bool:
+    return all(one.has(segment, offset) for one in asked)

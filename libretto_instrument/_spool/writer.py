@@ -1,0 +1,295 @@
+"""Where a process writes: segments of its own, which only grow.
+
+An append is one write to an open file. The writer holds the segment's lock while it
+uses it; a segment that is full is closed, and so unlocked, and a new one begun. What an
+ended process left unfilled is continued, so that short processes share few files.
+"""
+
+import os
+import threading
+from array import array
+from collections.abc import Callable
+from contextlib import suppress
+
+from attrs import define, field
+
+from .._delivery.clock import monotonic
+from .._util import errors
+from .._util.filelock import try_lock
+from .directory import NO_BOOT_ID, SpoolDirectory, open_private, read_boot_id
+from .retention import Retention
+from .segment import DamagedError, IncompleteError, iter_offsets, read_head
+
+#: A segment of this size, in bytes, is closed for a new one.
+SEGMENT_BYTES = 2**20
+#: How long an append waits for another thread of this process, in seconds. One that
+#: takes longer hangs in a dead disk, or was frozen as the interpreter ended.
+_LOCK_TIMEOUT = 0.25
+#: After this time, in seconds, an append that was interrupted has been given up.
+_MAX_INTERRUPTION = 60.0
+#: How often the segment is looked for by its path, in seconds.
+_PATH_CHECK_INTERVAL = 0.05
+#: How many segments of ended processes are tried, and of segments that are created.
+_CONTINUE_ATTEMPTS, _CREATE_ATTEMPTS = 8, 3
+#: Segments that are open at the same time, one for each set of destinations.
+_MAX_OPEN = 4
+
+Destinations = tuple[str, ...] | None
+
+
+class StuckError(Exception):
+    """Another thread does not give the writer back; a new writer is needed."""
+
+
+@define
+class OwnEntries:
+    """What this process wrote to one segment.
+
+    Attributes:
+        destinations: Who is to get it.
+        offsets: Where the entries begin.
+    """
+
+    destinations: Destinations
+    offsets: "array[int]" = field(factory=lambda: array("Q"))
+    # How many of them, from the first on, these destinations are known to have.
+    _done: dict[tuple[str, ...], int] = field(factory=dict)
+
+    def count(self, of: tuple[str, ...], is_done: Callable[[int], bool]) -> int:
+        """Count those that are not done.
+
+        Args:
+            of: The destinations that ``is_done`` asks.
+            is_done: Called with an offset; what is done stays done.
+        """
+        first = self._done.get(of, 0)
+        while first < len(self.offsets) and is_done(self.offsets[first]):
+            first += 1
+        self._done[of] = first
+        return sum(not is_done(offset) for offset in self.offsets[first:])
+
+
+@define
+class _OpenSegment:
+    name: str
+    fd: int
+    inode: int
+    end: int
+    own: OwnEntries
+    opened_at: float
+    check_at: float = 0.0
+
+
+class SegmentWriter:
+    """Appends entries, for all threads of one process.
+
+    Attributes:
+        own: What this process wrote, by the segments' names.
+    """
+
+    def __init__(
+        self, directory: SpoolDirectory, retention: Retention, segment_bytes: int
+    ) -> None:
+        """Name a place; nothing is opened before it is used.
+
+        Args:
+            directory: The spool.
+            retention: Makes room before a segment is begun.
+            segment_bytes: See `SEGMENT_BYTES`.
+        """
+        self._directory = directory
+        self._retention = retention
+        self._segment_bytes = segment_bytes
+        self._max_segment_age = retention.max_age / 8
+        self._boot = read_boot_id()
+        self._name = os.urandom(8).hex()
+        self._count = 0
+        self._open: dict[Destinations, _OpenSegment] = {}
+        self._lock = threading.Lock()
+        # Threads that are in an append, and since when.
+        self._entered_at: dict[int, float] = {}
+        self.own: dict[str, OwnEntries] = {}
+
+    def append(self, entry: bytes, destinations: Destinations) -> None:
+        """Write an entry; it outlives the process when this returns.
+
+        Raises:
+            BlockingIOError: Called by what interrupted an append of the same thread.
+            StuckError: Another thread has not finished its append in time.
+            OSError: It can't be written now.
+        """
+        thread, now = threading.get_ident(), monotonic()
+        entered_at = self._entered_at.get(thread)
+        if entered_at is not None:
+            # This is a signal handler or a finalizer, unless an earlier one raised at
+            # the one moment at which nothing can be put right.
+            if now - entered_at < _MAX_INTERRUPTION:
+                raise BlockingIOError("an append was interrupted by this one")
+            raise StuckError
+        acquired = False
+        try:
+            self._entered_at[thread] = now
+            acquired = self._lock.acquire(timeout=_LOCK_TIMEOUT)
+            if not acquired:
+                raise StuckError
+            self._append(entry, destinations, now)
+        except BaseException:
+            if acquired:
+                # Nothing may follow what was perhaps written in part.
+                self._close(destinations)
+            raise
+        finally:
+            if acquired:
+                self._lock.release()
+            self._entered_at.pop(thread, None)
+
+    def _append(self, entry: bytes, destinations: Destinations, now: float) -> None:
+        segment = self._open.get(destinations)
+        if segment is not None and (
+            now - segment.opened_at > self._max_segment_age
+            or not self._is_there(segment, now)
+        ):
+            self._close(destinations)
+            segment = None
+        if segment is None:
+            segment = self._begin(destinations, len(entry), now)
+        start = segment.end
+        written = os.write(segment.fd, entry)
+        if written != len(entry):
+            os.ftruncate(segment.fd, start)
+            raise OSError(f"only {written} of {len(entry)} bytes could be written")
+        segment.end = start + written
+        segment.own.offsets.append(start)
+        if segment.end >= self._segment_bytes:
+            self._close(destinations)
+
+    def _is_there(self, segment: _OpenSegment, now: float) -> bool:
+        """Return whether the file is still where readers find it.
+
+        To look for it by its path, which tells that a directory was exchanged, costs
+        more than the write.
+        """
+        if now < segment.check_at and os.fstat(segment.fd).st_nlink:
+            return True
+        segment.check_at = now + _PATH_CHECK_INTERVAL
+        path = self._directory.segments / segment.name
+        with suppress(FileNotFoundError, NotADirectoryError):
+            if os.lstat(path).st_ino == segment.inode:
+                return True
+        errors.warn(
+            "spool.vanished",
+            "The spool's file %s was deleted while in use; what was in it and not yet "
+            "sent is lost. A new one is made.",
+            path,
+        )
+        return False
+
+    def _begin(self, destinations: Destinations, size: int, now: float) -> _OpenSegment:
+        self._directory.prepare()
+        segments = self._retention.make_room(max(size, self._segment_bytes))
+        self._forget_deleted(segments)
+        while len(self._open) >= _MAX_OPEN:
+            self._close(next(iter(self._open)))
+        begun = self._continue(segments, destinations, now) or self._create(
+            destinations, now
+        )
+        self.own[begun.name] = begun.own
+        self._open[destinations] = begun
+        return begun
+
+    def _forget_deleted(self, segments: dict[str, int]) -> None:
+        for name in [name for name in self.own if name not in segments]:
+            del self.own[name]
+
+    def _continue(
+        self, segments: dict[str, int], destinations: Destinations, now: float
+    ) -> _OpenSegment | None:
+        """Lock a segment that an ended process, or an earlier append, did not fill."""
+        unfilled = [
+            name
+            for name, size in segments.items()
+            if size < self._segment_bytes and self._is_this_boot(name)
+        ]
+        for name in unfilled[:_CONTINUE_ATTEMPTS]:
+            path = self._directory.segments / name
+            segment = None
+            try:
+                fd = open_private(path, os.O_RDWR | os.O_APPEND)
+            except FileNotFoundError:
+                continue
+            try:
+                segment = self._check_unfilled(name, fd, destinations, now)
+            finally:
+                if segment is None:
+                    os.close(fd)
+            if segment is not None:
+                return segment
+        return None
+
+    def _is_this_boot(self, name: str) -> bool:
+        return self._boot != NO_BOOT_ID and name.startswith(self._boot)
+
+    def _check_unfilled(
+        self, name: str, fd: int, destinations: Destinations, now: float
+    ) -> _OpenSegment | None:
+        if not try_lock(fd):
+            return None
+        status = os.fstat(fd)
+        size = status.st_size
+        if not status.st_nlink or not 0 < size < self._segment_bytes:
+            return None
+        try:
+            first = read_head(fd, 0, size)
+        except (DamagedError, IncompleteError):
+            return None
+        if (
+            first.destinations != destinations
+            or not 0 <= now - first.clock < self._max_segment_age
+        ):
+            return None
+        *_, (_, end) = iter_offsets(fd, size)
+        if end != size:
+            return None  # Its last entry is cut off, or something is damaged.
+        own = self.own.get(name) or OwnEntries(destinations)
+        return _OpenSegment(name, fd, status.st_ino, size, own, first.clock)
+
+    def _create(self, destinations: Destinations, now: float) -> _OpenSegment:
+        for _ in range(_CREATE_ATTEMPTS):
+            self._count += 1
+            name = f"{self._boot}-{self._name}-{self._count}.seg"
+            path = self._directory.segments / name
+            fd = open_private(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND)
+            is_ours = False
+            try:
+                # A reader that takes it for an abandoned one may be faster.
+                is_ours = try_lock(fd) and os.fstat(fd).st_nlink > 0
+                if is_ours:
+                    inode = os.fstat(fd).st_ino
+                    own = OwnEntries(destinations)
+                    return _OpenSegment(name, fd, inode, 0, own, now)
+            finally:
+                if not is_ours:
+                    os.close(fd)
+                    with suppress(OSError):
+                        os.unlink(path)
+        raise BlockingIOError("new segments were taken for abandoned ones")
+
+    def _close(self, destinations: Destinations) -> None:
+        segment = self._open.pop(destinations, None)
+        if segment is not None:
+            os.close(segment.fd)
+
+    def close(self) -> None:
+        """Close the segments; another append opens them again."""
+        if threading.get_ident() in self._entered_at:
+            return  # From a signal handler, in the middle of an append.
+        if self._lock.acquire(timeout=_LOCK_TIMEOUT):
+            try:
+                self.abandon()
+            finally:
+                self._lock.release()
+
+    def abandon(self) -> None:
+        """Close the segments without a look at who may use them, as after a fork."""
+        for destinations in list(self._open):
+            self._close(destinations)

@@ -1,0 +1,125 @@
+"""What a destination refused, and what the commands make of it."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.spooling import append, make_message, read, read_ids
+
+from libretto_instrument._delivery.message import Message
+from libretto_instrument._spool import Spool
+from libretto_instrument._spool.dead_letters import DeadLetters
+from libretto_instrument._util.filelock import try_lock
+
+_Open = Callable[..., Spool]
+
+
+def _reject_all(spool: Spool) -> None:
+    for stored in read(spool):
+        spool.reject(stored, f"HTTP 413 {stored.message.id}")
+
+
+@pytest.mark.parametrize("body", [b'{"a": "\xc3\xa4\xf0\x9f\x98\x80"}', b"\xff\x00\n"])
+def test_kept_with_the_reason(open_spool: _Open, body: bytes) -> None:
+    """A refused message is kept whole, with the reason, and is not sent again."""
+    spool = open_spool()
+    message = Message("event", "a\ud83d", body, "key", 2.5, "http://x/", "hash")
+    spool.append(message, ("libretto",))
+    _reject_all(spool)
+    (letter,) = spool.dead_letters()
+    assert letter.message == message
+    assert letter.reason == "HTTP 413 a\ud83d"
+    spool.stop_leading()
+    assert read_ids(spool) == []
+
+
+def test_retry(open_spool: _Open) -> None:
+    """Those that are retried are sent once more, to where they were refused."""
+    spool = open_spool()
+    append(spool, "a", "b", "c")
+    _reject_all(spool)
+    assert spool.retry_dead_letters({"b", "unknown"}) == 1
+    assert read_ids(spool) == ["b"]
+    assert [letter.message.id for letter in spool.dead_letters()] == ["a", "c"]
+    assert spool.retry_dead_letters(None) == 2
+    assert read_ids(spool) == ["a", "c"]
+    assert not list(spool.dead_letters())
+
+
+def test_drop(open_spool: _Open) -> None:
+    """Those that are dropped are gone, the others stay."""
+    spool = open_spool()
+    append(spool, "a", "b", "c")
+    _reject_all(spool)
+    assert spool.drop_dead_letters({"a"}) == 1
+    assert [letter.message.id for letter in spool.dead_letters()] == ["b", "c"]
+    assert spool.drop_dead_letters(None) == 2
+
+
+def test_retry_without_room(open_spool: _Open) -> None:
+    """What can't be written once more stays a dead letter."""
+    spool = open_spool()
+    append(spool, "a", size=10_000)
+    _reject_all(spool)
+    assert open_spool(max_bytes=5_000).retry_dead_letters(None) == 0
+    assert [letter.message.id for letter in spool.dead_letters()] == ["a"]
+
+
+def test_command_at_work(open_spool: _Open, directory: Path) -> None:
+    """While a command works on dead letters, the reader holds its own back."""
+    spool = open_spool()
+    append(spool, "a", "b")
+    first, second = read(spool)
+    spool.reject(first, "no")
+    lock = os.open(directory / "dead" / "libretto.lock", os.O_RDWR)
+    assert try_lock(lock)
+    spool.reject(second, "no")
+    assert spool.own_pending(("libretto",)) == 1
+    with pytest.raises(BlockingIOError):
+        spool.drop_dead_letters(None)
+    os.close(lock)
+    spool.maintain()
+    assert [letter.message.id for letter in spool.dead_letters()] == ["a", "b"]
+    assert spool.own_pending(("libretto",)) == 0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\xff\n",
+        b"\n",
+        b"[]\n",
+        b"{}\n",
+        b"[" * 100_000 + b"\n",
+        b'{"id": 1, "kind": 2, "reason": [], "timestamp": "x", "body": 1}\n',
+        b'{"id": "x", "kind": "event", "reason": "r", "rejected_at": 1e999,'
+        b' "timestamp": 1' + b"0" * 400 + b', "key": {}, "base64": "="}\n',
+        b'{"id": "cut',
+    ],
+)
+def test_hostile_lines(open_spool: _Open, directory: Path, line: bytes) -> None:
+    """A line that is no dead letter is left out, and nothing raises."""
+    spool = open_spool()
+    append(spool, "a", "b")
+    first, second = read(spool)
+    spool.reject(first, "no")
+    path = directory / "dead" / "libretto.jsonl"
+    path.write_bytes(path.read_bytes() + line)
+    if not line.endswith(b"\n"):
+        path.write_bytes(path.read_bytes() + b"\n")
+    spool.reject(second, "no")
+    assert [letter.message.id for letter in spool.dead_letters()] == ["a", "b"]
+    spool.stats()
+    assert spool.retry_dead_letters(None) == 2
+
+
+def test_count(open_spool: _Open) -> None:
+    """Dead letters are counted for each destination."""
+    spool = open_spool()
+    spool.append(make_message("a"), ("libretto", "files"))
+    for destination in ("libretto", "files"):
+        (stored,) = read(spool, destination=destination)
+        spool.reject(stored, "no")
+    assert spool.stats().dead_letters == 2
+    assert DeadLetters(spool.directory, "files", 0).count() == 1
