@@ -22,7 +22,6 @@ from support.deliveries import (
 )
 from support.waiting import eventually
 
-from libretto_instrument._util import errors
 from libretto_instrument._delivery import (
     LIBRETTO,
     MemoryTransport,
@@ -31,6 +30,7 @@ from libretto_instrument._delivery import (
     Stats,
 )
 from libretto_instrument._delivery import workers as workers_module
+from libretto_instrument._util import errors
 
 
 @pytest.fixture
