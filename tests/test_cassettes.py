@@ -24,7 +24,7 @@ import vcr
 
 import libretto_instrument as libretto
 from libretto_instrument.demo import offline_model
-from libretto_instrument.demo._scenarios import SCENARIOS, Asker, Scenario
+from libretto_instrument.demo._scenarios import SCENARIOS, DemoClient, Scenario
 from libretto_instrument.testing import CapturedEvents, capture_events
 
 pytestmark = pytest.mark.skipif(
@@ -104,16 +104,16 @@ def _recorded() -> None:
                     openai.OpenAI(**options) as client,
                     cassette(scenario, "once", options.get("base_url", OPENAI)),
                 ):
-                    scenario.run(Asker(client))
+                    scenario.run(DemoClient(client))
 
 
 @pytest.fixture
-def asker() -> Iterator[Asker]:
+def client() -> Iterator[DemoClient]:
     """A client that could reach nobody: whatever is not in the cassette fails."""
     with openai.OpenAI(
         base_url=OPENAI, api_key="sk-secret-of-the-tests", max_retries=0
     ) as client:
-        yield Asker(client)
+        yield DemoClient(client)
 
 
 def answers(scenario: Scenario) -> Iterator[tuple[str, str]]:
@@ -134,36 +134,40 @@ def answers(scenario: Scenario) -> Iterator[tuple[str, str]]:
 
 @each_scenario
 def test_the_bare_client_asks_what_is_recorded(
-    scenario: Scenario, asker: Asker
+    scenario: Scenario, client: DemoClient
 ) -> None:
     """A bare client's requests are those of the cassette, byte for byte."""
     assert not libretto.installed()
     with cassette(scenario) as recorded:
-        scenario.run(asker)
+        scenario.run(client)
     assert recorded.all_played
-    assert len(recorded) == len(scenario.expects)
+    assert len(recorded) == len(scenario.expected)
 
 
 @each_scenario
-def test_the_recorded_client_asks_the_same(scenario: Scenario, asker: Asker) -> None:
+def test_the_recorded_client_asks_the_same(
+    scenario: Scenario, client: DemoClient
+) -> None:
     """A recorded client asks the same, byte for byte (failure-modes 8)."""
     with capture_events() as events, cassette(scenario) as recorded:
-        scenario.run(asker)
-        assert len(events) == len(scenario.expects)
+        scenario.run(client)
+        assert len(events) == len(scenario.expected)
     assert recorded.all_played
 
 
 @each_scenario
-def test_the_events_say_what_was_answered(scenario: Scenario, asker: Asker) -> None:
+def test_the_events_say_what_was_answered(
+    scenario: Scenario, client: DemoClient
+) -> None:
     """Each event has its prompt's name and holds the very answer of the cassette."""
     with capture_events() as events, cassette(scenario):
-        scenario.run(asker)
+        scenario.run(client)
         seen = list(events)
     assert [event["promptTemplateName"] for event in seen] == [
-        expected.prompt for expected in scenario.expects
+        expected.prompt for expected in scenario.expected
     ]
-    for event, expected in zip(seen, scenario.expects, strict=True):
-        assert all(event.get(key) for key in expected.holds)
+    for event, expected in zip(seen, scenario.expected, strict=True):
+        assert all(event.get(key) for key in expected.required_keys)
     assert list(answers(scenario)) == [
         (event["rawResponse"]["id"], event["response"])
         for event in seen
@@ -171,31 +175,31 @@ def test_the_events_say_what_was_answered(scenario: Scenario, asker: Asker) -> N
     ]
 
 
-def run_captured(name: str, asker: Asker) -> CapturedEvents:
+def run_captured(name: str, client: DemoClient) -> CapturedEvents:
     (scenario,) = (one for one in SCENARIOS if one.name == name)
     with capture_events() as events, cassette(scenario):
-        scenario.run(asker)
+        scenario.run(client)
         len(events)
     return events
 
 
-def test_a_template_and_its_parameters_are_told_apart(asker: Asker) -> None:
+def test_a_template_and_its_parameters_are_told_apart(client: DemoClient) -> None:
     """The event has the template unfilled and its parameters beside it."""
-    (event,) = run_captured("a chat template", asker)
+    (event,) = run_captured("a chat template", client)
     assert event["promptTemplateChat"][1] == {
         "role": "user",
         "content": "Which emoji stands for {sport}?",
     }
     assert event["params"] == {"sport": "tennis"}
     assert event["modelParameters"]["temperature"] == 0
-    (event,) = run_captured("a text template", asker)
+    (event,) = run_captured("a text template", client)
     assert event["promptTemplateText"] == "Write a slogan for {product}:"
     assert event["params"] == {"product": "a quiet kettle"}
 
 
-def test_a_chat_keeps_its_id_and_its_history(asker: Asker) -> None:
+def test_a_chat_keeps_its_id_and_its_history(client: DemoClient) -> None:
     """Both turns have one chat id; the history is a parameter, not template text."""
-    first, second = run_captured("a chat with history", asker)
+    first, second = run_captured("a chat with history", client)
     assert first["chatId"] == second["chatId"]
     assert first["params"]["history"] == []
     roles = [message["role"] for message in second["params"]["history"]]
@@ -205,9 +209,9 @@ def test_a_chat_keeps_its_id_and_its_history(asker: Asker) -> None:
     assert "chat_history" in [m["role"] for m in second["promptTemplateChat"]]
 
 
-def test_a_chain_has_one_id_and_a_result(asker: Asker) -> None:
+def test_a_chain_has_one_id_and_a_result(client: DemoClient) -> None:
     """Both steps have the chain's id, under which its result is reported."""
-    events = run_captured("a chain of two steps", asker)
+    events = run_captured("a chain of two steps", client)
     first, second = events
     assert first["chainId"] == second["chainId"]
     (result,) = events.chain_results
@@ -215,18 +219,18 @@ def test_a_chain_has_one_id_and_a_result(asker: Asker) -> None:
     assert result["result"] == second["response"]
 
 
-def test_feedback_refers_to_its_event(asker: Asker) -> None:
+def test_feedback_refers_to_its_event(client: DemoClient) -> None:
     """Feedback carries the key that its event went out with."""
-    events = run_captured("feedback", asker)
+    events = run_captured("feedback", client)
     (event,) = events
     (feedback,) = events.feedback
     assert feedback["feedback_key"] == event["feedbackKey"]
     assert feedback["rating"] == 0.2
 
 
-def test_a_tool_call_is_in_its_event(asker: Asker) -> None:
+def test_a_tool_call_is_in_its_event(client: DemoClient) -> None:
     """The event holds the tools given and the call that the model made."""
-    call, answer = run_captured("a tool call", asker)
+    call, answer = run_captured("a tool call", client)
     assert call["tools"] == answer["tools"]
     (made,) = call["toolCalls"]
     assert made["function"]["name"] == "get_weather"
@@ -234,7 +238,7 @@ def test_a_tool_call_is_in_its_event(asker: Asker) -> None:
     assert "toolCalls" not in answer
 
 
-def test_the_keyword_never_reaches_openai(asker: Asker) -> None:
+def test_the_keyword_never_reaches_openai(client: DemoClient) -> None:
     """With ``libretto=`` the request is the same bytes, too (failure-modes 25)."""
     (scenario,) = (one for one in SCENARIOS if one.name == "a chat template")
     messages = libretto.TemplateChat(
@@ -245,7 +249,7 @@ def test_the_keyword_never_reaches_openai(asker: Asker) -> None:
         {"sport": "tennis"},
     )
     with capture_events() as events, cassette(scenario) as recorded:
-        asker.chat(
+        client.chat(
             messages,
             temperature=0,
             libretto={"prompt_template_name": "by-keyword", "chat_id": "chat-7"},

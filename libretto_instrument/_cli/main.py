@@ -101,7 +101,7 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _demo(args: argparse.Namespace) -> int:
-    from ..demo._run import run
+    from ..demo._demo import run
 
     return run(port=args.port, db=args.db, model=args.model, stay=args.stay)
 

@@ -3,6 +3,6 @@
 It needs the ``collector`` extra.
 """
 
-from ._model import OfflineModel, offline_model
+from ._server import OfflineModel, offline_model
 
 __all__ = ["OfflineModel", "offline_model"]

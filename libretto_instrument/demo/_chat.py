@@ -1,252 +1,169 @@
-"""Chat completions: a request read, its answer put whole or in chunks."""
+"""Chat completions and text completions of the offline model."""
 
 from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any
 
-from openai.types.chat import completion_create_params as params
+from openai.types import completion_create_params as text_params
+from openai.types.chat import completion_create_params as chat_params
 
-from ._answers import (
-    FINGERPRINT,
-    NAME,
-    Ask,
-    Reply,
-    Stamp,
-    Tool,
-    answer,
-    count,
-    encode,
-    fragments,
-    pieces,
-    text_of,
+from ._errors import ApiError
+from ._replies import (
+    Exchange,
+    Json,
+    ModelReply,
+    ModelRequest,
+    content_text,
+    requested_schema,
+    split_json,
+    tokenize,
 )
-from ._checks import check_functions, check_messages, check_objects, expect
 
-_KNOWN = params.CompletionCreateParamsNonStreaming
-PARAMETERS = _KNOWN.__required_keys__ | _KNOWN.__optional_keys__ | {"stream"}
-
-Body = dict[str, Any]
-
-
-def check(body: Body) -> None:
-    """Check a request.
-
-    Raises:
-        ApiError: Naming the parameter at fault.
-    """
-    expect(body, "messages", list, required=True)
-    check_messages(body["messages"])
-    expect(body, "tools", list)
-    check_objects(body.get("tools") or [], "tools")
-    for tool in body.get("tools") or ():
-        expect(tool, "function", dict, required=tool.get("type") == "function")
-    expect(body, "functions", list)
-    check_functions(_functions(body), "functions")
-    expect(body, "response_format", dict)
-    wanted = body.get("response_format") or {}
-    expect(wanted, "json_schema", dict, required=wanted.get("type") == "json_schema")
-    expect(body, "stream_options", dict)
-    expect(body, "top_logprobs", int, least=0, most=20)
+#: What a request may contain.
+CHAT_PARAMETERS = chat_params.CompletionCreateParamsNonStreaming.__annotations__.keys()
+TEXT_PARAMETERS = text_params.CompletionCreateParamsNonStreaming.__annotations__.keys()
+_ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 
 
-def whole(body: Body, stamp: Stamp) -> Body:
-    """Return the answer as one chat completion."""
-    replies = _replies(body)
-    legacy = bool(body.get("functions"))
-    return {
-        "id": stamp.id("chatcmpl-"),
-        "object": "chat.completion",
-        "created": stamp.created,
-        "model": NAME,
-        "choices": [
-            {
-                "index": index,
-                "message": _message(reply, stamp, index, legacy=legacy),
-                "logprobs": _logprobs(body, pieces(reply.text)),
-                "finish_reason": _finish(reply, legacy=legacy),
-            }
-            for index, reply in enumerate(replies)
-        ],
-        "usage": _usage(body, replies),
-        "service_tier": "default",
-        "system_fingerprint": FINGERPRINT,
-    }
+def check_messages(messages: Any, param: str = "messages") -> list[Json]:
+    """Return a conversation. Raises: ApiError, naming the message at fault."""
+    if not isinstance(messages, list) or not messages:
+        text = f"Invalid '{param}': expected an array with minimum length 1."
+        raise ApiError(text, param=param)
+    for index, message in enumerate(messages):
+        role = message.get("role") if isinstance(message, dict) else None
+        if role not in _ROLES:
+            text = f"Invalid value of '{param}[{index}]': the role is {role!r}."
+            raise ApiError(text, param=f"{param}[{index}].role")
+    return messages
 
 
-def chunks(body: Body, stamp: Stamp) -> Iterator[Body]:
-    """Yield the answer as chat completion chunks, several choices interleaved."""
-    replies = _replies(body)
-    legacy = bool(body.get("functions"))
-    wants_usage = bool((body.get("stream_options") or {}).get("include_usage"))
-    head: Body = {
-        "id": stamp.id("chatcmpl-"),
-        "object": "chat.completion.chunk",
-        "created": stamp.created,
-        "model": NAME,
-        "service_tier": "default",
-        "system_fingerprint": FINGERPRINT,
-    }
-    if wants_usage:
-        head["usage"] = None
-    streams = [
-        _deltas(reply, stamp, index, legacy=legacy)
-        for index, reply in enumerate(replies)
+def read_chat(body: Json) -> list[ModelRequest]:
+    """Read the request of a chat completion."""
+    messages = check_messages(body.get("messages"))
+    choice = body.get("tool_choice") or "auto"
+    functions = [t["function"] for t in body.get("tools") or () if t.get("function")]
+    if choice == "none" or messages[-1]["role"] == "tool":
+        functions = []
+    texts = [content_text(message.get("content")) for message in messages]
+    said = [t for t, m in zip(texts, messages, strict=True) if m["role"] == "user"]
+    request = ModelRequest(
+        prompt=(said or texts)[-1],
+        text="\n".join(texts),
+        tools={f["name"]: f.get("parameters") or {} for f in functions},
+        tool_choice=choice["function"]["name"] if isinstance(choice, dict) else None,
+        schema=requested_schema(body.get("response_format") or {}),
+        max_words=body.get("max_completion_tokens") or body.get("max_tokens"),
+    )
+    return [request]
+
+
+def read_text(body: Json) -> list[ModelRequest]:
+    """Read the request of a text completion; a list of prompts is several requests."""
+    prompt = body.get("prompt")
+    prompts: list[Any] = prompt if isinstance(prompt, list) else [prompt]
+    if not prompts or not all(isinstance(each, str) for each in prompts):
+        text = "Invalid type for 'prompt': expected a string or an array of strings."
+        raise ApiError(text, param="prompt")
+    limit = body.get("max_tokens")
+    return [ModelRequest(each, each, max_words=limit) for each in prompts]
+
+
+def complete(exchange: Exchange) -> Json:
+    """Return the response as one completion."""
+    is_chat = "messages" in exchange.body
+    choices = [
+        {
+            "index": index,
+            "logprobs": None,
+            "finish_reason": _finish_reason(reply),
+            **(
+                {"message": _message(reply, exchange, index)}
+                if is_chat
+                else {"text": reply.refusal or reply.text}
+            ),
+        }
+        for index, reply in enumerate(exchange.replies)
     ]
-    for together in zip_longest(*streams):
+    head = _head(exchange, "chat.completion" if is_chat else "text_completion")
+    return head | {"choices": choices, "usage": _usage(exchange)}
+
+
+def stream(exchange: Exchange) -> Iterator[Json]:
+    """Yield the response in chunks, those of several choices interleaved."""
+    is_chat = "messages" in exchange.body
+    head = _head(exchange, "chat.completion.chunk" if is_chat else "text_completion")
+    has_usage = bool((exchange.body.get("stream_options") or {}).get("include_usage"))
+    if has_usage:
+        head["usage"] = None
+
+    def chunk(index: int, delta: Json, finish_reason: str | None = None) -> Json:
+        choice = {"index": index, "logprobs": None, "finish_reason": finish_reason}
+        content = {"delta": delta} if is_chat else {"text": delta.get("content", "")}
+        return head | {"choices": [choice | content]}
+
+    deltas = [
+        _chat_deltas(_message(reply, exchange, index))
+        if is_chat
+        else ({"content": token} for token in tokenize(reply.refusal or reply.text))
+        for index, reply in enumerate(exchange.replies)
+    ]
+    for together in zip_longest(*deltas):
         for index, delta in enumerate(together):
             if delta is not None:
-                said = [delta["content"]] if delta.get("content") else []
-                yield head | {"choices": [_choice(index, delta, _logprobs(body, said))]}
-    for index, reply in enumerate(replies):
-        finish = _finish(reply, legacy=legacy)
-        yield head | {"choices": [_choice(index, {}, None, finish)]}
-    if wants_usage:
-        yield head | {"choices": [], "usage": _usage(body, replies)}
+                yield chunk(index, delta)
+    for index, reply in enumerate(exchange.replies):
+        yield chunk(index, {}, _finish_reason(reply))
+    if has_usage:
+        yield head | {"choices": [], "usage": _usage(exchange)}
 
 
-def _replies(body: Body) -> list[Reply]:
-    ask = _read(body)
-    return [answer(ask, choice) for choice in range(body.get("n") or 1)]
-
-
-def _read(body: Body) -> Ask:
-    messages = body["messages"]
-    tools, must_call = _tools(body)
-    if messages[-1]["role"] in ("tool", "function"):
-        tools = ()
-    said = [text_of(m.get("content")) for m in messages if m["role"] == "user"]
-    return Ask(
-        prompt=said[-1] if said else text_of(messages[-1].get("content")),
-        words=sum(count(text_of(message.get("content"))) for message in messages),
-        tools=tools,
-        must_call=must_call,
-        schema=_schema(body.get("response_format") or {}),
-        limit=body.get("max_completion_tokens") or body.get("max_tokens"),
-    )
-
-
-def _tools(body: Body) -> tuple[tuple[Tool, ...], str | None]:
-    choice = body.get("function_call" if body.get("functions") else "tool_choice")
-    if choice == "none":
-        return (), None
-    named = choice if isinstance(choice, dict) else {}
-    if isinstance(named.get("function"), dict):
-        named = named["function"]
-    tools = (Tool(f["name"], f.get("parameters") or {}) for f in _functions(body))
-    return tuple(tools), named.get("name")
-
-
-def _functions(body: Body) -> list[Any]:
-    if body.get("functions"):
-        return list(body["functions"])
-    # A custom tool has no function, and nothing that an offline model could fill in.
-    tools = body.get("tools") or ()
-    return [tool["function"] for tool in tools if tool.get("function")]
-
-
-def _schema(wanted: Body) -> Body | None:
-    if wanted.get("type") == "json_schema":
-        schema = wanted["json_schema"].get("schema")
-        return schema if isinstance(schema, dict) else {}
-    if wanted.get("type") == "json_object":
-        return {"type": "object", "properties": {"answer": {"type": "string"}}}
-    return None
-
-
-def _message(reply: Reply, stamp: Stamp, index: int, *, legacy: bool) -> Body:
-    message: Body = {
-        "role": "assistant",
-        "content": None if reply.calls or reply.refusal else reply.text,
-        "refusal": reply.refusal,
-        "annotations": [],
+def _head(exchange: Exchange, object_: str) -> Json:
+    return {
+        "id": exchange.make_id("chatcmpl-" if "chat" in object_ else "cmpl-"),
+        "object": object_,
+        "created": exchange.created,
+        "model": "offline-model",
+        "system_fingerprint": "fp_offline",
     }
-    if reply.calls and legacy:
-        call = reply.calls[0]
-        message["function_call"] = {"name": call.name, "arguments": call.arguments}
-    elif reply.calls:
+
+
+def _message(reply: ModelReply, exchange: Exchange, index: int) -> Json:
+    message: Json = {"role": "assistant", "content": reply.text, "refusal": None}
+    if reply.refusal or reply.calls:
+        message |= {"content": None, "refusal": reply.refusal}
+    if reply.calls:
         message["tool_calls"] = [
             {
-                "id": stamp.id("call_", f"{index}.{at}"),
+                "id": exchange.make_id("call_", f"{index}.{number}"),
                 "type": "function",
                 "function": {"name": call.name, "arguments": call.arguments},
             }
-            for at, call in enumerate(reply.calls)
+            for number, call in enumerate(reply.calls)
         ]
     return message
 
 
-def _deltas(reply: Reply, stamp: Stamp, index: int, *, legacy: bool) -> Iterator[Body]:
-    content = None if reply.calls or reply.refusal else ""
-    yield {"role": "assistant", "content": content, "refusal": None}
-    for piece in pieces(reply.text):
-        yield {"content": piece}
-    for piece in pieces(reply.refusal or ""):
-        yield {"refusal": piece}
-    for at, call in enumerate(reply.calls[:1] if legacy else reply.calls):
-        opening: Body = {"name": call.name, "arguments": ""}
-        if legacy:
-            yield {"function_call": opening}
-        else:
-            name = stamp.id("call_", f"{index}.{at}")
-            first = {"index": at, "id": name, "type": "function", "function": opening}
-            yield {"tool_calls": [first]}
-        for piece in fragments(call.arguments):
-            more = {"arguments": piece}
-            if legacy:
-                yield {"function_call": more}
-            else:
-                yield {"tool_calls": [{"index": at, "function": more}]}
+def _chat_deltas(message: Json) -> Iterator[Json]:
+    yield {"role": "assistant", "content": message["content"] and "", "refusal": None}
+    for key in ("content", "refusal"):
+        for token in tokenize(message[key] or ""):
+            yield {key: token}
+    for index, call in enumerate(message.get("tool_calls", ())):
+        function = call["function"]
+        first = call | {"index": index, "function": function | {"arguments": ""}}
+        yield {"tool_calls": [first]}
+        for part in split_json(function["arguments"]):
+            yield {"tool_calls": [{"index": index, "function": {"arguments": part}}]}
 
 
-def _choice(
-    index: int, delta: Body, logprobs: Body | None, finish: str | None = None
-) -> Body:
-    return {
-        "index": index,
-        "delta": delta,
-        "logprobs": logprobs,
-        "finish_reason": finish,
-    }
-
-
-def _finish(reply: Reply, *, legacy: bool) -> str:
+def _finish_reason(reply: ModelReply) -> str:
     if reply.calls:
-        return "function_call" if legacy else "tool_calls"
-    return "length" if reply.cut else "stop"
+        return "tool_calls"
+    return "length" if reply.is_truncated else "stop"
 
 
-def _logprobs(body: Body, said: list[str]) -> Body | None:
-    if not body.get("logprobs") or not said:
-        return None
-    beside = range(body.get("top_logprobs") or 0)
-    return {
-        "content": [
-            {
-                **_token(piece, -0.125),
-                "top_logprobs": [_token(piece, -0.125 - rank) for rank in beside],
-            }
-            for piece in said
-        ],
-        "refusal": None,
-    }
-
-
-def _token(piece: str, logprob: float) -> Body:
-    return {"token": piece, "logprob": logprob, "bytes": list(encode(piece))}
-
-
-def _usage(body: Body, replies: list[Reply]) -> Body:
-    asked = _read(body).words
-    said = sum(reply.words for reply in replies)
-    return {
-        "prompt_tokens": asked,
-        "completion_tokens": said,
-        "total_tokens": asked + said,
-        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
-        "completion_tokens_details": {
-            "reasoning_tokens": 0,
-            "audio_tokens": 0,
-            "accepted_prediction_tokens": 0,
-            "rejected_prediction_tokens": 0,
-        },
-    }
+def _usage(exchange: Exchange) -> Json:
+    prompt, completion = exchange.prompt_tokens, exchange.completion_tokens
+    total = {"total_tokens": prompt + completion}
+    return {"prompt_tokens": prompt, "completion_tokens": completion} | total

@@ -1,7 +1,6 @@
-"""What the demonstration does: calls as a program of the user's would make them.
+"""The calls of the demonstration.
 
-Each scenario works just as well when nothing records it, so that a test can compare
-the requests of both.
+They work just as well unrecorded, so that a test can compare the requests of both.
 """
 
 from collections.abc import Callable
@@ -13,11 +12,11 @@ from attrs import frozen
 
 import libretto_instrument as libretto
 
-#: What the scenarios ask unless told otherwise: the cheapest that OpenAI has.
+#: The default models: the cheapest that OpenAI has.
 CHAT_MODEL = "gpt-4o-mini"
 TEXT_MODEL = "gpt-3.5-turbo-instruct"
 
-#: A model that nobody has.
+#: A model that does not exist.
 MISSING_MODEL = "libretto-no-such-model"
 
 _WEATHER: Any = {
@@ -35,14 +34,8 @@ _WEATHER: Any = {
 
 
 @frozen
-class Asker:
-    """Who asks: a client, and the models that it has.
-
-    Attributes:
-        client: A client of the ``openai`` package.
-        chat_model: The model for chats.
-        text_model: The model for text completions.
-    """
+class DemoClient:
+    """A client of the ``openai`` package, and the models to ask."""
 
     client: openai.OpenAI
     chat_model: str = CHAT_MODEL
@@ -62,15 +55,10 @@ class Asker:
 
 @frozen
 class Expected:
-    """An event that a scenario must leave at Libretto.
-
-    Attributes:
-        prompt: The prompt template's name.
-        holds: The keys of the event that must say something.
-    """
+    """An expected event: its prompt's name, and keys that must not be empty."""
 
     prompt: str
-    holds: tuple[str, ...] = ("response", "rawResponse")
+    required_keys: tuple[str, ...] = ("response", "rawResponse")
 
 
 @frozen
@@ -78,21 +66,21 @@ class Scenario:
     """One thing that programs do with a model.
 
     Attributes:
-        name: What it is called.
-        run: Does it.
-        expects: The events that must arrive.
-        rated: Whether one of them must arrive with feedback.
-        chained: Whether they must arrive as one chain, with its result.
+        name: Its title.
+        run: Makes the calls.
+        expected: The events that must arrive.
+        expects_rating: Whether they must arrive with feedback.
+        expects_chain: Whether they must arrive as one chain, with its result.
     """
 
     name: str
-    run: Callable[[Asker], None]
-    expects: tuple[Expected, ...]
-    rated: bool = False
-    chained: bool = False
+    run: Callable[[DemoClient], None]
+    expected: tuple[Expected, ...]
+    expects_rating: bool = False
+    expects_chain: bool = False
 
 
-def _chat_template(asker: Asker) -> None:
+def _chat_template(client: DemoClient) -> None:
     messages = libretto.TemplateChat(
         [
             {"role": "system", "content": "You answer with one emoji."},
@@ -101,24 +89,24 @@ def _chat_template(asker: Asker) -> None:
         {"sport": "tennis"},
     )
     with libretto.scope(prompt_template_name="demo-sport-emoji"):
-        asker.chat(messages, temperature=0)
+        client.chat(messages, temperature=0)
 
 
-def _text_template(asker: Asker) -> None:
+def _text_template(client: DemoClient) -> None:
     prompt = libretto.TemplateText(
         "Write a slogan for {product}:", {"product": "a quiet kettle"}
     )
     with libretto.scope(prompt_template_name="demo-slogan"):
-        asker.text(prompt, max_tokens=40)
+        client.text(prompt, max_tokens=40)
 
 
-def _stream(asker: Asker) -> None:
+def _stream(client: DemoClient) -> None:
     messages = libretto.TemplateChat(
         [{"role": "user", "content": "Tell {listener} a story in one sentence."}],
         {"listener": "a child"},
     )
     with libretto.scope(prompt_template_name="demo-story"):
-        stream = asker.chat(
+        stream = client.chat(
             messages, stream=True, stream_options={"include_usage": True}
         )
     with stream:
@@ -126,21 +114,21 @@ def _stream(asker: Asker) -> None:
             pass
 
 
-def _tool_call(asker: Asker) -> None:
+def _tool_call(client: DemoClient) -> None:
     messages: list[Any] = [
         {"role": "user", "content": "Do I need an umbrella in Lisbon?"}
     ]
     with libretto.scope(prompt_template_name="demo-weather"):
-        message = asker.chat(messages, tools=[_WEATHER]).choices[0].message
+        message = client.chat(messages, tools=[_WEATHER]).choices[0].message
         messages.append(message.model_dump(exclude_none=True))
         messages += [
             {"role": "tool", "tool_call_id": call.id, "content": "Sunny, 24 °C"}
             for call in message.tool_calls or ()
         ]
-        asker.chat(messages, tools=[_WEATHER])
+        client.chat(messages, tools=[_WEATHER])
 
 
-def _history(asker: Asker) -> None:
+def _history(client: DemoClient) -> None:
     template = [
         {"role": "system", "content": "You help customers of {shop}."},
         {"role": "chat_history", "content": "{history}"},
@@ -153,7 +141,7 @@ def _history(asker: Asker) -> None:
                 template,
                 {"shop": "Quiet Kettles", "history": history, "question": question},
             )
-            answer = asker.chat(messages).choices[0].message.content
+            answer = client.chat(messages).choices[0].message.content
             history = [
                 *history,
                 {"role": "user", "content": question},
@@ -161,48 +149,48 @@ def _history(asker: Asker) -> None:
             ]
 
 
-def _chain(asker: Asker) -> None:
+def _chain(client: DemoClient) -> None:
     outline = libretto.TemplateChat(
         [{"role": "user", "content": "Name three points about {topic}."}],
         {"topic": "tea"},
     )
     with libretto.chain() as chain:
         with libretto.scope(prompt_template_name="demo-outline"):
-            points = asker.chat(outline).choices[0].message.content
+            points = client.chat(outline).choices[0].message.content
         draft = libretto.TemplateChat(
             [{"role": "user", "content": "Make one paragraph of this: {points}"}],
             {"points": points},
         )
         with libretto.scope(prompt_template_name="demo-draft"):
-            chain.result = asker.chat(draft).choices[0].message.content
+            chain.result = client.chat(draft).choices[0].message.content
 
 
-def _feedback(asker: Asker) -> None:
+def _feedback(client: DemoClient) -> None:
     messages = libretto.TemplateChat(
         [{"role": "user", "content": "Tell a joke about {subject}."}],
         {"subject": "kettles"},
     )
     with libretto.scope(prompt_template_name="demo-joke"):
-        completion = asker.chat(messages)
+        completion = client.chat(messages)
     key = libretto.feedback_key(completion)
-    # There is none when nobody records the call.
+    # None when the call is not recorded.
     if key is not None:
         libretto.send_feedback(
             feedback_key=key, rating=0.2, better_response="Watched, it never boils."
         )
 
 
-def _failure(asker: Asker) -> None:
+def _failure(client: DemoClient) -> None:
     messages = libretto.TemplateChat(
         [{"role": "user", "content": "Is anybody there, {name}?"}], {"name": "model"}
     )
     with libretto.scope(prompt_template_name="demo-failure"):
         try:
-            asker.chat(messages, model=MISSING_MODEL)
+            client.chat(messages, model=MISSING_MODEL)
         except openai.NotFoundError:
             pass
         else:
-            raise RuntimeError(f"There is a model called {MISSING_MODEL}, after all.")
+            raise RuntimeError(f"The model {MISSING_MODEL} exists.")
 
 
 SCENARIOS = (
@@ -232,9 +220,9 @@ SCENARIOS = (
             Expected("demo-outline", ("response", "chainId")),
             Expected("demo-draft", ("response", "chainId")),
         ),
-        chained=True,
+        expects_chain=True,
     ),
-    Scenario("feedback", _feedback, (Expected("demo-joke"),), rated=True),
+    Scenario("feedback", _feedback, (Expected("demo-joke"),), expects_rating=True),
     Scenario(
         "a call that fails",
         _failure,

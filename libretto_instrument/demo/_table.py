@@ -1,66 +1,59 @@
-"""A table of what arrived, for a terminal."""
+"""A table of the stored events, for a terminal."""
 
 import shutil
 from collections.abc import Sequence
 
-from ._arrivals import Finding
+from ._stored_events import CheckResult
 
-_HEADS = ("Prompt", "Scenario", "Time", "Tokens", "What arrived")
+_HEADERS = ("Prompt", "Scenario", "Time", "Tokens", "What arrived")
+_ALIGNMENT = "<<>>"
+#: The least characters of the last column.
+_MIN_WIDTH = 20
 
-#: Columns narrower than this say nothing.
-_NARROWEST = 20
 
-
-def table(findings: Sequence[Finding], width: int | None = None) -> str:
-    """Return the table.
+def format_table(results: Sequence[CheckResult], width: int | None = None) -> str:
+    """Return a table whose lines have at most ``width`` characters.
 
     Args:
-        findings: What became of each event that was expected.
-        width: The most characters of a line; the terminal's own when None.
+        results: One a row.
+        width: The terminal's own by default.
     """
     width = width or shutil.get_terminal_size((100, 24)).columns
-    rows = [_HEADS, *(_cells(finding) for finding in findings)]
-    widths = [max(len(row[at]) for row in rows) for at in range(len(_HEADS) - 1)]
-    room = max(_NARROWEST, width - sum(widths) - 2 * len(widths) - 2)
-    lines = [_line(row, widths, room) for row in rows]
-    rule = "  ".join("-" * size for size in [*widths, room])
+    rows = [_HEADERS, *map(_cells, results)]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    widths.append(max(_MIN_WIDTH, width - sum(widths) - 2 * len(widths) - 2))
+    lines = [_line(row, widths) for row in rows]
+    rule = "  ".join("-" * each for each in widths)
     return "\n".join([lines[0], f"  {rule}", *lines[1:]])
 
 
-def _cells(finding: Finding) -> tuple[str, ...]:
-    row = finding.row
+def _cells(result: CheckResult) -> tuple[str, ...]:
+    row = result.row
     if row is None:
-        return (finding.prompt, finding.scenario.name, "", "", "MISSING")
+        return result.prompt, result.scenario, "", "", "MISSING"
+    event = row["event"]
+    message = "" if row["rating"] is None else f"rated {row['rating']}: "
+    message += str(event.get("response") or "")
+    if event.get("responseErrors"):
+        message = f"error: {event['responseErrors'][0]}"
+    elif event.get("toolCalls"):
+        calls = [call["function"] for call in event["toolCalls"]]
+        message = ", ".join(f"{call['name']}({call['arguments']})" for call in calls)
     return (
-        finding.prompt,
-        finding.scenario.name,
+        result.prompt,
+        result.scenario,
         f"{row['response_time']:.0f} ms",
         "" if row["tokens"] is None else str(row["tokens"]),
-        f"INCOMPLETE: {finding.fault}" if finding.fault else _said(finding),
+        f"INCOMPLETE: {result.problem}" if result.problem else message,
     )
 
 
-def _said(finding: Finding) -> str:
-    assert finding.row is not None
-    event = finding.row["event"]
-    if event.get("responseErrors"):
-        return f"error: {event['responseErrors'][0]}"
-    calls = [call["function"] for call in event.get("toolCalls") or ()]
-    if calls:
-        return ", ".join(f"{call['name']}({call['arguments']})" for call in calls)
-    rating = finding.row["rating"]
-    rated = "" if rating is None else f"rated {rating}: "
-    return rated + str(event.get("response", ""))
-
-
-def _line(cells: Sequence[str], widths: Sequence[int], room: int) -> str:
-    # The figures stand to the right, under one another.
-    sides = ("<", "<", ">", ">")
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     fitted = [
-        f"{cell:{side}{size}}"
-        for cell, side, size in zip(cells[:-1], sides, widths, strict=True)
+        f"{cell:{side}{width}}"
+        for cell, side, width in zip(cells[:-1], _ALIGNMENT, widths[:-1], strict=True)
     ]
     last = " ".join(cells[-1].split())
-    if len(last) > room:
-        last = last[: room - 1] + "…"
+    if len(last) > widths[-1]:
+        last = last[: widths[-1] - 1] + "…"
     return "  " + "  ".join([*fitted, last])

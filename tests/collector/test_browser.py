@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from libretto_instrument._collector import RunningServer
-from libretto_instrument.demo import _run
+from libretto_instrument.demo import _demo
 
 from .wire import conclude, post, rate, read
 
@@ -85,8 +85,8 @@ def test_the_demonstration_is_browsed(
         context.close()
         stopped.append(url)
 
-    monkeypatch.setattr(_run, "_stay", look)
-    assert _run.run(stay=True) == 0
+    monkeypatch.setattr(_demo, "_serve_until_interrupt", look)
+    assert _demo.run(stay=True) == 0
     assert len(stopped) == 1
 
 

@@ -5,8 +5,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from libretto_instrument.demo._model import create_app
-from libretto_instrument.demo._server import serving
+from libretto_instrument.demo._server import create_app, serve_app
 from libretto_instrument.testing import CapturedEvents, capture_events
 
 
@@ -48,7 +47,7 @@ def finish(coroutine: Coroutine[Any, Any, Any]) -> Any:
 def gateway() -> Iterator[Gateway]:
     """Serve the offline model for the length of a block."""
     running = Gateway()
-    with serving(running, "127.0.0.1", 0) as address:  # type: ignore[arg-type]
+    with serve_app(running, "127.0.0.1", 0) as address:
         running.url = f"{address}/v1"
         yield running
 

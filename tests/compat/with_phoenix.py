@@ -22,7 +22,7 @@ from sameness import gateway
 from support.backend import Backend
 
 import libretto_instrument as libretto
-from libretto_instrument.demo._scenarios import SCENARIOS, Asker
+from libretto_instrument.demo._scenarios import SCENARIOS, DemoClient
 from libretto_instrument.exporters import ExportError, Report
 from libretto_instrument.otel import OTLPExporter
 
@@ -100,7 +100,7 @@ def run(phoenix: str) -> Iterator[Run]:
         libretto.install(api_key="key", exporters=[exporter])
         try:
             for scenario in SCENARIOS:
-                scenario.run(Asker(client))
+                scenario.run(DemoClient(client))
             assert libretto.flush(60)
             assert not libretto.stats().exporters["otlp"].dropped
         finally:
@@ -141,7 +141,7 @@ def test_every_event_is_there(run: Run) -> None:
     chains = {event["chainId"] for event in run.events if "chainId" in event}
     ids = {event["promptEventId"] for event in run.events}
     assert run.spans.keys() == ids | chains
-    assert len(ids) == sum(len(scenario.expects) for scenario in SCENARIOS)
+    assert len(ids) == sum(len(scenario.expected) for scenario in SCENARIOS)
     assert {run.spans[one]["span_kind"] for one in ids} == {"LLM"}
 
 

@@ -156,24 +156,6 @@ def test_tools_in_parallel_are_streamed_in_fragments(
     ]
 
 
-def test_legacy_functions(client: openai.OpenAI) -> None:
-    """The functions of old come back as function_call, whole and streamed."""
-    request: dict[str, Any] = {
-        "model": "any",
-        "messages": ask("Weather?"),
-        "functions": [WEATHER["function"]],
-        "function_call": {"name": "get_weather"},
-    }
-    (choice,) = client.chat.completions.create(**request).choices
-    assert choice.finish_reason == "function_call"
-    assert choice.message.tool_calls is None
-    streamed = ""
-    for chunk in client.chat.completions.create(**request, stream=True):
-        if call := chunk.choices[0].delta.function_call:
-            streamed += call.arguments
-    assert streamed == choice.message.function_call.arguments == '{"city":"Lisbon"}'
-
-
 @pytest.mark.skipif(
     not hasattr(openai.resources.chat.Completions, "parse"),
     reason="this openai has parse() in its beta only",
@@ -212,27 +194,6 @@ def test_a_refusal(client: openai.OpenAI) -> None:
         for chunk in client.chat.completions.create(**request, stream=True)
     )
     assert streamed == message.refusal != ""
-
-
-def test_logprobs(client: openai.OpenAI) -> None:
-    """Log probabilities come when asked for, a token for each word."""
-    request: dict[str, Any] = {
-        "model": "any",
-        "messages": ask("Hello"),
-        "logprobs": True,
-        "top_logprobs": 2,
-    }
-    (choice,) = client.chat.completions.create(**request).choices
-    tokens = [token.token for token in choice.logprobs.content]
-    assert "".join(tokens) == choice.message.content
-    assert len(choice.logprobs.content[0].top_logprobs) == 2
-    streamed = [
-        token.token
-        for chunk in client.chat.completions.create(**request, stream=True)
-        if chunk.choices[0].logprobs
-        for token in chunk.choices[0].logprobs.content
-    ]
-    assert streamed == tokens
 
 
 def test_the_limit_cuts_the_answer(client: openai.OpenAI) -> None:

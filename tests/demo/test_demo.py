@@ -15,12 +15,12 @@ import pytest
 
 from libretto_instrument import installed
 from libretto_instrument.demo import OfflineModel, _scenarios
-from libretto_instrument.demo._arrivals import Arrivals, compare
-from libretto_instrument.demo._run import run, verdict
+from libretto_instrument.demo._demo import report_result, run
 from libretto_instrument.demo._scenarios import SCENARIOS, Expected, Scenario
-from libretto_instrument.demo._table import table
+from libretto_instrument.demo._stored_events import StoredEvents, check
+from libretto_instrument.demo._table import format_table
 
-EXPECTED = [expected.prompt for one in SCENARIOS for expected in one.expects]
+EXPECTED = [expected.prompt for one in SCENARIOS for expected in one.expected]
 
 
 def environment(**changes: str) -> dict[str, str]:
@@ -124,8 +124,8 @@ def test_the_exit_status_says_whether_all_arrived(
 ) -> None:
     """Only all events read back and nothing left undelivered make a success."""
     rows = (row("a"),) if arrived else ()
-    findings = compare([scenario("a")], Arrivals(rows, {}))
-    assert verdict(findings, delivered) == status
+    results = check([scenario("a")], StoredEvents(rows, {}))
+    assert report_result(results, delivered) == status
 
 
 def row(prompt: str, **changes: Any) -> dict[str, Any]:
@@ -153,7 +153,7 @@ def scenario(*prompts: str, **flags: bool) -> Scenario:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "rows", "faults"),
+    ("wanted", "rows", "problems"),
     [
         (scenario("a"), [row("a")], [""]),
         (scenario("a"), [], ["it did not arrive"]),
@@ -161,34 +161,34 @@ def scenario(*prompts: str, **flags: bool) -> Scenario:
         (scenario("a"), [row("a", event={"response": ""})], ["without response"]),
         (scenario("a", "a"), [row("a")], ["", "it did not arrive"]),
         (scenario("a"), [row("a", event={"response": ""}), row("a")], [""]),
-        (scenario("a", rated=True), [row("a")], ["without feedback"]),
-        (scenario("a", rated=True), [row("a", rating=0.0)], [""]),
-        (scenario("a", chained=True), [row("a", chain_id="c")], [""]),
+        (scenario("a", expects_rating=True), [row("a")], ["without feedback"]),
+        (scenario("a", expects_rating=True), [row("a", rating=0.0)], [""]),
+        (scenario("a", expects_chain=True), [row("a", chain_id="c")], [""]),
         (
-            scenario("a", chained=True),
+            scenario("a", expects_chain=True),
             [row("a", chain_id="x")],
             ["without the chain's result"],
         ),
         (
-            scenario("a", "b", chained=True),
+            scenario("a", "b", expects_chain=True),
             [row("a", chain_id="c"), row("b", chain_id="x")],
             ["without the chain's result"] * 2,
         ),
     ],
 )
 def test_what_is_missing_is_found(
-    wanted: Scenario, rows: list[dict[str, Any]], faults: list[str]
+    wanted: Scenario, rows: list[dict[str, Any]], problems: list[str]
 ) -> None:
     """Each expected event is matched once, and what it lacks is named."""
-    findings = compare([wanted], Arrivals(tuple(rows), {"c": "result"}))
-    assert [finding.fault for finding in findings] == faults
+    results = check([wanted], StoredEvents(tuple(rows), {"c": "result"}))
+    assert [result.problem for result in results] == problems
 
 
 def test_the_table_fits_its_width() -> None:
     """No line is longer than the terminal, however long the answer."""
     rows = (row("a", event={"response": "word " * 99}), row("b", tokens=None))
-    findings = compare([scenario("a", "b", "c")], Arrivals(rows, {}))
-    lines = table(findings, width=80).splitlines()
+    results = check([scenario("a", "b", "c")], StoredEvents(rows, {}))
+    lines = format_table(results, width=80).splitlines()
     assert len(lines) == 5
     assert max(map(len, lines)) <= 80
     assert lines[2].endswith("…")

@@ -19,7 +19,7 @@ from support.backend import Backend, status
 from support.otlp import Receiver, attributes
 
 import libretto_instrument as libretto
-from libretto_instrument.demo._scenarios import SCENARIOS, Asker
+from libretto_instrument.demo._scenarios import SCENARIOS, DemoClient
 from libretto_instrument.otel import OTLPExporter
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ def test_the_demonstration(
     """Each event that reaches Libretto is a span at the receiver, with its ids, model,
     tokens and chain; feedback and the chain's result are there, too."""
     for scenario in SCENARIOS:
-        scenario.run(Asker(client))
+        scenario.run(DemoClient(client))
     assert libretto.flush(20)
     spans = {
         said["libretto.event_id"]: (span, said)

@@ -1,0 +1,224 @@
+"""What the offline model replies, whichever API asks: a few plain rules."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from attrs import field, frozen
+
+from ._errors import ApiError
+
+REFUSAL = "I am the offline model, and I was asked to refuse."
+
+#: A value of each JSON type.
+_EXAMPLES: dict[str, Any] = {
+    "string": "text",
+    "integer": 1,
+    "number": 1.0,
+    "boolean": True,
+    "null": None,
+    "array": [],
+}
+_MAX_SCHEMA_DEPTH = 8
+_MAX_QUOTED_WORDS = 12
+
+Json = dict[str, Any]
+#: Returns the reply to everything that was said to the model, or None for the default.
+ReplyFunction = Callable[[str], str | None]
+
+
+@frozen
+class ModelRequest:
+    """A request to a model, in no particular API's form.
+
+    Attributes:
+        prompt: What the user said last.
+        text: Everything that was said to the model; its words are counted as tokens.
+        tools: The functions that the model may call: name and schema of the arguments.
+        tool_choice: The name of the function that it has to call.
+        schema: The JSON schema of the requested format.
+        max_words: The limit of the reply.
+    """
+
+    prompt: str
+    text: str
+    tools: Mapping[str, Json] = field(factory=dict)
+    tool_choice: str | None = None
+    schema: Json | None = None
+    max_words: int | None = None
+
+
+@frozen
+class ToolCall:
+    """A function call; ``arguments`` is JSON."""
+
+    name: str
+    arguments: str
+
+
+@frozen
+class ModelReply:
+    """A reply: a text, a refusal, or tool calls."""
+
+    text: str = ""
+    refusal: str | None = None
+    calls: tuple[ToolCall, ...] = ()
+    is_truncated: bool = False
+
+
+@frozen
+class Exchange:
+    """A request's body, and what is replied to it.
+
+    Attributes:
+        body: The request's body.
+        digest: A digest of the body, from which the ids of the response follow.
+        created: The time of the response, in seconds since the epoch.
+        replies: One for each choice.
+        prompt_tokens: Words of the request.
+    """
+
+    body: Json
+    digest: str
+    created: int
+    replies: tuple[ModelReply, ...]
+    prompt_tokens: int
+
+    @property
+    def completion_tokens(self) -> int:
+        """Words of the replies."""
+        return sum(
+            count_tokens(text)
+            for reply in self.replies
+            for text in (reply.text, reply.refusal or "", *map(_arguments, reply.calls))
+        )
+
+    def make_id(self, prefix: str, salt: object = "") -> str:
+        """Return an id that looks like OpenAI's, such as ``call_9f…``."""
+        seed = f"{prefix}{salt}{self.digest}".encode()
+        return prefix + hashlib.sha256(seed).hexdigest()[:24]
+
+
+def generate_reply(
+    request: ModelRequest, index: int = 0, reply: ReplyFunction | None = None
+) -> ModelReply:
+    """Return the reply to a request, always the same one.
+
+    Args:
+        request: The request.
+        index: Which of several choices, from 0.
+        reply: Decides the text of the reply.
+    """
+    prompt = request.prompt.lower()
+    if request.tools:
+        names = _choose_tools(request, "in parallel" in prompt)
+        example = partial(_dump_example, type="object")
+        return ModelReply(
+            calls=tuple(ToolCall(n, example(request.tools[n])) for n in names)
+        )
+    if "please refuse" in prompt:
+        return ModelReply(refusal=REFUSAL)
+    text = reply(request.text) if reply else None
+    if text is None and request.schema is not None:
+        text = _dump_example(request.schema)
+    if text is None:
+        text = _quote(request.prompt, index)
+    tokens = tokenize(text)
+    kept = "".join(tokens[: request.max_words])
+    return ModelReply(kept, is_truncated=kept != text)
+
+
+def _choose_tools(request: ModelRequest, is_parallel: bool) -> list[str]:
+    names = list(request.tools)
+    if request.tool_choice is None:
+        return (names if len(names) > 1 else names * 2) if is_parallel else names[:1]
+    if request.tool_choice not in names:
+        message = f"Tool choice '{request.tool_choice}' not found in 'tools'."
+        raise ApiError(message, param="tool_choice")
+    return [request.tool_choice]
+
+
+def _quote(prompt: str, index: int) -> str:
+    words = prompt.split()
+    more = " …" if len(words) > _MAX_QUOTED_WORDS else ""
+    which = f" ({index + 1})" if index else ""
+    quoted = " ".join(words[:_MAX_QUOTED_WORDS])
+    return f'The offline model{which} heard: "{quoted}{more}"'
+
+
+def _arguments(call: ToolCall) -> str:
+    return call.arguments
+
+
+def _dump_example(schema: Json, **defaults: str) -> str:
+    schema = defaults | schema
+    return dump_compact(_example(schema, schema))
+
+
+def _example(schema: Any, root: Any, depth: int = 0) -> Any:
+    """Return a value that fits the common forms of a JSON schema."""
+    if depth > _MAX_SCHEMA_DEPTH:
+        raise ApiError("Invalid schema: it is too deep.", code="invalid_schema")
+    if not isinstance(schema, dict):
+        return "text"
+    if "$ref" in schema:
+        found: Any = root
+        for step in schema["$ref"].split("/")[1:]:
+            found = found[step]
+        return _example(found, root, depth + 1)
+    if "const" in schema:
+        return schema["const"]
+    for key in ("enum", "examples"):
+        if schema.get(key):
+            return schema[key][0]
+    for key in ("anyOf", "oneOf", "allOf"):
+        if options := schema.get(key):
+            null = {"type": "null"}
+            return _example(null if null in options else options[0], root, depth + 1)
+    properties = schema.get("properties", {})
+    type_ = schema.get("type", "object" if properties else "string")
+    if type_ == "object":
+        names: Any = schema.get("required", properties)
+        return {n: _example(properties.get(n), root, depth + 1) for n in names}
+    return _EXAMPLES.get(type_[0] if isinstance(type_, list) else type_, "text")
+
+
+def tokenize(text: str) -> list[str]:
+    """Split text into words, each with the space before it."""
+    return re.findall(r"\s*\S+|\s+$", text)
+
+
+def split_json(text: str) -> list[str]:
+    """Split JSON as the deltas of a streamed tool call do."""
+    return [text[start : start + 7] for start in range(0, len(text), 7)]
+
+
+def count_tokens(text: str) -> int:
+    """Return the number of words."""
+    return len(text.split())
+
+
+def content_text(content: Any) -> str:
+    """Return the text of a message's content: a string, or a list of parts."""
+    if isinstance(content, list):
+        parts = [part.get("text") for part in content if isinstance(part, dict)]
+        return "\n".join(part for part in parts if isinstance(part, str))
+    return content if isinstance(content, str) else ""
+
+
+def dump_compact(value: Any) -> str:
+    """Return JSON without spaces."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def requested_schema(response_format: Json) -> Json | None:
+    """Return the JSON schema that a response format asks for."""
+    if response_format.get("type") == "json_schema":
+        schema = response_format.get("json_schema", response_format).get("schema")
+        return schema if isinstance(schema, dict) else {}
+    if response_format.get("type") == "json_object":
+        return {"properties": {"answer": {"type": "string"}}}
+    return None
