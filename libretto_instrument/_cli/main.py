@@ -17,6 +17,8 @@ from attrs import frozen
 from .._version import __version__
 from . import doctor, run
 from .argtypes import port, seconds
+from .cases import add_cases_arguments, cases_command
+from .replay import add_replay_arguments, replay_command
 
 __all__ = ["main"]
 
@@ -243,6 +245,18 @@ COMMANDS = (
         "tell why nothing arrives: packages, settings, address, spool",
         _doctor,
         doctor.add_arguments,
+    ),
+    Command(
+        "cases",
+        "write the recorded calls that have a target: a correction, or a good rating",
+        cases_command,
+        add_cases_arguments,
+    ),
+    Command(
+        "replay",
+        "call cases again with another template or model, and compare the answers",
+        replay_command,
+        add_replay_arguments,
     ),
     Command(
         "redact",

@@ -80,6 +80,11 @@ def build_request(case: Case, change: Change) -> Request:
 
 def _build(case: Case, change: Change, template: Any) -> Request:
     if isinstance(template, str) and case.endpoint != "completion":
+        count = len(case.template) if isinstance(case.template, list) else 1
+        if count != 1:
+            raise ReplayError(
+                f"a text can't take the place of {count} messages; give a list of them"
+            )
         template = [{"role": "user", "content": template}]
     if not isinstance(template, str) and case.endpoint == "completion":
         raise ReplayError("the template of a completion must be a text")

@@ -1,0 +1,255 @@
+"""The ``replay`` command: cases called again, compared, and held to a score."""
+
+import argparse
+import json
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .argtypes import share
+from .cases import with_warnings
+
+if TYPE_CHECKING:
+    from ..improve import Replay
+    from ..improve._run import Run
+
+#: Where replays are recorded if no local Libretto answers and nothing else was named.
+FILE = "replays.jsonl"
+
+_FAILED, _UNUSABLE, _INTERRUPTED = 1, 2, 130
+
+
+def add_replay_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``replay``."""
+    add = parser.add_argument
+    add("cases", help="a file of cases; or where cases come from, as in cases --from")
+    add("--prompt", metavar="NAME", help="only cases of this prompt")
+    add(
+        "--template",
+        metavar="TEMPLATE",
+        help="the new template: a file (.json for messages), or module:NAME",
+    )
+    add("--model", metavar="MODEL", help="the new model")
+    add(
+        "--set",
+        dest="parameters",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="a parameter of the request, such as temperature=0; may be repeated",
+    )
+    add(
+        "--unset",
+        dest="remove",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a parameter of the request to leave out; may be repeated",
+    )
+    add("--times", type=int, default=1, metavar="N", help="calls of each case")
+    add("--concurrency", type=int, default=8, metavar="N", help="calls at once")
+    add(
+        "--score",
+        default="exact",
+        help="exact, json, contains, similar or module:function",
+    )
+    add("--fail-under", type=share, metavar="SCORE", help="fail below this mean score")
+    add("--against", metavar="ID", help="compare to this replay; fail if it is worse")
+    add("--resume", metavar="ID", help="go on with a replay that was broken off")
+    add(
+        "--to",
+        metavar="PLACE",
+        help="where to record: a local Libretto's address or database, or a file "
+        f"(default: the local Libretto that answers, or else {FILE})",
+    )
+    add("--yes", action="store_true", help="do not ask before calling the model")
+    add("--json", action="store_true", help="print JSON instead of a table")
+    add("--junit", metavar="FILE", help="write a report in JUnit's XML")
+
+
+def replay_command(args: argparse.Namespace) -> int:
+    """Replay cases; return 1 where they fail, 2 where something could not be done."""
+    from .. import improve
+    from ..improve._prepare import load_replay, prepare
+    from ..improve._request import Change
+
+    if args.junit and not Path(args.junit).absolute().parent.is_dir():
+        raise ValueError(f"there is no directory for {args.junit}")
+    change = Change(
+        template=load_template(args.template) if args.template else None,
+        model=args.model,
+        parameters=dict(map(parse_parameter, args.parameters)),
+        remove=tuple(args.remove),
+    )
+    cases = with_warnings(improve.cases, args.cases, prompt=args.prompt)
+    with _place(args) as to:
+        run = prepare(
+            cases,
+            change,
+            score=args.score,
+            times=args.times,
+            concurrency=args.concurrency,
+            to=to,
+            resume=args.resume,
+        )
+        against = load_replay(run, args.against) if args.against else None
+        _tell(run)
+        if run.calls_left and not args.yes and not _agrees():
+            return _UNUSABLE
+        return _execute(args, run, against)
+
+
+def _execute(args: argparse.Namespace, run: "Run", against: "Replay | None") -> int:
+    from attrs import evolve
+
+    from .._util.progress import counted
+    from ..improve import ReplayInterrupt
+    from ..improve._report import gates
+
+    is_interrupted = False
+    try:
+        with counted("replaying", run.calls_left) as progress:
+            replay = run.execute(progress)
+    except ReplayInterrupt as exc:
+        replay, is_interrupted = exc.replay, True
+    replay = evolve(replay, against=against)
+    print(json.dumps(replay.to_dict(), indent=2) if args.json else replay)
+    if args.junit:
+        Path(args.junit).write_text(replay.to_junit(args.fail_under), "utf-8")
+    if run.store is not None and run.store.name.startswith("http"):
+        _say(f"See {run.store.name.partition('?')[0].rstrip('/')}/replays/{replay.id}")
+    if not replay.is_complete:
+        _say(f"{replay.problem or 'Interrupted'}. To go on:\n  {_again(run.id)}")
+    if is_interrupted:
+        return _INTERRUPTED
+    if not replay.is_complete:
+        return _UNUSABLE
+    failures = [problem for _, problem in gates(replay, args.fail_under) if problem]
+    for problem in failures:
+        _say(f"failed: {problem}")
+    if failures:
+        return _FAILED
+    if replay.unscored:
+        first = replay.unscored[0]
+        reason = first.error or "the recorded answer can't be scored"
+        _say(f"{len(replay.unscored)} not scored: case {first.case.id}: {reason}")
+        return _UNUSABLE
+    return 0
+
+
+def _tell(run: "Run") -> None:
+    """Say what is going to be called, and what it will take."""
+    models = {run.change.model or case.model or "?" for case in run.cases}
+    calls = f"{run.calls_left} call{'' if run.calls_left == 1 else 's'}"
+    _say(
+        f"{calls} of {', '.join(sorted(models))}, roughly {run.estimate_tokens():,} "
+        f"tokens; replay {run.id}"
+        + (f", recorded in {run.store.name.partition('?')[0]}" if run.store else "")
+    )
+    for case, reason in run.skipped:
+        _say(f"left out: case {case.id}: {reason}")
+
+
+def _agrees() -> bool:
+    if not sys.stdin.isatty():
+        raise ValueError("there is no terminal to ask on: give --yes")
+    print("Go on? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _again(replay: str) -> str:
+    """Return the command that goes on with a replay."""
+    given, rest = sys.argv[1:], []
+    at = 0
+    while at < len(given):
+        if given[at] == "--resume":
+            at += 1
+        elif not given[at].startswith("--resume="):
+            rest.append(given[at])
+        at += 1
+    return shlex.join(["libretto-instrument", *rest, "--resume", replay])
+
+
+@contextmanager
+def _place(args: argparse.Namespace) -> Iterator[str]:
+    """Yield where to record; a database is opened as a local Libretto would."""
+    from ..improve._recording import LOCAL, open_store
+    from ..improve._sources import is_database, is_url
+
+    # A spool of the process that was recorded is none of a replay's business.
+    for name in ("LIBRETTO_SPOOL_DIR", "LIBRETTO_SPOOL_ONLY"):
+        os.environ.pop(name, None)
+    to, source = args.to, args.cases
+    if to is None and is_url(source):
+        to = source
+    if to is None and open_store(None) is not None:
+        to = LOCAL
+    if to is None and is_database(Path(source)):
+        to = source
+    if to is None:
+        to = FILE
+    if is_url(to) or not to.endswith((".db", ".sqlite")):
+        yield to
+        return
+    from .. import _collector
+
+    with _collector.running(to) as libretto:
+        yield libretto.url
+
+
+def parse_parameter(text: str) -> tuple[str, Any]:
+    """Read ``NAME=VALUE``; what is no JSON is a text.
+
+    Raises:
+        ValueError: There is no name, or no ``=``.
+    """
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise ValueError(f"--set takes NAME=VALUE, not {text!r}")
+    try:
+        return name, json.loads(value)
+    except (ValueError, RecursionError):
+        return name, value
+
+
+def load_template(name: str) -> Any:
+    """Return a template: of a file, or of ``module:NAME``.
+
+    Raises:
+        ValueError: It is neither, or no template; the message says why.
+    """
+    from ..improve._scores import load_object
+
+    path = Path(name)
+    if path.is_file():
+        template = _read_template(path)
+    elif ":" in name and not path.suffix and os.sep not in name:
+        template = load_object(name)
+        template = getattr(template, "template", template)
+    else:
+        raise ValueError(f"there is no template {name}: neither a file nor module:NAME")
+    is_chat = isinstance(template, list | tuple) and all(
+        isinstance(message, dict) and "role" in message for message in template
+    )
+    if isinstance(template, str) or (is_chat and template):
+        return template if isinstance(template, str) else list(template)
+    raise ValueError(
+        f"{name} is no template: it must be a text, or a list of messages, "
+        f"not {type(template).__name__}"
+    )
+
+
+def _read_template(path: Path) -> Any:
+    try:
+        text = path.read_text("utf-8-sig")
+        return json.loads(text) if path.suffix == ".json" else text
+    except (ValueError, RecursionError) as exc:
+        raise ValueError(f"{path} is no template: {exc}") from exc
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
