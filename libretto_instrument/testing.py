@@ -75,7 +75,7 @@ class CapturedEvents(Sequence[dict[str, Any]]):
     def _make(self, item: Any) -> None:
         try:
             report = item.report()
-            body = body_of(report, item.settings)
+            body = report and body_of(report, item.settings)
         except Exception as exc:
             errors.swallow(exc, "testing.make")
         else:

@@ -21,7 +21,7 @@ ANYTHING = "anything"
 #: openai 3 has editions of its own of the first two.
 HTTP = "httpcore httpx httpcore2 httpx2"
 
-VALUES = ("_util", "_templates", "_events")
+VALUES = ("_util", "_templates", "_events", "_recognition")
 CLIENT = (
     *VALUES,
     "_version",

@@ -117,12 +117,15 @@ def test_the_most_specific_place_wins(
     house: House, field: str, key: str, places: tuple[str, ...]
 ) -> None:
     """Of all the places that set a field, the most specific holds for the call."""
-    given: Given = {place: {field: f"by {place}"} for place in places}
+    # A template holds only where it fits the prompt; this one fits any.
+    form = "{{by_{}}}" if field == "template_text" else "by {}"
+    values = {place: form.format(place.replace(" ", "_")) for place in places}
+    given: Given = {place: {field: values[place]} for place in places}
     if field == "api_name":
         # Without a proper name anywhere, for the legacy one to count.
         given["install"] = {"prompt_template_name": None}
     event = house.call(given)
-    assert event[key] == f"by {places[0]}"
+    assert event[key] == values[places[0]]
 
 
 def flags(*, field: str, on: Any, off: Any) -> list[Any]:
@@ -222,6 +225,7 @@ def test_every_field_is_held_here() -> None:
         "max_field_bytes",
         "before_send",
         "template_chat",  # held with a chat, in test_scope.py
+        "templates",  # held in recognition/test_recorded.py
         "trace_context",  # held with a tracer, in otel/test_trace.py
         *settings._ROUTE_NAMES,  # all of them at once, in test_routes.py
     }

@@ -304,11 +304,12 @@ def test_left_twice() -> None:
 # In calls
 
 
+SENT: Any = [{"role": "user", "content": "Hi there"}]
+
+
 def chat(client: openai.OpenAI, **options: Any) -> Any:
     """Make a call that says nothing of Libretto."""
-    return client.chat.completions.create(
-        model="any", messages=[{"role": "user", "content": "Hi there"}], **options
-    )
+    return client.chat.completions.create(model="any", messages=SENT, **options)
 
 
 def test_a_call_needs_no_extra_argument(
@@ -350,7 +351,7 @@ def test_templates_of_scopes(client: openai.OpenAI, events: CapturedEvents) -> N
     """The template of the innermost place holds: the call's, then the inner scope's."""
 
     def template(place: str) -> list[Any]:
-        return [{"role": "user", "content": place}]
+        return [{"role": "user", "content": f"Hi {{{place}}}"}]
 
     create: Any = client.chat.completions.create
     own: Any = {"template_chat": template("call")}
@@ -358,11 +359,82 @@ def test_templates_of_scopes(client: openai.OpenAI, events: CapturedEvents) -> N
         chat(client)
         with libretto.scope(template_chat=template("inner")):
             chat(client)
-            create(model="any", messages=template("sent"), libretto=own)
+            create(model="any", messages=SENT, libretto=own)
     assert [event["promptTemplateChat"] for event in events] == [
         template("outer"),
         template("inner"),
         template("call"),
+    ]
+
+
+def test_a_scope_around_an_agent(client: openai.OpenAI, events: CapturedEvents) -> None:
+    """A scope's template holds where it fits; the rest is recorded as it was sent.
+
+    What follows the template's messages, such as results of tools, is recorded behind
+    them; a call of something else, as it is. The parameters are kept.
+    """
+    template = [
+        {"role": "system", "content": "You use tools."},
+        {"role": "user", "content": "Weather in {city}?"},
+    ]
+    sent = [template[0], {"role": "user", "content": "Weather in Bilbao?"}]
+    called = {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}
+    result = {"role": "tool", "tool_call_id": "1", "content": "sunny"}
+    params = {"city": "Bilbao", "user": "u-1"}
+    create: Any = client.chat.completions.create
+    with libretto.scope(template_chat=template, template_params=params):
+        create(model="any", messages=sent)
+        create(model="any", messages=[*sent, called, result])
+        create(model="any", messages=[{"role": "user", "content": "Sum it up."}])
+        create(model="any", messages=[sent[0], {"role": "user", "content": "And?"}])
+        create(model="any", messages=sent[:1])
+    assert [event["promptTemplateChat"] for event in events] == [
+        template,
+        [*template, called, result],
+        [{"role": "user", "content": "Sum it up."}],
+        [sent[0], {"role": "user", "content": "And?"}],
+        sent[:1],
+    ]
+    assert all(event["params"] == params for event in events)
+
+
+def test_a_scope_around_other_parameters(
+    client: openai.OpenAI, events: CapturedEvents
+) -> None:
+    """Where a scope's template fits, its parameters are those that were sent."""
+    template = [{"role": "user", "content": "Hi {name}"}]
+    with libretto.scope(template_chat=template, template_params={"name": "Ada"}):
+        chat(client)
+    assert events[0]["promptTemplateChat"] == template
+    assert events[0]["params"] == {"name": "there"}
+
+
+def test_a_scope_around_responses(
+    client: openai.OpenAI, events: CapturedEvents
+) -> None:
+    """A scope's template is that of the input, or of instructions and input."""
+    own = {"role": "system", "content": "Be {tone}."}
+    user = {"role": "user", "content": "Hi {name}"}
+    for template in ([own, user], [user]):
+        with libretto.scope(template_chat=template):
+            client.responses.create(
+                model="any", instructions="Be kind.", input="Hi there"
+            )
+    with libretto.scope(template_text="Hi {name}"):
+        client.responses.create(model="any", input="Hi there")
+        client.responses.create(model="any", input="Something else")
+    system = {"role": "system", "content": "Be kind."}
+    assert [event["promptTemplateChat"] for event in events] == [
+        [own, user],
+        [system, user],
+        [user],
+        [{"role": "user", "content": "Something else"}],
+    ]
+    assert [event["params"] for event in events] == [
+        {"tone": "kind", "name": "there"},
+        {"name": "there"},
+        {"name": "there"},
+        {},
     ]
 
 

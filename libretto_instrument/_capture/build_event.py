@@ -10,12 +10,12 @@ from typing import Any
 from attrs import frozen
 
 from .._events import Event
-from .._templates import TemplateText
 from .._util.ids import fresh_id
 from .._util.json import decode, encode, photograph_given
 from . import sse
 from .endpoints.summary import Answer
 from .endpoints.table import Shape
+from .prompt import add_candidates, name_event, read_prompt
 from .record import Record
 
 
@@ -36,21 +36,27 @@ class _Response:
     whole: bool = False
 
 
-def event_of(record: Record) -> Event:
-    """Return the event that tells of a finished record."""
+def event_of(record: Record) -> Event | None:
+    """Return the event that tells of a finished record.
+
+    None if it may only be recorded under a template's name, and none is recognised.
+    """
     response = _response(record)
     raw, settings = response.raw, record.settings
     answer = record.shape.read(raw) if raw else Answer(text=response.text)
-    template, params = _template(record)
+    prompt = read_prompt(record)
+    template, name = prompt.template, name_event(record, prompt)
+    if name is None and not (settings.allow_unnamed_prompts or prompt.candidates):
+        return None
     return Event(
         api_key=settings.api_key,
         project_key=settings.project_key,
-        api_name=settings.name,
+        api_name=name,
         event_id=settings.event_id or fresh_id(),
         feedback_key=record.feedback_key,
         template_chat=template if isinstance(template, list) else None,
         template_text=template if isinstance(template, str) else None,
-        params=params,
+        params=prompt.params,
         model_parameters=_model_parameters(record),
         response=answer.text,
         response_time=_milliseconds(record.started, record.ended),
@@ -61,7 +67,7 @@ def event_of(record: Record) -> Event:
         response_errors=[*record.errors, *answer.errors],
         chat_id=settings.chat_id,
         chain_id=settings.chain_id,
-        context=record.context,
+        context=add_candidates(record.context, prompt),
     )
 
 
@@ -140,32 +146,6 @@ def _metrics(record: Record, response: _Response) -> dict[str, Any]:
 
 def _milliseconds(start: float, end: float) -> float:
     return round((end - start) * 1000, 3)
-
-
-def _template(record: Record) -> tuple[list[Any] | str, dict[str, Any]]:
-    """Return the template, as messages or as text, and its parameters.
-
-    Without a template the input itself stands for it.
-    """
-    if record.template is None:
-        template = record.shape.plain(record.request)
-    else:
-        template = record.shape.around(record.template, record.request)
-    params: dict[str, Any] = {}
-    template = _unfilled(template, params)
-    return template, {**(record.params or {}), **params}
-
-
-def _unfilled(value: Any, params: dict[str, Any]) -> Any:
-    """Return input with each `TemplateText` as its template; collect the parameters."""
-    if isinstance(value, TemplateText):
-        params.update(value.params)
-        return value.template
-    if isinstance(value, list):
-        return [_unfilled(item, params) for item in value]
-    if isinstance(value, dict):
-        return {name: _unfilled(item, params) for name, item in value.items()}
-    return value
 
 
 def _model_parameters(record: Record) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from time import perf_counter
 from typing import Any, Protocol
 
-from .._config.fields import Given, LibrettoConfig, config_of_client
+from .._config.fields import CALLER, Given, LibrettoConfig, config_of_client
 from .._config.settings import Settings
 from .._events import Event
 from .._templates import TemplateChat, TemplateText
@@ -20,6 +20,7 @@ from .._util.json import photograph, photograph_given
 from .._util.otel_context import OPENTELEMETRY, with_trace
 from . import feedback_keys
 from .build_event import event_of
+from .caller import name_caller
 from .endpoints.table import Shape
 from .error_response import answer_behind
 from .packing import Makings, pack
@@ -97,6 +98,7 @@ class Call(Record):
         """Keep what the call's settings add to its arguments."""
         if self.template is None and settings.has_template:
             self._keep_template(self.shape.inline(settings))
+            self.is_from_scope = not settings.has_own_template
         if settings.template_params:
             params = snapshot(settings.template_params, self)
             self.params = {**params, **(self.params or {})}
@@ -164,8 +166,8 @@ class Call(Record):
         except Exception as exc:
             errors.swallow(exc, "capture.submit")
 
-    def report(self) -> Event:
-        """Return the event that tells of this call."""
+    def report(self) -> Event | None:
+        """Return the event that tells of this call, if it is to be recorded."""
         return event_of(self)
 
     def makings(self) -> Makings | None:
@@ -189,7 +191,10 @@ def begin(
         if settings is None:
             return None
         key = settings.feedback_key or fresh_id()
-        return Call(shape, settings, key, recorder, client)
+        call = Call(shape, settings, key, recorder, client)
+        if settings.allow_unnamed_prompts == CALLER and settings.name is None:
+            call.caller = name_caller()
+        return call
     except Exception as exc:
         errors.swallow(exc, "capture.begin")
         return None

@@ -60,7 +60,7 @@ def pack(record: Record) -> Makings | None:
         "endpoint": record.shape.name,
         "feedback": record.feedback_key,
         "key": settings.api_key,
-        "name": settings.name,
+        "name": settings.name or record.caller,
         "limit": settings.max_field_bytes,
         "request": record.request,
         "started": record.started,
@@ -74,6 +74,7 @@ def pack(record: Record) -> Makings | None:
         head["chain"] = settings.chain_id
     if record.template is not None:
         head["template"] = record.template
+        head["scope"] = record.is_from_scope
     if record.params:
         head["params"] = record.params
     if record.context:
@@ -121,6 +122,7 @@ def unpack(data: bytes, event_id: str) -> tuple[Event, Settings]:
     record.feedback_key = head["feedback"]
     record.request = head["request"]
     record.template = head.get("template")
+    record.is_from_scope = head.get("scope", False)
     record.params = head.get("params")
     record.context = head.get("context")
     record.started, record.ended = head["started"], head["ended"]
@@ -132,4 +134,7 @@ def unpack(data: bytes, event_id: str) -> tuple[Event, Settings]:
         record.begin_pieces(head["form"])
         record.pieces, record.stamps = pieces, head["stamps"]
         record.taken = head["taken"]
-    return event_of(record), record.settings
+    event = event_of(record)
+    if event is None:
+        raise ValueError("A record of a call that is not to be recorded.")
+    return event, record.settings

@@ -27,7 +27,9 @@ class Record(Tally):
         feedback_key: What later feedback refers to.
         request: A snapshot of the arguments, by name.
         template: The template messages or text, if there is a template.
+        is_from_scope: A scope declares the template, which may not be this call's.
         params: The template's parameters.
+        caller: The name of what calls the model, where prompts are named by that.
         context: The caller's own keys and values.
         started: `time.perf_counter` before the request, in seconds.
         ended: The same at the end of the answer.
@@ -49,6 +51,8 @@ class Record(Tally):
     feedback_key: str
     request: dict[str, Any]
     template: Any = None
+    is_from_scope: bool = False
+    caller: str | None = None
     params: dict[str, Any] | None = None
     context: dict[str, Any] | None = None
     started: float = 0.0

@@ -7,13 +7,14 @@ not given. `_settings` lays these over each other.
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from uuid import UUID
 
 import attrs
 from attrs import field, frozen
 
 if TYPE_CHECKING:
+    from .._recognition.known import KnownTemplates, Source
     from ..exporters import Exporter
 
 BeforeSend = Callable[[dict[str, Any]], "dict[str, Any] | None"]
@@ -69,7 +70,10 @@ def _check(name: str, value: Any) -> None:
         check_exporters(value)
     elif name == "spool_dir":
         _require((str, os.PathLike), name, value, "a path")
-    else:
+    elif name == "allow_unnamed_prompts":
+        if value != CALLER:
+            _require(bool, name, value, f"True, False or {CALLER!r}")
+    elif name != "templates":  # Its converter looks at it.
         _require(str, name, value, "a string")
 
 
@@ -78,8 +82,17 @@ def _as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _load_templates(source: "Source | None") -> "KnownTemplates | None":
+    if source is None:
+        return None
+    from .._recognition.known import load_templates
+
+    return load_templates(source)
+
+
+#: Unnamed prompts are named by the function that calls the model.
+CALLER = "caller"
 _FLAGS = {
-    "allow_unnamed_prompts",
     "redact_pii",
     "enabled",
     "annotate_responses",
@@ -115,7 +128,8 @@ class LibrettoConfig:
             (``LIBRETTO_TEMPLATE_NAME``).
         chat_id: Groups events into one chat session (``LIBRETTO_CHAT_ID``).
         allow_unnamed_prompts: Record calls without a template name, too; the server
-            names them (``LIBRETTO_ALLOW_UNNAMED_PROMPTS``). Off unless set.
+            names them (``LIBRETTO_ALLOW_UNNAMED_PROMPTS``). With ``"caller"`` they are
+            named by the function of yours that calls the model. Off unless set.
         redact_pii: Replace personal data before anything leaves the machine
             (``LIBRETTO_REDACT_PII``). Off unless set.
         project_key: Legacy project key (``LIBRETTO_PROJECT_KEY``).
@@ -155,17 +169,24 @@ class LibrettoConfig:
             empty list ends them for a scope. With ``spool_only`` a relay delivers to
             those of its own exporters that have these names, or, if none is given
             here, to all that it has.
+        templates: Templates by name, texts or lists of messages; or a module that has
+            them, its name, the path of a folder of files, or of a JSON file
+            (``LIBRETTO_TEMPLATES``). A prompt that one of them renders to is recorded
+            as that template, with its parameters and name. Those of the most specific
+            place count.
 
     Raises:
         TypeError: A field has the wrong type.
         ValueError: ``sample_rate`` is outside [0, 1], a bound allows nothing, a number
-            of seconds is not finite, or two exporters have one name or one has none.
+            of seconds is not finite, two exporters have one name or one has none, or
+            there are no templates where ``templates`` says.
+        ImportError: There is no such module of templates.
     """
 
     api_key: str | None = field(default=None, repr=False)
     prompt_template_name: str | None = None
     chat_id: str | None = field(default=None, converter=id_text)
-    allow_unnamed_prompts: bool | None = None
+    allow_unnamed_prompts: 'bool | Literal["caller"] | None' = None
     redact_pii: bool | None = None
     project_key: str | None = field(default=None, repr=False, kw_only=True)
     context: Mapping[str, Any] | None = field(default=None, repr=False, kw_only=True)
@@ -186,6 +207,9 @@ class LibrettoConfig:
     exit_timeout: float | None = field(default=None, kw_only=True)
     exporters: "Sequence[Exporter] | None" = field(
         default=None, repr=False, converter=_as_tuple, kw_only=True
+    )
+    templates: "KnownTemplates | None" = field(
+        default=None, repr=False, converter=_load_templates, kw_only=True
     )
 
     def __attrs_post_init__(self) -> None:
@@ -253,7 +277,7 @@ class ConfigFields(TypedDict, total=False):
     api_key: str | None
     prompt_template_name: str | None
     chat_id: str | UUID | None
-    allow_unnamed_prompts: bool | None
+    allow_unnamed_prompts: Literal["caller"] | bool | None
     redact_pii: bool | None
     project_key: str | None
     context: Mapping[str, Any] | None
@@ -273,6 +297,7 @@ class ConfigFields(TypedDict, total=False):
     queue_max_bytes: int | None
     exit_timeout: float | None
     exporters: "Sequence[Exporter] | None"
+    templates: "Source | None"
 
 
 class _CallAndScopeFields(TypedDict, total=False):
@@ -325,15 +350,19 @@ def call_given(libretto: "LibrettoCreateParams | Mapping[str, Any]") -> Given:
     Raises:
         TypeError: It is neither `LibrettoCreateParams` nor a mapping of its fields.
     """
-    if isinstance(libretto, LibrettoCreateParams):
-        return libretto.given()
-    if not isinstance(libretto, Mapping):
-        raise TypeError(
-            "libretto= takes a LibrettoCreateParams or a mapping of its fields, "
-            f"not {type(libretto).__name__}."
-        )
-    refuse_unknown(libretto, _CALL_NAMES, "libretto=")
-    return LibrettoCreateParams(**libretto).given()
+    if not isinstance(libretto, LibrettoCreateParams):
+        if not isinstance(libretto, Mapping):
+            raise TypeError(
+                "libretto= takes a LibrettoCreateParams or a mapping of its fields, "
+                f"not {type(libretto).__name__}."
+            )
+        refuse_unknown(libretto, _CALL_NAMES, "libretto=")
+        libretto = LibrettoCreateParams(**libretto)
+    given = libretto.given()
+    if "template_chat" in given or "template_text" in given:
+        # Also where a scope carries it, from a helper to the call that it makes.
+        given["has_own_template"] = True
+    return given
 
 
 def scope_given(fields: Mapping[str, Any]) -> Given:
@@ -349,6 +378,11 @@ def scope_given(fields: Mapping[str, Any]) -> Given:
         **LibrettoConfig(**config).given(),
         **LibrettoCreateParams(**call).given(),
     }
+
+
+def has_name(given: Given) -> bool:
+    """Return whether a place gives a prompt's name."""
+    return "prompt_template_name" in given or "api_name" in given
 
 
 def config_of(

@@ -5,13 +5,16 @@ Most specific first: the call's ``libretto=`` > scopes > client > install > envi
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 import attrs
 from attrs import field, frozen
 
-from .fields import MAPPINGS, BeforeSend, Given
+from .fields import CALLER, MAPPINGS, BeforeSend, Given
+
+if TYPE_CHECKING:
+    from .._recognition.known import KnownTemplates
 
 DEFAULT_PREFIX = "https://app.getlibretto.com/api"
 PREFIX_VARIABLE = "LIBRETTO_API_PREFIX"
@@ -82,7 +85,7 @@ class Settings:
     template_chat: list[Any] | None = None
     template_params: dict[str, Any] | None = None
     context: dict[str, Any] | None = None
-    allow_unnamed_prompts: bool = False
+    allow_unnamed_prompts: 'bool | Literal["caller"]' = False
     redact_pii: bool = False
     enabled: bool = True
     sample_rate: float = 1.0
@@ -91,7 +94,12 @@ class Settings:
     redactor: Any = None
     max_field_bytes: int = 262_144
     trace_context: bool = True
+    templates: "KnownTemplates | None" = None
     route: Route = Route()
+    #: Whether the name is the call's or a scope's, not a default.
+    has_own_name: bool = False
+    #: Whether the template is the call's, not a scope's.
+    has_own_template: bool = False
     #: Whether a template, parameters or context were given beside a call's arguments.
     adds: bool = field(init=False)
 
@@ -112,8 +120,10 @@ class Settings:
 
     @property
     def has_name(self) -> bool:
-        """Whether Libretto would know, or may choose, which template this is."""
-        return self.name is not None or self.allow_unnamed_prompts
+        """Whether Libretto would know, may choose, or may learn the template."""
+        if self.name is not None or self.allow_unnamed_prompts:
+            return True
+        return bool(self.templates)
 
     @property
     def has_key(self) -> bool:
@@ -159,6 +169,7 @@ VARIABLES = {
     "redact_pii": "LIBRETTO_REDACT_PII",
     "enabled": "LIBRETTO_ENABLED",
     "sample_rate": "LIBRETTO_SAMPLE_RATE",
+    "templates": "LIBRETTO_TEMPLATES",
 }
 _FLAGS = {"spool_only", "allow_unnamed_prompts", "redact_pii", "enabled"}
 _WORDS = {"1": True, "true": True, "yes": True, "on": True} | {
@@ -170,7 +181,8 @@ def environment() -> Given:
     """Return what the environment sets; an empty variable sets nothing.
 
     Raises:
-        ValueError: A variable holds neither yes nor no, or no share, where it must.
+        ValueError: A variable holds neither yes nor no, or no share, where it must, or
+            names no templates.
     """
     found = {name: from_environment(name) for name in VARIABLES}
     return {name: value for name, value in found.items() if value is not None}
@@ -186,7 +198,11 @@ def from_environment(name: str) -> Any:
     text = os.environ.get(variable)
     if not text:
         return None
+    if name == "templates":
+        return _load_templates(text)
     if name in _FLAGS:
+        if name == "allow_unnamed_prompts" and text.strip().lower() == CALLER:
+            return CALLER
         word = _WORDS.get(text.strip().lower())
         if word is None:
             raise ValueError(
@@ -202,6 +218,15 @@ def from_environment(name: str) -> Any:
             raise ValueError(f"{variable} must be between 0 and 1, not {text!r}.")
         return rate
     return text
+
+
+def _load_templates(text: str) -> "KnownTemplates":
+    from .._recognition.known import load_templates
+
+    try:
+        return load_templates(text.strip())
+    except (ImportError, TypeError, ValueError) as exc:
+        raise ValueError(f"{VARIABLES['templates']} names no templates: {exc}") from exc
 
 
 def endpoints() -> dict[str, str]:

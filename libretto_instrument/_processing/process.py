@@ -111,6 +111,11 @@ def is_for_libretto(item: Any) -> bool:
     return settings.has_key
 
 
+def needs_worker(settings: Settings) -> bool:
+    """Return whether an event can only be made by this process, on a worker."""
+    return not is_untouched(settings) or bool(settings.templates)
+
+
 def is_untouched(settings: Settings) -> bool:
     """Say whether reports go out as they are, with no redactor or hook in between."""
     return not settings.redact_pii and settings.before_send is None

@@ -15,6 +15,8 @@ from attrs import evolve
 from .._capture.packing import unpack
 from .._config.settings import Settings
 from .._events import Report
+from .._recognition import apply as _  # noqa: F401  # Loaded before it is needed.
+from .._util import errors
 from .._util.json import encode
 from ..delivery import Finishers, Message
 from .media import capped, may_need_capping
@@ -33,6 +35,13 @@ def prepare(item: Any) -> Message | None:
     """Turn a finished call or a statement into the message to post. On the worker."""
     report = item.report()
     settings = item.settings
+    if report is None:
+        errors.warn_once(
+            "no template",
+            "A call without a prompt template name that fits none of the templates is "
+            "not recorded. Give it a name, or allow_unnamed_prompts.",
+        )
+        return None
     encoded = _quickly_encoded(report, settings)
     if encoded is None:
         body = body_of(report, settings)

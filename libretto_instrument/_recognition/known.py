@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from .index import TemplateIndex
 
 Template: TypeAlias = str | list[Any]
+#: What templates are loaded from.
+Source: TypeAlias = "Mapping[str, Any] | ModuleType | str | os.PathLike[str]"
 
 MAX_FILES = 2_000
 MAX_FILE_BYTES = 2**20
@@ -86,7 +88,7 @@ def _compile(contents: _Contents) -> "TemplateIndex":
     return TemplateIndex(contents.templates)
 
 
-def load_templates(source: Any) -> KnownTemplates:
+def load_templates(source: Source) -> KnownTemplates:
     """Return the templates that a source holds.
 
     Args:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from attrs import define, field
 
 from .._config.settings import Route
-from .._processing.process import is_for_libretto, is_untouched
+from .._processing.process import is_for_libretto, needs_worker
 
 if TYPE_CHECKING:
     from ..delivery import Delivery, Fan, Sender, Stats
@@ -56,13 +56,14 @@ class Deliveries:
         """Take a finished call or a statement.
 
         Without a spool it returns at once. With one, it returns when the report is on
-        disk, unless a redactor or a hook has to see it first: these run on a worker.
+        disk, unless a redactor or a hook has to see it first, or templates are to be
+        recognised: these run on a worker.
         """
         route = item.settings.route
         known = self._by_route.get(route)
         delivery: Any = known or self._start(route)
         # Without exporters, what is not for Libretto does not come here.
-        if route.spool_dir is not None and is_untouched(item.settings):
+        if route.spool_dir is not None and not needs_worker(item.settings):
             home = not route.exporters or is_for_libretto(item)
             delivery.keep(item, home=home)
         elif route.exporters and not is_for_libretto(item):

@@ -15,7 +15,7 @@ from typing import Any
 
 from attrs import define, field
 
-from .._config.fields import Given, LibrettoConfig
+from .._config.fields import Given, LibrettoConfig, has_name
 from .._config.scope import Frame, Resolved, current
 from .._config.settings import (
     Settings,
@@ -88,13 +88,16 @@ class Runtime:
         Raises:
             ImportError: It asks for redaction, or the environment does, and there is
                 nothing to redact with.
-            ValueError: A variable holds what it cannot.
+            ValueError: A variable holds what it cannot, or a template cannot be
+                rendered.
         """
         redacts = config.redact_pii
         if redacts is None:
             redacts = from_environment("redact_pii")
         if redacts:
             body_redactor(config.redactor)
+        if config.templates:
+            _ = config.templates.index
 
     def forget(self) -> None:
         """Record nobody any more, and drop what was installed."""
@@ -123,7 +126,8 @@ class Runtime:
             if not resolved.wanted:
                 return None
         elif given:
-            settings = Settings(**merge(resolved.given, given))
+            own = has_name(given) or settings.has_own_name
+            settings = Settings(**merge(resolved.given, given), has_own_name=own)
         if not settings.enabled:
             return None
         if not (settings.has_key or settings.route.exporters):
@@ -163,7 +167,9 @@ class Runtime:
             )
         )
         wanted = self.everyone or frame is not None or config is not None
-        resolved = Resolved(base, config, given, Settings(**given), wanted)
+        own = frame is not None and has_name(frame.given)
+        settings = Settings(**given, has_own_name=own)
+        resolved = Resolved(base, config, given, settings, wanted)
         if frame is None:
             self._resolved = resolved
         else:

@@ -255,18 +255,18 @@ def test_a_template_chat_beside_the_call(
 ) -> None:
     """A template object given beside the messages is recorded unfilled, with params."""
     server.answer(completion())
-    template = TemplateChat([{"role": "ai", "content": "about {x}"}], {"x": "cats"})
+    template = TemplateChat([{"role": "user", "content": "Which {x}?"}], {"x": "sport"})
     beside: Any = {
         "template_chat": template,
-        "template_params": {"x": "not cats", "more": "kept"},
+        "template_params": {"x": "not sport", "more": "kept"},
     }
     if place == "scope":
         with libretto.scope(**beside):
             ask(scripted)
     else:
         ask(scripted, libretto=beside)
-    assert kept.event["promptTemplateChat"] == [{"role": "ai", "content": "about {x}"}]
-    assert kept.event["params"] == {"x": "cats", "more": "kept"}
+    assert kept.event["promptTemplateChat"] == template.template
+    assert kept.event["params"] == {"x": "sport", "more": "kept"}
 
 
 def test_an_edited_template_chat(

@@ -48,6 +48,8 @@ def look_at_settings(report: Report, given: Mapping[str, Any]) -> dict[str, Any]
         shown = known.get(name, _default(name))
         if name in _SECRET:
             shown = "set" if shown else "not set"
+        elif name == "templates" and shown is not None:
+            shown = repr(shown)
         report.fact("settings", name, {"value": shown, "from": source})
     _look_at_keys(report, known)
     _look_at_the_rest(report, known)
@@ -80,7 +82,8 @@ def _look_at_keys(report: Report, known: Mapping[str, Any]) -> None:
 
 
 def _look_at_the_rest(report: Report, known: Mapping[str, Any]) -> None:
-    if not (known.get("prompt_template_name") or known.get("allow_unnamed_prompts")):
+    names = ("prompt_template_name", "allow_unnamed_prompts", "templates")
+    if not any(map(known.get, names)):
         report.warn(
             "no-template-name",
             "Calls without a prompt template name of their own are not recorded.",
