@@ -107,7 +107,7 @@ def read(path: Path) -> list[Labelled]:
 def ours(redactor: Redactor, rows: list[Labelled]) -> list[list[Span]]:
     """Analyze each text with the built-in redactor."""
     return [
-        [(f.start, f.end, f.entity) for f in redactor.analyze(row.text)] for row in rows
+        [(f.start, f.end, f.type) for f in redactor.analyze(row.text)] for row in rows
     ]
 
 

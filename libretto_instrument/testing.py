@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from . import _capture
 from ._config.fields import ConfigFields, LibrettoConfig, config_of
-from ._processing.process import body_of
+from ._processing.process import process
 from ._runtime.install import enable, in_use
 from ._runtime.state import runtime
 from ._util import errors
@@ -75,7 +75,7 @@ class CapturedEvents(Sequence[dict[str, Any]]):
     def _make(self, item: Any) -> None:
         try:
             report = item.report()
-            body = report and body_of(report, item.settings)
+            body = report and process(report, item.settings)
         except Exception as exc:
             errors.swallow(exc, "testing.make")
         else:

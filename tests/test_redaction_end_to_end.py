@@ -82,7 +82,7 @@ def _everything(model: OfflineModel) -> None:
 def test_nothing_leaks_over_the_wire_or_into_the_log(
     model: OfflineModel, backend: Backend, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Planted personal data is in no byte that is posted and in no log line (55)."""
+    """Planted personal data is in no byte that is posted and in no log line."""
     caplog.set_level(logging.DEBUG)
     _everything(model)
     assert libretto.flush(timeout=20)

@@ -6,7 +6,7 @@ install Debian's ``scowl`` and ``tzdata``, then::
 
     python tools/build_names.py FOLDER
 
-``redaction/_data/README.md`` says what each source is and under which terms.
+``redaction/names/data/README.md`` says what each source is and under which terms.
 """
 
 import argparse
@@ -18,7 +18,8 @@ from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from pathlib import Path
 
-DATA = Path(__file__).parent.parent / "libretto_instrument" / "redaction" / "_data"
+ROOT = Path(__file__).parent.parent
+DATA = ROOT / "libretto_instrument" / "redaction" / "names" / "data"
 SCOWL = Path("/usr/share/dict/scowl")
 ZONEINFO = Path("/usr/share/zoneinfo")
 
@@ -120,7 +121,7 @@ def main() -> None:
     english = usable(words(KNOWN_TIERS))
     write("given", common)
     write("given_words", common & english)
-    write("given_rare", (rare | usable(firsts)) - common - english)
+    write("rare_given", (rare | usable(firsts)) - common - english)
     surnames = census(folder, "dist.all.last")
     frequent = usable(surnames[:FREQUENT_SURNAMES])
     write("surnames", (usable(surnames[:SURNAMES]) - english) | frequent)

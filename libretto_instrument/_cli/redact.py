@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from ..redaction import default_redactor
-from ..redaction._findings import Finding, Redactor
+from ..redaction._entities import Entity, Redactor
 
 _HIGHLIGHT = "\x1b[1;37;41m"
 _PLAIN = "\x1b[0m"
@@ -47,7 +47,7 @@ def redact_command(
 ) -> int:
     """Show a text with its personal data marked, and what would be sent in its place.
 
-    With colour each finding is highlighted and followed by its entity, and a count by
+    With colour each entity is highlighted and followed by its entity, and a count by
     entity stands below; without, the text comes out redacted, for a pipe.
 
     Args:
@@ -64,32 +64,32 @@ def redact_command(
     """
     redactor = redactor or default_redactor()
     text = stream_in.read()
-    findings = redactor.analyze(text)
+    entities = redactor.analyze(text)
     if not colour:
         stream_out.write(redactor.redact(text))
         return 0
     position = 0
-    for finding in findings:
-        stream_out.write(text[position : finding.start])
-        stream_out.write(_shown(text, finding))
-        position = finding.end
+    for entity in entities:
+        stream_out.write(text[position : entity.start])
+        stream_out.write(_shown(text, entity))
+        position = entity.end
     stream_out.write(text[position:])
     if not text.endswith("\n"):
         stream_out.write("\n")
-    stream_out.write(f"\n{_summary(findings)}\n")
+    stream_out.write(f"\n{_summary(entities)}\n")
     return 0
 
 
-def _shown(text: str, finding: Finding) -> str:
-    """Highlight a finding line by line: pagers drop a colour at the end of a line."""
-    lines = text[finding.start : finding.end].split("\n")
+def _shown(text: str, entity: Entity) -> str:
+    """Highlight a entity line by line: pagers drop a colour at the end of a line."""
+    lines = text[entity.start : entity.end].split("\n")
     shown = "\n".join(f"{_HIGHLIGHT}{line}{_PLAIN}" for line in lines)
-    return f"{shown}<{finding.entity}>"
+    return f"{shown}<{entity.type}>"
 
 
-def _summary(findings: Sequence[Finding]) -> str:
-    if not findings:
+def _summary(entities: Sequence[Entity]) -> str:
+    if not entities:
         return "Nothing found."
-    counts = Counter(finding.entity for finding in findings)
+    counts = Counter(entity.type for entity in entities)
     found = ", ".join(f"{count} {entity}" for entity, count in counts.most_common())
     return f"Found: {found}."

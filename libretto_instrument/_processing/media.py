@@ -19,7 +19,7 @@ _BASE64 = r"[A-Za-z0-9+/_=\r\n-]+"
 _URL_SAFE = str.maketrans("-_", "+/", "\r\n")
 
 #: How files begin, where nothing else says what they are.
-_BEGINNINGS = (
+_MAGIC_NUMBERS = (
     (b"RIFF", "audio/wav"),
     (b"ID3", "audio/mpeg"),
     (b"\xff\xfb", "audio/mpeg"),
@@ -36,7 +36,7 @@ _BEGINNINGS = (
 
 #: What stands in the JSON of every value that holds media, and hardly elsewhere. Few,
 #: as the whole of it is searched for each.
-_TRACES = (
+_MEDIA_HINTS = (
     b"base64,",
     b"b64",  # b64_json, partial_image_b64
     b'"file_data":"',
@@ -45,17 +45,17 @@ _TRACES = (
 )
 
 
-def may_need_capping(encoded: bytes, limit: int) -> bool:
-    """Say whether `capped` could change a value, from its JSON; a quick look.
+def may_need_truncation(encoded: bytes, limit: int) -> bool:
+    """Say whether `truncate` could change a value, from its JSON; a quick look.
 
     Args:
         encoded: The value's JSON, without white space between its parts.
         limit: How many bytes of any string are kept.
     """
-    return len(encoded) > limit or any(trace in encoded for trace in _TRACES)
+    return len(encoded) > limit or any(trace in encoded for trace in _MEDIA_HINTS)
 
 
-def capped(value: Any, limit: int) -> Any:
+def truncate(value: Any, limit: int) -> Any:
     """Return a JSON value with markers for base64 media, and its long strings cut.
 
     A marker tells media type, size in bytes and SHA-256 of what was there. Base64 is
@@ -66,58 +66,65 @@ def capped(value: Any, limit: int) -> Any:
         limit: How many bytes of any other string are kept.
     """
     if isinstance(value, str):
-        return _short(value, limit)
+        return _truncate_text(value, limit)
     if isinstance(value, dict):
-        return {name: _field(name, item, value, limit) for name, item in value.items()}
+        return {
+            name: _truncate_field(name, item, value, limit)
+            for name, item in value.items()
+        }
     if isinstance(value, list):
-        return [capped(item, limit) for item in value]
+        return [truncate(item, limit) for item in value]
     return value
 
 
-def _field(name: Any, value: Any, around: dict[Any, Any], limit: int) -> Any:
-    """Return a field of the object ``around``."""
+def _truncate_field(name: Any, value: Any, parent: dict[Any, Any], limit: int) -> Any:
+    """Return a field of the object ``parent``."""
     if isinstance(value, str):
         if name in _MEDIA and re.fullmatch(_BASE64, value):
-            media = _MEDIA[name](around)
+            media = _MEDIA[name](parent)
             if media is not None:
-                return _marker(media, value)
-        return _short(value, limit)
+                return _placeholder(media, value)
+        return _truncate_text(value, limit)
     if name in ("audio", "input_audio") and isinstance(value, dict):
         data = value.get("data")
         if isinstance(data, str) and re.fullmatch(_BASE64, data):
             media = f"audio/{value.get('format') or '*'}"
             rest = {key: item for key, item in value.items() if key != "data"}
-            return {**capped(rest, limit), "data": _marker(media, data)}
-    return capped(value, limit)
+            return {**truncate(rest, limit), "data": _placeholder(media, data)}
+    return truncate(value, limit)
 
 
-def _file(around: dict[Any, Any]) -> str:
-    name = around.get("filename")
+def _file_media_type(parent: dict[Any, Any]) -> str:
+    name = parent.get("filename")
     guess = guess_type(name)[0] if isinstance(name, str) else None
     return guess or "application/*"
 
 
-def _image(around: dict[Any, Any]) -> str:
-    return f"image/{around.get('output_format') or '*'}"
+def _image_media_type(parent: dict[Any, Any]) -> str:
+    return f"image/{parent.get('output_format') or '*'}"
 
 
-def _generated(around: dict[Any, Any]) -> str | None:
-    return _image(around) if around.get("type") == "image_generation_call" else None
+def _generated_media_type(parent: dict[Any, Any]) -> str | None:
+    return (
+        _image_media_type(parent)
+        if parent.get("type") == "image_generation_call"
+        else None
+    )
 
 
-#: Fields that hold bare base64, by what the object around them says of its kind.
+#: Fields that hold bare base64, by what the object around says of its kind.
 _MEDIA = {
-    "b64_json": _image,
-    "file_data": _file,
-    "partial_image_b64": _image,
-    "result": _generated,
+    "b64_json": _image_media_type,
+    "file_data": _file_media_type,
+    "partial_image_b64": _image_media_type,
+    "result": _generated_media_type,
 }
 
 
-def _short(text: str, limit: int) -> str:
+def _truncate_text(text: str, limit: int) -> str:
     if "base64," in text:
         text = re.sub(
-            _DATA_URL, lambda url: _marker(url[1] or "text/plain", url[2]), text
+            _DATA_URL, lambda url: _placeholder(url[1] or "text/plain", url[2]), text
         )
     if len(text) * 4 <= limit:
         return text
@@ -128,23 +135,23 @@ def _short(text: str, limit: int) -> str:
     return f"{kept}… <cut: {len(data)} bytes, sha256:{sha256(data).hexdigest()}>"
 
 
-def _marker(media: str, base64: str) -> str:
-    data = _decoded(base64)
+def _placeholder(media: str, base64: str) -> str:
+    data = _decode_base64(base64)
     if media.endswith("*"):
-        media = _sniffed(data, media)
+        media = _sniff_media_type(data, media)
     return f"<{media}, {len(data)} bytes, sha256:{sha256(data).hexdigest()}>"
 
 
-def _sniffed(data: bytes, media: str) -> str:
+def _sniff_media_type(data: bytes, media: str) -> str:
     """Return a media type that goes by how the data begins, or ``media`` itself."""
     group = "" if media.startswith("application") else media.removesuffix("*")
-    for start, kind in _BEGINNINGS:
+    for start, kind in _MAGIC_NUMBERS:
         if data.startswith(start) and kind.startswith(group):
             return kind
     return media
 
 
-def _decoded(base64: str) -> bytes:
+def _decode_base64(base64: str) -> bytes:
     """Decode base64 of either alphabet, with padding anywhere or none.
 
     Streamed sound comes in pieces that are padded each.

@@ -13,30 +13,30 @@ from attrs import field, frozen
 
 from .._config.scope import UNRECORDED
 from .._config.settings import Settings
-from .media import capped
+from .media import truncate
 
 if TYPE_CHECKING:
     from .._events import Report
     from ..redaction import BodyRedactor
 
 #: What a statement weighs beyond the words of the caller: the objects that carry it.
-_STATEMENT_OVERHEAD = 1_000
+_SUBMISSION_OVERHEAD_BYTES = 1_000
 #: So many redactors are kept with what they redacted before, the oldest let go first.
-_MOST_REDACTORS = 4
+_MAX_CACHED_REDACTORS = 4
 
 
 @frozen(eq=False)
-class Statement:
+class Submission:
     """A report in the caller's own words: feedback, or what a chain came to.
 
     Attributes:
-        said: The report.
+        payload: The report.
         settings: What holds for it.
         size: How long the caller's words are, in bytes.
-        ended: `time.perf_counter` when it was said, in seconds.
+        ended: `time.perf_counter` when it was submitted, in seconds.
     """
 
-    said: "Report"
+    payload: "Report"
     settings: Settings
     size: int
     ended: float = field(factory=perf_counter)
@@ -44,11 +44,11 @@ class Statement:
     @property
     def weight(self) -> int:
         """Roughly how many bytes it holds."""
-        return self.size + _STATEMENT_OVERHEAD
+        return self.size + _SUBMISSION_OVERHEAD_BYTES
 
     def report(self) -> "Report":
         """Return what is to be sent."""
-        return self.said
+        return self.payload
 
     def makings(self) -> None:
         """Return None: there is nothing to be made of it but the report."""
@@ -56,18 +56,18 @@ class Statement:
 
 # By the id of the user's redactor, which its entry keeps alive.
 _body_redactors: "dict[int, BodyRedactor]" = {}
-_redacting = threading.Lock()
+_redaction_lock = threading.Lock()
 
 
-def _start_afresh() -> None:
+def _reset() -> None:
     """Forget a lock that another thread held, and what it left half done, at a fork."""
-    global _redacting
-    _redacting = threading.Lock()
+    global _redaction_lock
+    _redaction_lock = threading.Lock()
     _body_redactors.clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_afresh)
+    os.register_at_fork(after_in_child=_reset)
 
 
 def body_redactor(redactor: Any) -> "BodyRedactor":
@@ -81,7 +81,7 @@ def body_redactor(redactor: Any) -> "BodyRedactor":
     known = _body_redactors.get(id(redactor))
     if known is None:
         known = BodyRedactor(default_redactor() if redactor is None else redactor)
-        while len(_body_redactors) >= _MOST_REDACTORS:
+        while len(_body_redactors) >= _MAX_CACHED_REDACTORS:
             # In one step, as install() may come here on another thread.
             oldest, *_ = _body_redactors
             _body_redactors.pop(oldest, None)
@@ -89,23 +89,23 @@ def body_redactor(redactor: Any) -> "BodyRedactor":
     return known
 
 
-def body_of(report: "Report", settings: Settings) -> dict[str, Any] | None:
+def process(report: "Report", settings: Settings) -> dict[str, Any] | None:
     """Return a report's body as it may be sent; None if ``before_send`` withheld it."""
-    body: dict[str, Any] | None = capped(report.to_wire(), settings.max_field_bytes)
-    if body is None or is_untouched(settings):
+    body: dict[str, Any] | None = truncate(report.to_wire(), settings.max_field_bytes)
+    if body is None or is_passthrough(settings):
         return body
     with UNRECORDED:
         if settings.redact_pii:
-            with _redacting:
+            with _redaction_lock:
                 body = body_redactor(settings.redactor).redact(body)
         if settings.before_send is not None and report.kind == "event":
             return settings.before_send(body)
     return body
 
 
-def is_for_libretto(item: Any) -> bool:
+def has_libretto_destination(item: Any) -> bool:
     """Say whether Libretto would know whose report this is; exporters get it anyway."""
-    if isinstance(item, Statement):
+    if isinstance(item, Submission):
         return item.settings.api_key is not None
     settings: Settings = item.settings
     return settings.has_key
@@ -113,9 +113,9 @@ def is_for_libretto(item: Any) -> bool:
 
 def needs_worker(settings: Settings) -> bool:
     """Return whether an event can only be made by this process, on a worker."""
-    return not is_untouched(settings) or bool(settings.templates)
+    return not is_passthrough(settings) or bool(settings.templates)
 
 
-def is_untouched(settings: Settings) -> bool:
+def is_passthrough(settings: Settings) -> bool:
     """Say whether reports go out as they are, with no redactor or hook in between."""
     return not settings.redact_pii and settings.before_send is None

@@ -19,8 +19,8 @@ from .._recognition import apply as _  # noqa: F401  # Loaded before it is neede
 from .._util import errors
 from .._util.json import encode
 from ..delivery import Finishers, Message
-from .media import capped, may_need_capping
-from .process import body_of, is_untouched
+from .media import may_need_truncation, truncate
+from .process import is_passthrough, process
 
 #: In which form the makings of an event are written, by number. Another form, or one
 #: more endpoint, needs another, and this one is to be read for ever.
@@ -44,7 +44,7 @@ def prepare(item: Any) -> Message | None:
         return None
     encoded = _quickly_encoded(report, settings)
     if encoded is None:
-        body = body_of(report, settings)
+        body = process(report, settings)
         if body is None:
             return None
         encoded = encode(body)
@@ -66,7 +66,7 @@ def prepare_to_keep(item: Any) -> Message | None:
     if makings is None:
         return prepare(item)
     name, key, data = makings
-    if len(data) > _LONG and may_need_capping(data, limit):
+    if len(data) > _LONG and may_need_truncation(data, limit):
         return prepare(item)
     return Message("event", name, data, key, _at(item), _MAKINGS)
 
@@ -76,7 +76,7 @@ def _finish(message: Message) -> Message:
     event, settings = unpack(message.body, message.id)
     encoded = _quickly_encoded(event, settings)
     if encoded is None:
-        encoded = encode(capped(event.to_wire(), settings.max_field_bytes))
+        encoded = encode(truncate(event.to_wire(), settings.max_field_bytes))
     return evolve(message, body=encoded, form=0)
 
 
@@ -104,7 +104,7 @@ def _veiled(name: str, redacted: bytes) -> str:
 
 def _quickly_encoded(report: Report, settings: Settings) -> bytes | None:
     """Return a report's JSON, if nothing has to be done to its body in between."""
-    if not is_untouched(settings):
+    if not is_passthrough(settings):
         return None
     encoded = encode(report.to_wire())
-    return None if may_need_capping(encoded, settings.max_field_bytes) else encoded
+    return None if may_need_truncation(encoded, settings.max_field_bytes) else encoded

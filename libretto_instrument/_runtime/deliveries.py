@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from attrs import define, field
 
 from .._config.settings import Route
-from .._processing.process import is_for_libretto, needs_worker
+from .._processing.process import has_libretto_destination, needs_worker
 
 if TYPE_CHECKING:
     from ..delivery import Delivery, Fan, Sender, Stats
@@ -64,9 +64,9 @@ class Deliveries:
         delivery: Any = known or self._start(route)
         # Without exporters, what is not for Libretto does not come here.
         if route.spool_dir is not None and not needs_worker(item.settings):
-            home = not route.exporters or is_for_libretto(item)
+            home = not route.exporters or has_libretto_destination(item)
             delivery.keep(item, home=home)
-        elif route.exporters and not is_for_libretto(item):
+        elif route.exporters and not has_libretto_destination(item):
             delivery.put(item, home=False)
         else:
             delivery.put(item)

@@ -7,7 +7,7 @@ from uuid import UUID
 from .._config.fields import config_of_client, id_text
 from .._config.scope import Scope
 from .._config.settings import Settings
-from .._processing.process import Statement
+from .._processing.process import Submission
 from .._util import errors
 from .._util.ids import fresh_id
 from .._util.json import decode, encode
@@ -187,7 +187,7 @@ def _submit(report: "Report", settings: Settings, size: int) -> None:
     if not settings.enabled:
         return
     try:
-        runtime.submit(Statement(report, settings, size))
+        runtime.submit(Submission(report, settings, size))
     except Exception as exc:
         errors.swallow(exc, "api.submit")
 

@@ -6,10 +6,10 @@ A `Redactor` works on texts; `BodyRedactor` walks a finished body with one.
     pip install 'libretto-instrument[pii]'
 """
 
-from ._findings import Finding, Redactor
-from ._walk import FAILED, BodyRedactor
+from ._entities import Entity, Redactor
+from ._walk import REDACTION_FAILED, BodyRedactor
 
-__all__ = ["FAILED", "BodyRedactor", "Finding", "Redactor", "default_redactor"]
+__all__ = ["REDACTION_FAILED", "BodyRedactor", "Entity", "Redactor", "default_redactor"]
 
 _INSTALL = "pip install 'libretto-instrument[pii]'"
 

@@ -6,7 +6,7 @@ from attrs import define, field
 
 
 @define
-class TextCache:
+class LruCache:
     """Redacted texts by their original, bounded by size, oldest use dropped first.
 
     Attributes:

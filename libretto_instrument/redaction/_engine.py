@@ -5,14 +5,16 @@ from collections.abc import Iterator, Sequence
 
 from attrs import frozen
 
-from ._address import street_addresses
-from ._digits import Figures
-from ._findings import Finding, merged, replaced
-from ._names import person_names
-from ._network import emails, ip_addresses, urls
-from ._numbers import cards, ibans, social_security_numbers
-from ._phones import phone_numbers
-from ._secrets import crypto, secrets
+from ._entities import Entity, merge_overlapping, replace_entities
+from .detectors.cards import cards
+from .detectors.digits import DigitGroups
+from .detectors.iban import ibans
+from .detectors.network import emails, ip_addresses, urls
+from .detectors.phones import phone_numbers
+from .detectors.secrets import crypto, secrets
+from .detectors.ssn import social_security_numbers
+from .detectors.street_address import street_addresses
+from .names.detector import person_names
 
 
 @frozen
@@ -20,18 +22,18 @@ class Engine:
     """Finds personal data in a text, in time that grows no faster than the text."""
 
     def redact(self, text: str) -> str:
-        """Return ``text`` with each finding replaced by ``<ENTITY>``."""
-        return replaced(text, self.analyze(text))
+        """Return ``text`` with each entity replaced by ``<ENTITY>``."""
+        return replace_entities(text, self.analyze(text))
 
-    def analyze(self, text: str) -> Sequence[Finding]:
+    def analyze(self, text: str) -> Sequence[Entity]:
         """Return what was found in ``text``, first to last, none overlapping."""
-        return merged(_findings(_plain(text)))
+        return merge_overlapping(_detect(_normalize(text)))
 
 
 #: How JSON that was cut off, and much code, writes line ends, tabs and quotes.
 _ESCAPES = re.compile(r"\\[nrt\"]")
 #: Typographic marks, and the plain ones that the detectors know.
-_TYPOGRAPHY = str.maketrans(
+_TYPOGRAPHIC_CHARS = str.maketrans(
     {
         "\u2018": "'",
         "\u2019": "'",
@@ -54,7 +56,7 @@ _TYPOGRAPHY = str.maketrans(
 )
 
 
-def _plain(text: str) -> str:
+def _normalize(text: str) -> str:
     """Put plain marks for typographic ones, and white space for ``\\n``.
 
     The result is as long as ``text``, so what is found in it stands in ``text``, too.
@@ -62,21 +64,21 @@ def _plain(text: str) -> str:
     if "\\" in text:
         # Left as it is, the escape would glue an n to the word behind it.
         text = _ESCAPES.sub(" \n", text)
-    return text if text.isascii() else text.translate(_TYPOGRAPHY)
+    return text if text.isascii() else text.translate(_TYPOGRAPHIC_CHARS)
 
 
-def _findings(text: str) -> Iterator[Finding]:
+def _detect(text: str) -> Iterator[Entity]:
     """Run each detector that the characters of ``text`` give something to do."""
     yield from secrets(text)
     if "@" in text:
         yield from emails(text)
     yield from urls(text)
     yield from ip_addresses(text)
-    figures = Figures.of(text)
-    if figures.groups:
-        yield from cards(figures)
-        yield from social_security_numbers(figures)
-        yield from phone_numbers(figures)
+    numbers = DigitGroups.parse(text)
+    if numbers.groups:
+        yield from cards(numbers)
+        yield from social_security_numbers(numbers)
+        yield from phone_numbers(numbers)
         yield from ibans(text)
         yield from crypto(text)
         yield from street_addresses(text)

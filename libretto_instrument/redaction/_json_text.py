@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 
-def parsed(text: str) -> Any | None:
+def parse_json(text: str) -> Any | None:
     """Parse a text that holds one JSON object, list or string.
 
     Returns:
@@ -15,12 +15,12 @@ def parsed(text: str) -> Any | None:
     if stripped[:1] + stripped[-1:] not in ("{}", "[]", '""'):
         return None
     try:
-        return json.loads(stripped, object_pairs_hook=_unique)
+        return json.loads(stripped, object_pairs_hook=_reject_duplicate_keys)
     except (ValueError, RecursionError):
         return None
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
         msg = "a key is given twice"
@@ -28,11 +28,11 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def dumped(value: Any, like: str) -> str:
+def dump_like(value: Any, like: str) -> str:
     """Write ``value`` as JSON, laid out much as in ``like``.
 
     Args:
-        value: What was parsed from ``like``, redacted.
+        value: What was parse_json from ``like``, redacted.
         like: The JSON text that it came from.
     """
     lines = like.strip().splitlines()

@@ -15,14 +15,14 @@ _MEDIA = re.compile(
 )
 #: The payload of audio and file parts, which comes without a prefix.
 _PAYLOAD = re.compile(r"[A-Za-z0-9+/]+={0,2}")
-_LEAST_PAYLOAD = 512
+_MIN_PAYLOAD = 512
 
 
-def pieces(text: str) -> Iterator[tuple[str, bool]]:
+def split_media(text: str) -> Iterator[tuple[str, bool]]:
     """Cut ``text`` into data URLs, hashes, and what lies between them.
 
     Returns:
-        The pieces in order, each with whether it is media; together they are ``text``.
+        The pieces in order, each with whether it is media; joined they are ``text``.
     """
     if "base64," not in text and "sha256:" not in text:
         yield text, _is_payload(text)
@@ -38,7 +38,7 @@ def pieces(text: str) -> Iterator[tuple[str, bool]]:
 def _is_payload(text: str) -> bool:
     """Recognise a long text of nothing but base64."""
     return (
-        len(text) >= _LEAST_PAYLOAD
+        len(text) >= _MIN_PAYLOAD
         and _PAYLOAD.fullmatch(text) is not None
         and not text.isdigit()
         and not text.isalpha()

@@ -9,20 +9,20 @@ from attrs import define, field
 
 from .._util import errors
 from . import _policy
-from ._cache import TextCache
-from ._findings import Redactor
-from ._hints import said_by
-from ._json_text import dumped, parsed
-from ._logprobs import LogprobRedactor
-from ._media import pieces
+from ._cache import LruCache
+from ._entities import Redactor
+from ._json_text import dump_like, parse_json
+from ._media import split_media
 
 #: What stands in the place of a leaf that could not be redacted.
-FAILED = "<REDACTION_FAILED>"
+REDACTION_FAILED = "<REDACTION_FAILED>"
+#: What stands in the place of log probabilities.
+LOGPROBS = "<LOGPROBS>"
 
-_DEEPEST = 64
-_LONGEST_TEXT = 2_000_000
+_MAX_DEPTH = 64
+_MAX_TEXT = 2_000_000
 #: A number shorter than this is a count; no card and no telephone number is.
-_LEAST_NUMBER = 10**9
+_MIN_NUMBER = 10**9
 _NUMBER_ENTITIES = ("CREDIT_CARD", "PHONE_NUMBER")
 
 
@@ -34,18 +34,18 @@ class BodyRedactor:
 
     Attributes:
         redactor: Finds and replaces personal data in a text.
-        budget: Seconds that one body may take. What is left when they are over is
+        time_limit: Seconds that one body may take. What is left when they are over is
             withheld.
         cache_limit: How many characters to hold of texts that were redacted before.
     """
 
     redactor: Redactor
-    budget: float = 2.0
+    time_limit: float = 2.0
     cache_limit: int = 2_000_000
-    _cache: TextCache = field(init=False)
+    _cache: LruCache = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._cache = TextCache(self.cache_limit)
+        self._cache = LruCache(self.cache_limit)
 
     def redact(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Return a copy of ``body`` with personal data replaced by ``<ENTITY>``.
@@ -62,8 +62,8 @@ class BodyRedactor:
         Returns:
             A new dict that shares no list and no dict with ``body``.
         """
-        deadline = time.monotonic() + self.budget
-        return _Walk(self.redactor, self._cache, deadline).body(body)
+        deadline = time.monotonic() + self.time_limit
+        return _BodyWalker(self.redactor, self._cache, deadline).body(body)
 
 
 class _WithheldError(Exception):
@@ -71,23 +71,23 @@ class _WithheldError(Exception):
 
 
 @define
-class _Walk:
+class _BodyWalker:
     """One pass over one body."""
 
     redactor: Redactor
-    cache: TextCache
+    cache: LruCache
     deadline: float
 
     def body(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Redact the sections of a body, each by what it holds."""
         result: dict[str, Any] = {}
         for key, value in body.items():
-            if _policy.keeps_whole(key, value):
+            if _policy.is_exempt_field(key, value):
                 result[key] = value
             elif _policy.is_wire_key(key):
                 result[key] = self.value(value, key, _policy.is_structural(key), 1)
             else:
-                self._put(result, key, self.value(value, str(key), False, 1))
+                self._set_key(result, key, self.value(value, str(key), False, 1))
         return result
 
     def value(self, value: Any, key: str | None, structural: bool, depth: int) -> Any:
@@ -111,26 +111,25 @@ class _Walk:
             "Libretto withheld a value that could not be redacted (%s).",
             reason,
         )
-        return FAILED
+        return REDACTION_FAILED
 
     def _redacted(
         self, value: Any, key: str | None, structural: bool, depth: int
     ) -> Any:
         if value is None or isinstance(value, bool):
             return value
-        if structural and key is not None and _policy.keeps_leaf(key, value):
+        if structural and key is not None and _policy.is_exempt_leaf(key, value):
             return value
         if isinstance(value, str):
             return self._text(str(value), key, depth)
         if isinstance(value, int | float):
             return self._number(value, key)
-        if depth > _DEEPEST:
+        if depth > _MAX_DEPTH:
             raise _WithheldError("nested too deeply")
+        if structural and _policy.is_logprobs(key, value):
+            # They spell the answer token by token, with the likeliest alternatives.
+            return LOGPROBS
         inner = partial(self.value, key=None, structural=structural, depth=depth + 1)
-        if key == "logprobs" and structural:
-            return LogprobRedactor(self.redactor.analyze, self._clean, inner).value(
-                value
-            )
         if isinstance(value, Mapping):
             result: dict[str, Any] = {}
             for name, item in value.items():
@@ -138,15 +137,16 @@ class _Walk:
                 if structural and _policy.is_api_key(name):
                     result[name] = redacted
                 else:
-                    self._put(result, name, redacted)
+                    self._set_key(result, name, redacted)
             return result
         if isinstance(value, list | tuple):
             return [inner(item) for item in value]
         raise _WithheldError("of a type that JSON does not have")
 
-    def _put(self, result: dict[str, Any], key: Any, value: Any) -> None:
+    def _set_key(self, result: dict[str, Any], key: Any, value: Any) -> None:
         """Add an item under its redacted key, numbered where two keys become one."""
-        name = FAILED if isinstance(key, tuple) else self.value(key, None, False, 0)
+        is_odd = isinstance(key, tuple)
+        name = REDACTION_FAILED if is_odd else self.value(key, None, False, 0)
         unique, number = name, 2
         while unique in result:
             unique = f"{str(name).removesuffix('>')}_{number}>"
@@ -154,23 +154,23 @@ class _Walk:
         result[unique] = value
 
     def _text(self, text: str, key: str | None, depth: int) -> str:
-        data = parsed(text) if depth < _DEEPEST else None
+        data = parse_json(text) if depth < _MAX_DEPTH else None
         if data is not None:
             redacted = self.value(data, None, False, depth + 1)
-            return text if redacted == data else dumped(redacted, like=text)
-        cleaned = self._clean(text)
-        entity = said_by(key, text) if cleaned == text else None
+            return text if redacted == data else dump_like(redacted, like=text)
+        cleaned = self._redact_text(text)
+        entity = _policy.entity_from_key(key, text) if cleaned == text else None
         return f"<{entity}>" if entity else cleaned
 
-    def _clean(self, text: str) -> str:
+    def _redact_text(self, text: str) -> str:
         """Redact a text, from the cache where it can be."""
         known = self.cache.get(text)
         if known is not None:
             return known
-        if len(text) > _LONGEST_TEXT:
+        if len(text) > _MAX_TEXT:
             raise _WithheldError("too long")
         parts = []
-        for piece, media in pieces(text):
+        for piece, media in split_media(text):
             if time.monotonic() > self.deadline:
                 raise _WithheldError("out of time")
             cleaned = piece if media or not piece else self.redactor.redact(piece)
@@ -186,16 +186,18 @@ class _Walk:
         if isinstance(number, float) and not number.is_integer():
             return number
         digits = str(int(number))
-        entity = said_by(key, digits)
-        if entity is None and number >= _LEAST_NUMBER:
-            entity = self._reads_as(digits) or self._reads_as(f"+{digits}")
+        entity = _policy.entity_from_key(key, digits)
+        if entity is None and number >= _MIN_NUMBER:
+            entity = self._classify_number(digits) or self._classify_number(
+                f"+{digits}"
+            )
         return f"<{entity}>" if entity else number
 
-    def _reads_as(self, digits: str) -> str | None:
+    def _classify_number(self, digits: str) -> str | None:
         if time.monotonic() > self.deadline:
             raise _WithheldError("out of time")
-        for finding in self.redactor.analyze(digits):
-            whole = finding.end - finding.start >= len(digits.lstrip("+"))
-            if whole and finding.entity in _NUMBER_ENTITIES:
-                return finding.entity
+        for entity in self.redactor.analyze(digits):
+            whole = entity.end - entity.start >= len(digits.lstrip("+"))
+            if whole and entity.type in _NUMBER_ENTITIES:
+                return entity.type
         return None

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from attrs import field, frozen
 
-from ._findings import Finding, merged, replaced
+from ._entities import Entity, merge_overlapping, replace_entities
 
 
 class Analyzer(Protocol):
@@ -43,7 +43,7 @@ class PresidioRedactor:
         analyzer: The engine; by default a fresh ``AnalyzerEngine()``.
         language: The language of the texts, as Presidio names it.
         entities: The entities to look for; None for all that the engine knows.
-        score_threshold: Findings below this confidence, in [0, 1], are left in clear;
+        score_threshold: Entities below this confidence, in [0, 1], are left in clear;
             None for the engine's own threshold.
     """
 
@@ -53,15 +53,15 @@ class PresidioRedactor:
     score_threshold: float | None = None
 
     def redact(self, text: str) -> str:
-        """Return ``text`` with each finding replaced by ``<ENTITY>``."""
-        return replaced(text, self.analyze(text))
+        """Return ``text`` with each entity replaced by ``<ENTITY>``."""
+        return replace_entities(text, self.analyze(text))
 
-    def analyze(self, text: str) -> Sequence[Finding]:
-        """Return what Presidio found, first to last, overlapping findings joined."""
+    def analyze(self, text: str) -> Sequence[Entity]:
+        """Return what Presidio found, first to last, overlapping entities joined."""
         results = self.analyzer.analyze(
             text=text,
             language=self.language,
             entities=None if self.entities is None else list(self.entities),
             score_threshold=self.score_threshold,
         )
-        return merged(Finding(r.start, r.end, r.entity_type) for r in results)
+        return merge_overlapping(Entity(r.start, r.end, r.entity_type) for r in results)

@@ -13,7 +13,7 @@ from support.answers import chunk, completion
 from support.scripted import ScriptedModel
 
 from libretto_instrument import LibrettoConfig
-from libretto_instrument._processing.media import capped
+from libretto_instrument._processing.media import truncate
 from libretto_instrument.testing import CapturedEvents, capture_events
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20
@@ -94,11 +94,11 @@ def test_what_the_model_says_aloud_becomes_a_marker(
 def test_a_generated_image_becomes_a_marker() -> None:
     """The result of an image_generation_call is a marker; other results stay."""
     call = {"type": "image_generation_call", "result": base64(PNG), "id": "ig_1"}
-    assert capped(call, LIMIT)["result"] == marker("image/png", PNG)
+    assert truncate(call, LIMIT)["result"] == marker("image/png", PNG)
     webp = {**call, "output_format": "webp"}
-    assert capped(webp, LIMIT)["result"] == marker("image/webp", PNG)
+    assert truncate(webp, LIMIT)["result"] == marker("image/webp", PNG)
     other = {"type": "custom", "result": "abcd", "data": "abcd", "format": "wav"}
-    assert capped(other, LIMIT) == other
+    assert truncate(other, LIMIT) == other
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_generated_image_becomes_a_marker() -> None:
 )
 def test_other_text_stays(text: str) -> None:
     """A placeholder in a data URL and text that only looks like base64 stay."""
-    assert capped({"text": text}, LIMIT) == {"text": text}
+    assert truncate({"text": text}, LIMIT) == {"text": text}
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_each_form_of_data_url(url: str, media: str) -> None:
     """With no type, with parameters, in either alphabet, in JSON in a string."""
     for encode in (b64encode, urlsafe_b64encode):
         text = json.dumps({"url": url.format(encode(PNG).decode())})
-        assert capped([text], LIMIT) == [json.dumps({"url": marker(media, PNG)})]
+        assert truncate([text], LIMIT) == [json.dumps({"url": marker(media, PNG)})]
 
 
 def test_the_cap_is_the_configuration() -> None:
@@ -135,7 +135,7 @@ def test_the_cap_is_the_configuration() -> None:
     text = "é" * 600
     digest = hashlib.sha256(text.encode()).hexdigest()
     cut = f"{'é' * 500}… <cut: 1200 bytes, sha256:{digest}>"
-    assert capped({"a": [text], "b": text[:500]}, LIMIT) == {
+    assert truncate({"a": [text], "b": text[:500]}, LIMIT) == {
         "a": [cut],
         "b": text[:500],
     }
@@ -193,7 +193,7 @@ JSON = st.recursive(
 @given(JSON)
 def test_any_json_value_is_taken(value: Any) -> None:
     """Whatever stands in the known fields, nothing is raised and the form is kept."""
-    seen = capped(value, 10)
+    seen = truncate(value, 10)
     assert type(seen) is type(value)
     if isinstance(value, dict):
         assert set(seen) == set(value)
@@ -204,12 +204,12 @@ def test_size_and_hash_are_of_the_data(data: bytes, unpadded: int) -> None:
     """However the padding came through, the marker tells of the data itself."""
     text = base64(data)
     text = text.rstrip("=") if unpadded else text
-    assert capped({"file_data": text}, LIMIT) == {
-        "file_data": capped({"file_data": base64(data)}, LIMIT)["file_data"]
+    assert truncate({"file_data": text}, LIMIT) == {
+        "file_data": truncate({"file_data": base64(data)}, LIMIT)["file_data"]
     }
     assert (
         f"{len(data)} bytes, sha256:{hashlib.sha256(data).hexdigest()}"
-        in (capped({"file_data": text}, LIMIT)["file_data"])
+        in (truncate({"file_data": text}, LIMIT)["file_data"])
     )
 
 

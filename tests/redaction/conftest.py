@@ -1,4 +1,4 @@
-"""Fixtures of the redaction room."""
+"""Fixtures for the tests of redaction."""
 
 import pytest
 

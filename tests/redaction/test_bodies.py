@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from libretto_instrument._util import errors
-from libretto_instrument.redaction import FAILED, BodyRedactor
+from libretto_instrument.redaction import REDACTION_FAILED, BodyRedactor
 
 EVENT_ID = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
 MAIL = "jane.doe@example.com"
@@ -120,11 +120,11 @@ def test_body_without_personal_data(bodies):
     ids=",".join,
 )
 def test_every_field(more, bodies):
-    """Personal data is replaced in whatever field it stands (failure-modes 55)."""
+    """Personal data is replaced in whatever field it stands."""
     redacted = json.dumps(bodies.redact(event(**more)))
     assert "jane" not in redacted
     assert "<EMAIL_ADDRESS>" in redacted
-    assert FAILED not in redacted
+    assert REDACTION_FAILED not in redacted
 
 
 def test_feedback_and_chain_result(bodies):
@@ -247,54 +247,30 @@ def test_keys_that_become_one(bodies):
     }
 
 
-def test_logprobs(bodies):
-    """A name that is cut into tokens is taken out of the log probabilities."""
-    tokens = ["Dear", " Mar", "garet", ",", " hello"]
-    content = [
-        {
-            "token": token,
-            "bytes": list(token.encode()),
-            "logprob": -0.1,
-            "top_logprobs": [
-                {"token": token, "bytes": list(token.encode()), "logprob": -0.1}
-            ],
-        }
-        for token in tokens
-    ]
-    raw = {"choices": [{"logprobs": {"content": content, "refusal": None}}]}
-    redacted = bodies.redact(
-        {"rawResponse": raw, "responseMetrics": {"logprobs": {"content": content}}}
-    )
-    for logprobs in (
-        redacted["rawResponse"]["choices"][0]["logprobs"],
-        redacted["responseMetrics"]["logprobs"],
-    ):
-        result = logprobs["content"]
-        assert [entry["token"] for entry in result][3:] == [",", " hello"]
-        assert result[1]["token"] == result[2]["token"] == "<PERSON>"
-        assert result[2]["bytes"] is None
-        assert result[2]["top_logprobs"] == []
-        assert result[4] == content[4]
-    assert "garet" not in json.dumps(redacted)
-    assert str(list(b"garet"))[1:-1] not in json.dumps(redacted)
-
-
-def test_logprobs_of_completions(bodies):
-    """The log probabilities of a plain completion are redacted, too."""
-    tokens = ["call", " 415", "-555", "-2671", " now"]
-    logprobs = {
-        "tokens": tokens,
-        "token_logprobs": [-0.1] * 5,
-        "top_logprobs": [{token: -0.1} for token in tokens],
-        "text_offset": [0, 4, 8, 12, 17],
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("logprobs", {"content": [{"token": "Mar"}, {"token": "garet"}]}),
+        ("logprobs", {"tokens": ["Mar", "garet"], "top_logprobs": [{"Mar": -1}]}),
+        ("logprobs", [{"token": "Mar", "bytes": [77]}]),
+        ("prompt_logprobs", [{"7": {"decoded_token": "Mar"}}]),
+    ],
+)
+def test_logprobs(key, value, bodies):
+    """Log probabilities, which spell the answer in pieces, are replaced whole."""
+    choice = {"index": 0, key: value, "finish_reason": "stop"}
+    body = {"rawResponse": {"choices": [choice]}, "responseMetrics": {key: value}}
+    assert bodies.redact(body) == {
+        "rawResponse": {"choices": [choice | {key: "<LOGPROBS>"}]},
+        "responseMetrics": {key: "<LOGPROBS>"},
     }
-    redacted = bodies.redact({"rawResponse": {"choices": [{"logprobs": logprobs}]}})
-    result = redacted["rawResponse"]["choices"][0]["logprobs"]
-    assert result["tokens"][0] == "call"
-    assert result["tokens"][2:] == ["<PHONE_NUMBER>", "<PHONE_NUMBER>", " now"]
-    assert result["top_logprobs"][3] == {}
-    assert result["token_logprobs"] == logprobs["token_logprobs"]
-    assert "555" not in json.dumps(redacted)
+
+
+@pytest.mark.parametrize("value", [None, True, 5])
+def test_logprobs_that_were_asked_for(value, bodies):
+    """The parameter that asks for log probabilities is kept."""
+    body = {"modelParameters": {"logprobs": value, "top_logprobs": 3}}
+    assert bodies.redact(body) == body
 
 
 def test_media_is_skipped(bodies):
@@ -350,7 +326,12 @@ def test_failing_redactor(caplog):
     errors.reset()
     params = {"a": MAIL, "b": "fine", "n": 4111111111111111, MAIL: 1}
     redacted = BodyRedactor(Broken()).redact(event(params=params))
-    assert redacted["params"] == {"a": FAILED, "b": "fine", "n": FAILED, FAILED: 1}
+    assert redacted["params"] == {
+        "a": REDACTION_FAILED,
+        "b": "fine",
+        "n": REDACTION_FAILED,
+        REDACTION_FAILED: 1,
+    }
     assert redacted["response"] == "Refunds take 5 days."
     assert redacted["promptEventId"] == EVENT_ID
     assert "ValueError" in caplog.text
@@ -364,14 +345,16 @@ def test_redactor_that_returns_no_text(bodies):
         def redact(self, text):
             return None
 
-    assert BodyRedactor(Wrong()).redact({"response": MAIL}) == {"response": FAILED}
+    assert BodyRedactor(Wrong()).redact({"response": MAIL}) == {
+        "response": REDACTION_FAILED
+    }
 
 
 @pytest.mark.parametrize("value", [object(), b"jane", {1, 2}, 1j, Broken])
 def test_unknown_types(value, bodies):
     """A value of a type that JSON does not have is withheld."""
     assert bodies.redact({"params": {"a": value, "b": 1}})["params"] == {
-        "a": FAILED,
+        "a": REDACTION_FAILED,
         "b": 1,
     }
 
@@ -381,18 +364,18 @@ def test_deep_nesting(bodies):
     loop = {"mail": MAIL}
     loop["again"] = loop
     text = json.dumps(bodies.redact({"params": loop}))
-    assert FAILED in text
+    assert REDACTION_FAILED in text
     assert "jane" not in text
 
 
 def test_time_budget():
     """What is left of a body when its time is over is withheld, but ids and enums."""
-    redacted = BodyRedactor(Broken(), budget=-1).redact(event())
-    assert redacted["response"] == FAILED
+    redacted = BodyRedactor(Broken(), time_limit=-1).redact(event())
+    assert redacted["response"] == REDACTION_FAILED
     assert redacted["promptEventId"] == EVENT_ID
     assert redacted["modelParameters"]["model"] == event()["modelParameters"]["model"]
     assert redacted["rawResponse"]["usage"] == event()["rawResponse"]["usage"]
-    assert redacted["params"][FAILED] == FAILED
+    assert redacted["params"][REDACTION_FAILED] == REDACTION_FAILED
 
 
 def test_cache():

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from libretto_instrument.redaction import Finding, Redactor, default_redactor
-from libretto_instrument.redaction._lexicon import lexicon
+from libretto_instrument.redaction import Entity, Redactor, default_redactor
+from libretto_instrument.redaction.names.lexicon import lexicon
 
 
 @pytest.mark.parametrize("missing", ["phonenumbers", "stdnum"])
@@ -29,7 +29,7 @@ except ImportError as exc:
 
 
 def test_imports_and_network():
-    """The room imports nothing heavy until it is asked, and no network at all."""
+    """The package imports nothing heavy until it is asked, and no network at all."""
     code = """
 import json, socket, sys
 
@@ -37,10 +37,10 @@ def refused(*args, **kwargs):
     raise AssertionError("the network was touched")
 
 socket.socket.connect = socket.getaddrinfo = socket.gethostbyname = refused
-import libretto_instrument.redaction as room
+import libretto_instrument.redaction as package
 heavy = ("phonenumbers", "stdnum", "openai", "httpx", "presidio_analyzer")
 early = [name for name in heavy if name in sys.modules]
-found = room.default_redactor().redact("jane@example.com https://example.com/x")
+found = package.default_redactor().redact("jane@example.com https://example.com/x")
 late = [name for name in heavy if name in sys.modules]
 print(json.dumps([early, found, late]))
 """
@@ -54,10 +54,10 @@ print(json.dumps([early, found, late]))
 
 
 def test_protocol(redactor):
-    """The built-in redactor is a `Redactor`, and what it finds is a `Finding`."""
+    """The built-in redactor is a `Redactor`, and what it finds is a `Entity`."""
     assert isinstance(redactor, Redactor)
     assert list(redactor.analyze("to jane@example.com")) == [
-        Finding(3, 19, "EMAIL_ADDRESS")
+        Entity(3, 19, "EMAIL_ADDRESS")
     ]
     assert default_redactor() == redactor
 
@@ -69,6 +69,6 @@ def test_word_lists():
     assert {"smith", "garcia", "nguyen"} <= words.surnames
     assert {"the", "thank", "customer"} <= words.words
     assert {"berlin", "france"} <= words.places
-    assert not words.given & words.given_rare
-    for names in (words.given, words.given_rare, words.surnames, words.words):
+    assert not words.given & words.rare_given
+    for names in (words.given, words.rare_given, words.surnames, words.words):
         assert all(name.isascii() and name.isalpha() for name in names)

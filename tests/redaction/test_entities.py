@@ -211,12 +211,12 @@ def test_left_alone(text, redactor):
 @pytest.mark.parametrize(("text", "expected"), FOUND)
 def test_findings_are_what_is_replaced(text, expected, redactor):
     """``analyze`` and ``redact`` tell the same story, in order and without overlap."""
-    findings = redactor.analyze(text)
+    entities = redactor.analyze(text)
     parts, position = [], 0
-    for finding in findings:
-        assert position <= finding.start < finding.end <= len(text)
-        parts += [text[position : finding.start], f"<{finding.entity}>"]
-        position = finding.end
+    for entity in entities:
+        assert position <= entity.start < entity.end <= len(text)
+        parts += [text[position : entity.start], f"<{entity.type}>"]
+        position = entity.end
     assert "".join([*parts, text[position:]]) == expected
 
 

@@ -9,7 +9,11 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from libretto_instrument.redaction import FAILED, BodyRedactor, default_redactor
+from libretto_instrument.redaction import (
+    REDACTION_FAILED,
+    BodyRedactor,
+    default_redactor,
+)
 
 #: Personal data, and the parts of it that must not come through.
 PLANTED = {
@@ -132,19 +136,19 @@ def test_nothing_leaks(section, planted, caplog):
     for part in parts:
         assert part not in redacted
         assert part not in caplog.text
-    assert FAILED not in redacted
+    assert REDACTION_FAILED not in redacted
     assert body == before
 
 
 @given(text=st.text(max_size=300))
 @settings(max_examples=300, deadline=None)
 def test_any_text(text):
-    """Whatever the text, findings are in order and inside it."""
+    """Whatever the text, entities are in order and inside it."""
     redactor = default_redactor()
     position = 0
-    for finding in redactor.analyze(text):
-        assert position <= finding.start < finding.end <= len(text)
-        position = finding.end
+    for entity in redactor.analyze(text):
+        assert position <= entity.start < entity.end <= len(text)
+        position = entity.end
     redacted = redactor.redact(text)
     assert (redacted == text) == (position == 0)
 
@@ -170,7 +174,7 @@ def test_any_body(value):
     redacted = BodyRedactor(default_redactor()).redact(
         {"params": value, "rawResponse": value}
     )
-    assert FAILED not in json.dumps(redacted)
+    assert REDACTION_FAILED not in json.dumps(redacted)
     assert _shape(redacted["params"]) == _shape(value)
 
 

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from libretto_instrument.redaction import BodyRedactor, Finding, Redactor
+from libretto_instrument.redaction import BodyRedactor, Entity, Redactor
 from libretto_instrument.redaction.presidio import PresidioRedactor
 
 
@@ -27,11 +27,11 @@ class Engine:
 
 
 def test_adapter():
-    """What Presidio finds is replaced, overlapping findings as one."""
+    """What Presidio finds is replaced, overlapping entities as one."""
     engine = Engine()
     redactor = PresidioRedactor(engine, language="es", entities=["PERSON"])
     assert isinstance(redactor, Redactor)
-    assert redactor.analyze("it is Jane Doe.") == [Finding(6, 14, "PERSON")]
+    assert redactor.analyze("it is Jane Doe.") == [Entity(6, 14, "PERSON")]
     assert redactor.redact("it is Jane Doe.") == "it is <PERSON>."
     assert engine.asked == ("es", {"entities": ["PERSON"], "score_threshold": None})
 

@@ -34,7 +34,7 @@ def test_goals(benchmark, redactor):
 
 
 def test_counting(benchmark):
-    """A finding counts by entity and overlap, for recall and for precision."""
+    """A entity counts by entity and overlap, for recall and for precision."""
     rows = [benchmark.Labelled("Ann met Bob", [(0, 3, "PERSON"), (8, 11, "PERSON")])]
     scores = benchmark.scored(
         rows, [[(2, 5, "PERSON"), (4, 7, "PERSON"), (8, 11, "URL")]]

@@ -22,14 +22,14 @@ def test_plain():
 
 
 def test_colour():
-    """With colour each finding is shown, highlighted and named, and all are counted."""
+    """With colour each entity is shown, highlighted and named, and all are counted."""
     shown = run(TEXT, colour=True)
     assert "\x1b[1;37;41mMargaret\x1b[0m<PERSON>," in shown
     assert shown.endswith("\nFound: 2 PHONE_NUMBER, 1 PERSON.\n")
 
 
 def test_colour_of_lines():
-    """A finding of several lines is highlighted line by line."""
+    """A entity of several lines is highlighted line by line."""
     shown = run("-----BEGIN PRIVATE KEY-----\nMIIE", colour=True)
     assert shown.count("\x1b[0m") == 2
 

@@ -9,10 +9,10 @@ from itertools import pairwise
 
 from attrs import frozen
 
-from ._findings import Span
+from .._entities import Span
 
 #: How far before a number a word may stand and still say what it is, characters.
-REACH = 48
+CONTEXT_WINDOW = 48
 
 #: Digits of no interest: dates with their time of day, and UUIDs.
 _DATE = re.compile(
@@ -26,11 +26,11 @@ _UUID = re.compile(
     r"(?<![0-9A-Za-z])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?![0-9A-Za-z])"
 )
 _DIGITS = re.compile(r"\d+")
-_MARKS = frozenset(" \t-./()")
+_SEPARATORS = frozenset(" \t-./()")
 
 
 @frozen
-class Group:
+class DigitGroup:
     """A run of digits.
 
     Attributes:
@@ -45,65 +45,65 @@ class Group:
 
 
 @frozen
-class Figures:
+class DigitGroups:
     """A text with its groups of digits, shared by the detectors.
 
     Attributes:
         text: The whole text.
         groups: Its runs of digits that belong to no date and no UUID, in order.
-        links: One item a group: what stands between it and the next, up to three marks
-            such as ``"-"`` or ``") "``; None where the two are further apart.
+        separators: For each group what stands between it and the next one, up to
+            three characters such as ``") "``; None where they are further apart.
     """
 
     text: str
-    groups: list[Group]
-    links: list[str | None]
+    groups: list[DigitGroup]
+    separators: list[str | None]
 
     @classmethod
-    def of(cls, text: str) -> "Figures":
+    def parse(cls, text: str) -> "DigitGroups":
         """Find the groups of digits in ``text``."""
         groups = _groups(text)
-        return cls(text, groups, _links(text, groups))
+        return cls(text, groups, _find_separators(text, groups))
 
-    def said_before(self, index: int, word: re.Pattern[str]) -> bool:
+    def is_preceded_by(self, index: int, word: re.Pattern[str]) -> bool:
         """Say whether ``word`` stands shortly before the group at ``index``."""
         start = self.groups[index].start
-        return word.search(self.text, max(0, start - REACH), start) is not None
+        return word.search(self.text, max(0, start - CONTEXT_WINDOW), start) is not None
 
 
-def _groups(text: str) -> list[Group]:
-    ignored = _ignored(text)
+def _groups(text: str) -> list[DigitGroup]:
+    excluded = _excluded_spans(text)
     groups = []
     for match in _DIGITS.finditer(text):
         start, end = match.span()
-        while ignored and ignored[-1][1] <= start:
-            ignored.pop()
-        if ignored and ignored[-1][0] < end:
+        while excluded and excluded[-1][1] <= start:
+            excluded.pop()
+        if excluded and excluded[-1][0] < end:
             continue
         digits = match.group()
         if not digits.isascii():
             digits = "".join(str(int(c)) for c in digits)
-        groups.append(Group(start, end, digits))
+        groups.append(DigitGroup(start, end, digits))
     return groups
 
 
-def _ignored(text: str) -> list[Span]:
+def _excluded_spans(text: str) -> list[Span]:
     """Return the spans of dates and UUIDs, the last one first."""
     spans = [m.span() for pattern in (_DATE, _UUID) for m in pattern.finditer(text)]
     return sorted(spans, reverse=True)
 
 
-def _links(text: str, groups: list[Group]) -> list[str | None]:
+def _find_separators(text: str, groups: list[DigitGroup]) -> list[str | None]:
     result: list[str | None] = []
     for left, right in pairwise(groups):
         gap = right.start - left.end
         between = text[left.end : right.start] if gap <= 3 else ""
-        result.append(between if between and _MARKS.issuperset(between) else None)
+        result.append(between if between and _SEPARATORS.issuperset(between) else None)
     result.append(None)
     return result
 
 
-def touches_word(text: str, start: int, end: int) -> bool:
+def is_adjacent_to_word(text: str, start: int, end: int) -> bool:
     """Say whether a number adjoins a Latin letter or an underscore: an identifier."""
     before = text[start - 1 : start] if start else ""
     after = text[end : end + 1]

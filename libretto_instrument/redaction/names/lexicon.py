@@ -3,7 +3,7 @@
 Given names come from the U.S. Social Security Administration, surnames from the U.S.
 Census Bureau's 1990 count: works of the U.S. government, in the public domain. The
 frequent words of English come from SCOWL and the place names from the tz database.
-``_data/README.md`` says more; ``tools/build_names.py`` builds the files.
+``data/README.md`` says more; ``tools/build_names.py`` builds the files.
 """
 
 import gzip
@@ -22,7 +22,7 @@ class Lexicon:
     Attributes:
         given: Given names that many people bear.
         given_words: Those of them that are English words, too.
-        given_rare: Given names that some people bear.
+        rare_given: Given names that some people bear.
         surnames: Surnames that many people bear.
         words: Frequent words of English.
         places: Countries and large cities.
@@ -30,7 +30,7 @@ class Lexicon:
 
     given: frozenset[str]
     given_words: frozenset[str]
-    given_rare: frozenset[str]
+    rare_given: frozenset[str]
     surnames: frozenset[str]
     words: frozenset[str]
     places: frozenset[str]
@@ -42,7 +42,7 @@ def lexicon() -> Lexicon:
     return Lexicon(
         given=_load("given"),
         given_words=_load("given_words"),
-        given_rare=_load("given_rare"),
+        rare_given=_load("rare_given"),
         surnames=_load("surnames"),
         words=_load("words"),
         places=_load("places"),
@@ -51,7 +51,7 @@ def lexicon() -> Lexicon:
 
 def _load(name: str) -> frozenset[str]:
     """Read a list, each line of which starts with how much it shares with the last."""
-    path = resources.files(__package__).joinpath("_data", f"{name}.txt.gz")
+    path = resources.files(__package__).joinpath("data", f"{name}.txt.gz")
     words = []
     word = ""
     for line in gzip.decompress(path.read_bytes()).decode("ascii").split("\n"):
@@ -61,7 +61,7 @@ def _load(name: str) -> frozenset[str]:
 
 
 #: Letters that do not decompose into a Latin letter and an accent.
-_LETTERS = str.maketrans(
+_LETTER_FOLDS = str.maketrans(
     {
         "ß": "ss",
         "ø": "o",
@@ -76,12 +76,12 @@ _LETTERS = str.maketrans(
 )
 
 
-def fold(word: str) -> str:
+def casefold_ascii(word: str) -> str:
     """Return ``word`` in lower case and without accents."""
     word = word.lower()
     if word.isascii():
         return word
-    decomposed = unicodedata.normalize("NFKD", word.translate(_LETTERS))
+    decomposed = unicodedata.normalize("NFKD", word.translate(_LETTER_FOLDS))
     return "".join(c for c in decomposed if not unicodedata.combining(c))
 
 
@@ -93,7 +93,7 @@ _SURNAME_ENDING = re.compile(
     r"|[oe]va?|[oe]vsky|[oe]vska|[aei]nen|kvist|qvist|quist|stro?m|gren|gaard|guez|nez"
     r"|[lrm]ez|eira|inho|etti|elli|ucci|ielli|mann|stein|bauer|meyer|huber|yama|moto)"
 )
-_STRONG_ENDING = re.compile(
+_DISTINCT_SURNAME_ENDING = re.compile(
     r"[a-z]{2,}(?:sson|[bdfgklmnprt]sen|dottir|enko|czuk|escu|shvili|[ai]dze|oglu|poulos"
     r"|[oe]vic|[oe]vich|[oe]wski|[oe]wska|wicz|czyk|ovsky|evsky|kvist|qvist|quist|guez"
     r"|[kmnrt]ova?)"
@@ -105,6 +105,6 @@ def ends_like_surname(folded: str) -> bool:
     return len(folded) >= 5 and _SURNAME_ENDING.fullmatch(folded) is not None
 
 
-def is_plainly_surname(folded: str) -> bool:
+def is_unambiguous_surname(folded: str) -> bool:
     """Say whether a word ends the way only surnames do."""
-    return len(folded) >= 6 and _STRONG_ENDING.fullmatch(folded) is not None
+    return len(folded) >= 6 and _DISTINCT_SURNAME_ENDING.fullmatch(folded) is not None

@@ -4,7 +4,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
-from ._findings import Finding
+from .._entities import Entity
 
 _LOCAL_LIMIT = 64
 _DOMAIN_LIMIT = 253
@@ -42,7 +42,7 @@ _VERSION_BEFORE = re.compile(
 )
 
 
-def emails(text: str) -> Iterator[Finding]:
+def emails(text: str) -> Iterator[Entity]:
     """Yield e-mail addresses, those with tags and with non-Latin letters included."""
     at = text.find("@")
     floor = 0
@@ -52,7 +52,7 @@ def emails(text: str) -> Iterator[Finding]:
             domain = _DOMAIN.match(text, at + 1, at + 1 + _DOMAIN_LIMIT)
             if domain:
                 floor = domain.end()
-                yield Finding(start, floor, "EMAIL_ADDRESS")
+                yield Entity(start, floor, "EMAIL_ADDRESS")
         at = text.find("@", at + 1)
 
 
@@ -69,7 +69,7 @@ def _local_start(text: str, at: int, floor: int) -> int:
     return start
 
 
-def urls(text: str) -> Iterator[Finding]:
+def urls(text: str) -> Iterator[Entity]:
     """Yield URLs: with a scheme, with ``www.``, or a bare well-known domain."""
     if "://" in text or ":" in text:
         for match in _SCHEME_URL.finditer(text):
@@ -81,7 +81,7 @@ def urls(text: str) -> Iterator[Finding]:
             yield _url(text, match)
 
 
-def _url(text: str, match: re.Match[str]) -> Finding:
+def _url(text: str, match: re.Match[str]) -> Entity:
     """Leave the punctuation of the surrounding sentence out of a URL."""
     start, end = match.span()
     while end > start:
@@ -91,23 +91,23 @@ def _url(text: str, match: re.Match[str]) -> Finding:
             end -= 1
         else:
             break
-    return Finding(start, end, "URL")
+    return Entity(start, end, "URL")
 
 
-def ip_addresses(text: str) -> Iterator[Finding]:
+def ip_addresses(text: str) -> Iterator[Entity]:
     """Yield IPv4 and IPv6 addresses; version and section numbers are neither."""
     for match in _IPV4.finditer(text):
         start, end = match.span()
         if all(int(part) < 256 for part in match.group().split(".")) and not (
             _VERSION_BEFORE.search(text, max(0, start - 24), start)
         ):
-            yield Finding(start, end, "IP_ADDRESS")
+            yield Entity(start, end, "IP_ADDRESS")
     if text.count(":") < 2:
         return
     for match in _IPV6_RUN.finditer(text):
         found = _ipv6(match.group())
         if found:
-            yield Finding(match.start(), match.start() + len(found), "IP_ADDRESS")
+            yield Entity(match.start(), match.start() + len(found), "IP_ADDRESS")
 
 
 def _ipv6(run: str) -> str:

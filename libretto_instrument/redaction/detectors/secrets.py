@@ -5,11 +5,10 @@ from collections.abc import Iterator
 
 from stdnum import bitcoin
 
-from ._findings import Finding
-from ._patterns import matches
+from .._entities import Entity, find_matches
 
 #: Keys that their maker gave a recognisable shape.
-_SHAPED = re.compile(
+_TOKEN_FORMATS = re.compile(
     r"(?<![A-Za-z0-9])(?:"
     r"sk-[A-Za-z0-9_-]{16,}"  # OpenAI, Anthropic and those who follow them
     r"|(?:AKIA|ASIA|AROA|AIDA|AGPA|ANPA)[0-9A-Z]{16}(?![0-9A-Z])"  # AWS key ids
@@ -28,7 +27,7 @@ _AUTHORIZATION = re.compile(
     re.IGNORECASE,
 )
 #: A value that is said to be secret. Requiring the separator keeps prose out.
-_NAMED = re.compile(
+_ASSIGNMENT = re.compile(
     r"(?:api[ _-]?key|secret[ _-]?(?:access[ _-]?)?key|client[ _-]?secret"
     r"|(?:access|auth|refresh|session|bearer|secret)[ _-]?token|private[ _-]?key"
     r"|passw(?:or)?d|passphrase|pwd)"
@@ -48,24 +47,24 @@ _BITCOIN = re.compile(
 )
 
 
-def secrets(text: str) -> Iterator[Finding]:
+def secrets(text: str) -> Iterator[Entity]:
     """Yield what opens a door: keys by their shape, and values that are named so."""
     yield from _pem_blocks(text)
-    yield from matches(_SHAPED, text, "SECRET")
-    yield from matches(
+    yield from find_matches(_TOKEN_FORMATS, text, "SECRET")
+    yield from find_matches(
         _AUTHORIZATION, text, "SECRET", _AUTHORIZATION.groupindex["value"]
     )
-    for match in _NAMED.finditer(text):
+    for match in _ASSIGNMENT.finditer(text):
         group = "quoted" if match["quoted"] else "plain"
-        if group == "quoted" or _looks_secret(match[group]):
-            yield Finding(match.start(group), match.end(group), "SECRET")
+        if group == "quoted" or _is_high_entropy(match[group]):
+            yield Entity(match.start(group), match.end(group), "SECRET")
     if "aws" in text.lower():
         for match in _AWS_SECRET.finditer(text):
-            if _mixed(match.group()):
-                yield Finding(match.start(), match.end(), "SECRET")
+            if _has_mixed_classes(match.group()):
+                yield Entity(match.start(), match.end(), "SECRET")
 
 
-def _pem_blocks(text: str) -> Iterator[Finding]:
+def _pem_blocks(text: str) -> Iterator[Entity]:
     """Yield private key blocks; one with no end runs to the end of the text."""
     position = text.find(_PEM)
     while position >= 0:
@@ -74,7 +73,7 @@ def _pem_blocks(text: str) -> Iterator[Finding]:
         if head:
             tail = _PEM_END.search(text, head.end())
             end = tail.end() if tail else len(text)
-            yield Finding(position, end, "SECRET")
+            yield Entity(position, end, "SECRET")
         position = text.find(_PEM, end)
 
 
@@ -82,14 +81,14 @@ def _pem_blocks(text: str) -> Iterator[Finding]:
 _REFERENCE = re.compile(r"[A-Za-z_$]+(?:\.[A-Za-z_]+)+\W*")
 
 
-def _looks_secret(value: str) -> bool:
+def _is_high_entropy(value: str) -> bool:
     """Tell a password from the word of a sentence ("the password is wrong")."""
     if _REFERENCE.fullmatch(value):
         return False
     return any(c.isdigit() for c in value) or any(not c.isalnum() for c in value[:-1])
 
 
-def _mixed(value: str) -> bool:
+def _has_mixed_classes(value: str) -> bool:
     """Tell a random string from a hash in hexadecimal or a long word."""
     return (
         any(c.isdigit() for c in value)
@@ -98,9 +97,9 @@ def _mixed(value: str) -> bool:
     )
 
 
-def crypto(text: str) -> Iterator[Finding]:
+def crypto(text: str) -> Iterator[Entity]:
     """Yield the addresses of Bitcoin (whose checksum holds) and Ethereum wallets."""
-    yield from matches(_ETHEREUM, text, "CRYPTO")
+    yield from find_matches(_ETHEREUM, text, "CRYPTO")
     for match in _BITCOIN.finditer(text):
         if bitcoin.is_valid(match.group()):
-            yield Finding(match.start(), match.end(), "CRYPTO")
+            yield Entity(match.start(), match.end(), "CRYPTO")

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 from attrs import define, frozen
 
-from ._findings import Span
-from ._lexicon import Lexicon, ends_like_surname, fold, is_plainly_surname
-from ._name_words import (
-    ABBREVIATED,
-    NAMESAKES,
+from .._entities import Span
+from .lexicon import Lexicon, casefold_ascii, ends_like_surname, is_unambiguous_surname
+from .words import (
+    ABBREVIATED_TITLES,
+    AMBIGUOUS_NAMES,
     NEVER_NAMES,
     ORGANISATION_WORDS,
     PARTICLES,
@@ -23,7 +23,7 @@ _INNER_CAPITAL = re.compile(r"(?:Mc|Mac|De|Di|Da|Van|Le|La|[OD]'|Fitz)?[A-Z][^A-
 _CODE_BEFORE = frozenset("_\\#${&0123456789")
 _CODE_AFTER = frozenset("_\\({[=}&0123456789")
 _CONTRACTION = re.compile(r"[a-z]{2,}(?:n't|'(?:ll|re|ve|d|m))$")
-_LONGEST_WORD = 30
+_MAX_WORD = 30
 
 
 @define
@@ -33,7 +33,7 @@ class Token:
     Attributes:
         text: As it is written, less a possessive ending.
         start: Index of its first character.
-        end: Index behind its last character.
+        end: Index after its last character.
         folded: In lower case, without accents.
         capital: Whether it starts with a capital letter.
     """
@@ -45,47 +45,47 @@ class Token:
     capital: bool
 
     @property
-    def initial(self) -> bool:
+    def is_initial(self) -> bool:
         """Whether it is a single capital letter."""
         return len(self.text) == 1 and self.capital
 
     @property
-    def accented(self) -> bool:
+    def is_accented(self) -> bool:
         """Whether it has letters that English words have not."""
         return not self.text.isascii() and self.folded.isascii()
 
 
-def tokens(text: str) -> list[Token]:
+def tokenize(text: str) -> list[Token]:
     """Split ``text`` into words, those too long for a name left out."""
     result = []
     for match in _WORD.finditer(text):
         start, end = match.span()
-        if end - start > _LONGEST_WORD:
+        if end - start > _MAX_WORD:
             continue
         word = match.group()
         if word.endswith(_POSSESSIVE):
             word = word[:-2]
             end -= 2
-        result.append(Token(word, start, end, fold(word), word[:1].isupper()))
+        result.append(Token(word, start, end, casefold_ascii(word), word[:1].isupper()))
     return result
 
 
 @frozen
-class Judge:
+class NameClassifier:
     """Says what a word may be, by the word lists and by how it is written."""
 
     text: str
     lexicon: Lexicon
 
-    def given(self, token: Token) -> bool:
+    def is_given_name(self, token: Token) -> bool:
         """Whether it is a frequent given name, "Anne-Marie" included."""
         return token.folded.partition("-")[0] in self.lexicon.given
 
-    def rare(self, token: Token) -> bool:
+    def is_rare(self, token: Token) -> bool:
         """Whether it is an infrequent given name."""
-        return token.folded.partition("-")[0] in self.lexicon.given_rare
+        return token.folded.partition("-")[0] in self.lexicon.rare_given
 
-    def surname(self, token: Token) -> bool:
+    def is_surname(self, token: Token) -> bool:
         """Whether it is a surname, by the list, by its ending or by its letters."""
         last = token.folded.rpartition("-")[2].replace("'", "")
         return (
@@ -94,39 +94,39 @@ class Judge:
             or token.text.endswith(("ć", "č"))
         )
 
-    def plainly_surname(self, token: Token) -> bool:
+    def is_unambiguous_surname(self, token: Token) -> bool:
         """Whether its ending makes it a surname even by itself."""
         prefixed = token.text.startswith(("Mc", "O'")) and len(token.text) > 4
-        return prefixed or is_plainly_surname(token.folded)
+        return prefixed or is_unambiguous_surname(token.folded)
 
-    def ordinary(self, token: Token) -> bool:
+    def is_common_word(self, token: Token) -> bool:
         """Whether it is a frequent English word, a place, or never a name."""
         folded = token.folded
         return (
             folded.partition("-")[0] in self.lexicon.words
             or folded in self.lexicon.places
             or folded in NEVER_NAMES
-            or folded in NAMESAKES
+            or folded in AMBIGUOUS_NAMES
             or _CONTRACTION.search(folded) is not None
         )
 
-    def known(self, token: Token) -> bool:
+    def is_known_name(self, token: Token) -> bool:
         """Whether anything but its capital letter speaks for a name."""
-        return not self.ordinary(token) and (
-            self.given(token)
-            or self.rare(token)
-            or self.surname(token)
-            or (token.capital and token.accented)
+        return not self.is_common_word(token) and (
+            self.is_given_name(token)
+            or self.is_rare(token)
+            or self.is_surname(token)
+            or (token.capital and token.is_accented)
         )
 
-    def spelled_like_name(self, token: Token) -> bool:
+    def is_spelled_like_name(self, token: Token) -> bool:
         """Whether an unknown word could be a name: no CamelCase, no code around it."""
         return (
             token.text.isupper()
             or all(map(_INNER_CAPITAL.match, token.text.split("-")))
-        ) and not self.in_code(token)
+        ) and not self.is_in_code(token)
 
-    def in_code(self, token: Token) -> bool:
+    def is_in_code(self, token: Token) -> bool:
         """Whether the characters around a word are those of code."""
         before = self.text[max(0, token.start - 2) : token.start]
         after = self.text[token.end : token.end + 2]
@@ -141,27 +141,27 @@ class Judge:
         )
 
 
-def runs(text: str, words: list[Token]) -> Iterator[Span]:
+def capitalized_runs(text: str, words: list[Token]) -> Iterator[Span]:
     """Yield the stretches of capitalised words that could hold names.
 
     Yields:
-        ``(first, behind last)`` as indices into ``words``.
+        ``(first, end)`` as indices into ``words``.
     """
     index = 0
     while index < len(words):
         first = index
-        if not _in_run(words[index]):
+        if not _continues_run(words[index]):
             index += 1
             continue
         following: int | None = index
-        while following is not None and _in_run(words[following]):
+        while following is not None and _continues_run(words[following]):
             index = following + 1
             following = _next_capital(text, words, following)
         yield first, index
 
 
-def _in_run(word: Token) -> bool:
-    return word.capital and (word.initial or word.folded not in NEVER_NAMES)
+def _continues_run(word: Token) -> bool:
+    return word.capital and (word.is_initial or word.folded not in NEVER_NAMES)
 
 
 def _next_capital(text: str, words: list[Token], index: int) -> int | None:
@@ -171,7 +171,7 @@ def _next_capital(text: str, words: list[Token], index: int) -> int | None:
     """
     for following in range(index + 1, min(index + 4, len(words))):
         before = words[following - 1]
-        if not _joins(text[before.end : words[following].start], before):
+        if not _is_joinable(text[before.end : words[following].start], before):
             return None
         if words[following].capital:
             return following
@@ -180,19 +180,21 @@ def _next_capital(text: str, words: list[Token], index: int) -> int | None:
     return None
 
 
-def _joins(gap: str, before: Token) -> bool:
+def _is_joinable(gap: str, before: Token) -> bool:
     """Say whether two words with ``gap`` between them can be parts of one name."""
     if gap in (" ", "  ", "\t"):
         return True
-    return gap in (". ", ".") and (before.initial or before.folded in ABBREVIATED)
+    return gap in (". ", ".") and (
+        before.is_initial or before.folded in ABBREVIATED_TITLES
+    )
 
 
-def sentence_start(text: str, token: Token) -> bool:
+def starts_sentence(text: str, token: Token) -> bool:
     """Say whether a word is the first of a sentence or a line."""
     before = text[max(0, token.start - 4) : token.start].rstrip(" \t\"'(*>-#")
     return not before or before[-1] in ".!?:\n"
 
 
-def organisation(token: Token) -> bool:
+def is_organisation(token: Token) -> bool:
     """Say whether a word makes what it belongs to an organisation or a place."""
     return token.folded in ORGANISATION_WORDS or token.folded in STREET_WORDS

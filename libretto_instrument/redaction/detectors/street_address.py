@@ -3,10 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from ._findings import Finding
-from ._patterns import any_of, matches
+from .._entities import Entity, alternation, find_matches
 
-_STREET_TYPE = any_of(
+_STREET_TYPE = alternation(
     "street st avenue ave av road rd boulevard blvd lane ln drive dr court ct place"
     " pl square sq terrace ter trail trl parkway pkwy highway hwy circle cir way alley"
     " aly plaza plz crescent cres turnpike tpke expressway expy freeway fwy broadway"
@@ -14,7 +13,7 @@ _STREET_TYPE = any_of(
 )
 #: The other suffixes of the U.S. Postal Service. "3 Key Points" and "2024 Ford Fields"
 #: are no addresses, so these need a house number of three digits that is no year.
-_RARE_TYPE = any_of(
+_RARE_TYPE = alternation(
     "bend bluffs? branch bridge brooks? burgs? camp canyon cape causeway center"
     " cliffs? club common corners? course courts coves? creek crest crossing crossroad"
     " curve dale dam divide drives estates? extensions? falls ferry fields? flats?"
@@ -28,14 +27,16 @@ _RARE_TYPE = any_of(
     " underpass unions? valleys? via views? ville villages? vista walks? ways wells?"
 )
 #: The types that are told from ordinary words without capitals.
-_PLAIN_TYPE = any_of(
+_PLAIN_TYPE = alternation(
     "street st avenue ave road rd boulevard blvd lane ln drive dr pkwy hwy"
 )
-_COMPASS = any_of(
+_DIRECTION = alternation(
     r"[NSEW]\.? [NS]\.?[EW]\.? North South East West"
     r" North(?:east|west) South(?:east|west)"
 )
-_UNIT_TYPE = any_of("apt apartment suite ste unit floor fl room rm bldg building lot #")
+_UNIT_TYPE = alternation(
+    "apt apartment suite ste unit floor fl room rm bldg building lot #"
+)
 _UNIT = rf"(?:,?[ \n]{{1,3}}{_UNIT_TYPE}\.?[ #]{{0,2}}[A-Za-z]?-?\d{{0,5}}[A-Za-z]?\b)"
 _STATES = (
     r"(?:A[AEKLPRZ]|C[AOT]|D[CE]|FL|G[AU]|HI|I[ADLN]|K[SY]|LA|M[ADEINOPST]|N[CDEHJMVY]|O[HKR]"
@@ -49,34 +50,36 @@ _CITY = (
 _WORD_OF_STREET = (
     r"(?:[A-Z][\w.'-]{0,24}|\d{1,3}(?:st|nd|rd|th)|(?:de|del|la|of|the|van|las|los))"
 )
-_BEHIND = rf"\b\.?(?:[ ](?:[NS]?[EW]|[NS])(?![\w]))?(?i:{_UNIT})?(?:{_CITY})?"
+_SUFFIX = rf"\b\.?(?:[ ](?:[NS]?[EW]|[NS])(?![\w]))?(?i:{_UNIT})?(?:{_CITY})?"
 _STREET = re.compile(
-    rf"(?<![\w.$#/-])\d{{1,6}}(?:-\d{{1,4}})?[A-Za-z]?,?[ ](?:{_COMPASS}[ ])?"
-    rf"(?:{_WORD_OF_STREET}[ ]){{1,4}}?(?i:{_STREET_TYPE}){_BEHIND}"
+    rf"(?<![\w.$#/-])\d{{1,6}}(?:-\d{{1,4}})?[A-Za-z]?,?[ ](?:{_DIRECTION}[ ])?"
+    rf"(?:{_WORD_OF_STREET}[ ]){{1,4}}?(?i:{_STREET_TYPE}){_SUFFIX}"
 )
 _RARE_STREET = re.compile(
-    rf"(?<![\w.$#/-])(?!(?:19|20)\d\d[ ])\d{{3,6}}[ ](?:{_COMPASS}[ ])?"
-    rf"(?:[A-Z][\w.'-]{{0,24}}[ ]){{1,2}}?(?=[A-Z])(?i:{_RARE_TYPE}){_BEHIND}"
+    rf"(?<![\w.$#/-])(?!(?:19|20)\d\d[ ])\d{{3,6}}[ ](?:{_DIRECTION}[ ])?"
+    rf"(?:[A-Z][\w.'-]{{0,24}}[ ]){{1,2}}?(?=[A-Z])(?i:{_RARE_TYPE}){_SUFFIX}"
 )
 #: Streets with no type, and those whose type comes first.
 _NAMED_STREET = re.compile(
     r"(?<![\w.$#/-])\d{1,6}[ ](?:"
-    rf"(?:{_COMPASS}[ ])?(?:Broadway|Avenue of the Americas|"
+    rf"(?:{_DIRECTION}[ ])?(?:Broadway|Avenue of the Americas|"
     r"(?:Avenue|Ave\.?)[ ][A-Z]\b)"
     r"|(?i:(?:US|State|County|Interstate)[ -]"
     r"(?:Highway|Hwy|Route|Rte|Road|Rd)\.?[ ]\d{1,4})"
     r"|(?i:(?:Highway|Hwy|Route|Rte)\.?[ ]\d{1,4})"
     rf")(?i:{_UNIT})?(?:{_CITY})?"
 )
-_UNITS_OF_MEASURE = any_of(
+_UNITS_OF_MEASURE = alternation(
     r"minutes? mins? hours? hrs? days? weeks? months? years? miles? more km"
     r" kilomet\w+ of on in"
 )
-_SMALL_WORDS = any_of("of on in the a an to and for from off down per by this that my")
+_STOPWORDS = alternation(
+    "of on in the a an to and for from off down per by this that my"
+)
 _PLAIN_STREET = re.compile(
     rf"(?<![\w.$#/-])\d{{1,6}}[ ](?:[nsew]\.?[ ])?(?!{_UNITS_OF_MEASURE}\b)"
     r"(?:[a-z][a-z'-]{1,20}|\d{1,3}(?:st|nd|rd|th))[ ]"
-    rf"(?:(?!{_SMALL_WORDS}\b)[a-z][a-z'-]{{1,20}}[ ])?"
+    rf"(?:(?!{_STOPWORDS}\b)[a-z][a-z'-]{{1,20}}[ ])?"
     rf"{_PLAIN_TYPE}\b(?![ ]of\b)(?i:{_UNIT})?"
 )
 _PO_BOX = re.compile(
@@ -102,7 +105,7 @@ _LINES = (
 )
 
 
-def street_addresses(text: str) -> Iterator[Finding]:
+def street_addresses(text: str) -> Iterator[Entity]:
     """Yield US street lines, with the unit and city that follow, and PO boxes."""
     for pattern in _LINES:
-        yield from matches(pattern, text, "STREET_ADDRESS")
+        yield from find_matches(pattern, text, "STREET_ADDRESS")

@@ -1,0 +1,121 @@
+"""What a redactor finds in a text, and what every redactor can be asked."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol, TypeAlias, runtime_checkable
+
+from attrs import frozen
+
+#: A stretch of text, ``(start, end)``, as indices of its characters.
+Span: TypeAlias = tuple[int, int]
+
+
+@frozen
+class Entity:
+    """A piece of personal data in a text.
+
+    Attributes:
+        start: Index of its first character.
+        end: Index behind its last character.
+        type: What it is, such as ``"PERSON"``.
+    """
+
+    start: int
+    end: int
+    type: str
+
+
+@runtime_checkable
+class Redactor(Protocol):
+    """Anything that finds personal data in a text and takes it out.
+
+    A redactor is called from one background thread. It may raise: the text is then
+    withheld whole.
+    """
+
+    def redact(self, text: str) -> str:
+        """Return ``text`` with each entity replaced by ``<ENTITY>``."""
+        ...
+
+    def analyze(self, text: str) -> Sequence[Entity]:
+        """Return what was found in ``text``, first to last, none overlapping."""
+        ...
+
+
+#: Of two entities that overlap, the entity named earlier here names the whole.
+PRECEDENCE = (
+    "SECRET",
+    "EMAIL_ADDRESS",
+    "URL",
+    "IBAN_CODE",
+    "CRYPTO",
+    "CREDIT_CARD",
+    "US_SSN",
+    "PHONE_NUMBER",
+    "IP_ADDRESS",
+    "STREET_ADDRESS",
+    "PERSON",
+)
+
+_PRECEDENCE_RANK = {entity: rank for rank, entity in enumerate(PRECEDENCE)}
+
+
+def merge_overlapping(entities: Iterable[Entity]) -> list[Entity]:
+    """Sort entities and join those that overlap.
+
+    The joined entity covers both, so no end of the weaker one is left in clear.
+
+    Args:
+        entities: In any order.
+
+    Returns:
+        Entities in the order of the text, none overlapping another.
+    """
+    result: list[Entity] = []
+    for entity in sorted(entities, key=lambda f: (f.start, -f.end)):
+        if not result or entity.start >= result[-1].end:
+            result.append(entity)
+            continue
+        last = result[-1]
+        kind = min(last.type, entity.type, key=_rank)
+        result[-1] = Entity(last.start, max(last.end, entity.end), kind)
+    return result
+
+
+def _rank(entity: str) -> int:
+    return _PRECEDENCE_RANK.get(entity, len(PRECEDENCE))
+
+
+def replace_entities(text: str, entities: Iterable[Entity]) -> str:
+    """Put ``<ENTITY>`` in the place of each entity.
+
+    Args:
+        text: The text that was analyzed.
+        entities: Sorted, none overlapping another.
+
+    Returns:
+        The text without what was found; ``text`` itself if nothing was.
+    """
+    parts: list[str] = []
+    position = 0
+    for entity in entities:
+        parts.append(text[position : entity.start])
+        parts.append(f"<{entity.type}>")
+        position = entity.end
+    if not parts:
+        return text
+    parts.append(text[position:])
+    return "".join(parts)
+
+
+def alternation(words: str) -> str:
+    """Return a pattern for any of some words, or patterns, with white space between."""
+    return f"(?:{'|'.join(words.split())})"
+
+
+def find_matches(
+    pattern: re.Pattern[str], text: str, entity: str, group: int = 0
+) -> Iterator[Entity]:
+    """Yield a entity for each match of ``pattern``, or of one group of it."""
+    for match in pattern.finditer(text):
+        yield Entity(match.start(group), match.end(group), entity)
