@@ -12,7 +12,7 @@ from attrs import define, field, frozen
 
 from .. import _capture
 from .._config.scope import scope
-from .._processing.process import body_of
+from .._processing.process import process
 from .._runtime.install import enable, in_use
 from .._runtime.state import runtime
 from .._util.ids import fresh_id
@@ -217,7 +217,7 @@ def _create(client: Any, request: Request) -> Any:
 
 def _event(records: list[Any]) -> dict[str, Any] | None:
     for record in records:
-        body = body_of(record.report(), record.settings)
+        body = process(record.report(), record.settings)
         if body is not None:
             kept = {k: v for k, v in body.items() if k not in ("apiKey", "projectKey")}
             # Values that JSON has no form for are what JSON makes of them.
