@@ -28,7 +28,8 @@ class _Recorded(Proxy):
     _self_waits: bool
 
     def __init__(self, stream: Any, call: Call) -> None:
-        super().__init__(stream)
+        # Set as `Proxy` does, with fewer calls of functions.
+        object.__setattr__(self, "__wrapped__", stream)
         # Another patcher may have made a plain generator of it, without a response.
         response = getattr(stream, "response", None)
         try:
@@ -41,7 +42,8 @@ class _Recorded(Proxy):
         if call.form is None:
             call.begin_pieces("chunks")
         # Last: once there is a recording, another thread's flush may end it.
-        self._self_recording = recording = Recording(call)
+        recording = Recording(call)
+        object.__setattr__(self, "_self_recording", recording)
         try:
             # `.stream()` helpers close the response past the stream.
             if response is not None:
