@@ -63,7 +63,7 @@ class CapturedEvents(Sequence[dict[str, Any]]):
 
     def catch_up(self) -> None:
         """End the streams that were left, and make the bodies of all that was taken."""
-        _capture.settle()
+        _capture.finalize_streams()
         with self._making:
             while self._taken:
                 self._make(self._taken.popleft())

@@ -262,13 +262,13 @@ def test_keys_are_not_kept_for_ever(
     client: openai.OpenAI, events: CapturedEvents
 ) -> None:
     """A key kept beside its response is forgotten with it, and passed on to nobody."""
-    before = len(feedback_keys._remembered)
+    before = len(feedback_keys._keys_by_response)
     with libretto.scope(annotate_responses=False):
         answers = [plain(client) for _ in range(5)]
-    assert len(feedback_keys._remembered) == before + 5
+    assert len(feedback_keys._keys_by_response) == before + 5
     answers.clear()
     gc.collect()
-    assert len(feedback_keys._remembered) == before
+    assert len(feedback_keys._keys_by_response) == before
     assert len(events) == 5
 
 

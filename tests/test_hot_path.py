@@ -35,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("ids_ready")
 # and one that looks for a span, if another test has OpenTelemetry imported.
 CALL = 23
 #: A stream is watched by four methods of its own, and has an end.
-STREAM = 38
+STREAM = 40
 #: `libretto=` makes a checked `LibrettoCreateParams`, a function for each field.
 ARGUMENT = 54
 #: Taking `libretto=` out, and finding that nothing is to be recorded.
@@ -166,7 +166,7 @@ def test_stream(server, scripted, recorded):
     the models would save one of the turns, and cost more in memory to look after.
     """
     few, many = (work_of_stream(server, scripted, count) for count in (10, 110))
-    assert [record.taken for record in recorded] == [10, 10, 110, 110]
+    assert [record.chunks_consumed for record in recorded] == [10, 10, 110, 110]
     assert few.total <= STREAM + 20, few
     assert many.total - few.total <= 200
     assert many.small - few.small <= 300
@@ -194,7 +194,7 @@ async def test_async_stream(server, ascripted, recorded):
                 pass
         works.append(work)
     _, few, many = works
-    assert [record.taken for record in recorded] == [10, 10, 110]
+    assert [record.chunks_consumed for record in recorded] == [10, 10, 110]
     assert many.total <= few.total + 10
     assert many.small - few.small <= 300
     assert not many.heavy

@@ -13,7 +13,12 @@ from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion
 
 from libretto_instrument._util.ids import fresh_id
-from libretto_instrument._util.json import decode, encode, photograph, photograph_given
+from libretto_instrument._util.json import (
+    decode,
+    encode,
+    model_to_json,
+    model_to_json_exclude_unset,
+)
 
 JSON = st.recursive(
     st.none()
@@ -109,9 +114,9 @@ def test_not_json() -> None:
 
 
 def test_a_photograph_is_of_this_moment() -> None:
-    """A model changed after it was photographed does not change the photograph."""
+    """A model changed after it was photographed does not change its JSON."""
     model = completion(model="before")
-    taken = photograph(model), photograph_given(model)
+    taken = model_to_json(model), model_to_json_exclude_unset(model)
     model.model = "after"
     assert [decode(photo)["model"] for photo in taken] == ["before", "before"]
 
@@ -119,10 +124,14 @@ def test_a_photograph_is_of_this_moment() -> None:
 def test_only_what_was_given() -> None:
     """The given fields of a model are those the API sent, and not openai's defaults."""
     model = completion(model="m")
-    assert decode(photograph_given(model)) == {"id": "1", "choices": [], "model": "m"}
+    assert decode(model_to_json_exclude_unset(model)) == {
+        "id": "1",
+        "choices": [],
+        "model": "m",
+    }
 
 
-@pytest.mark.parametrize("picture", [photograph, photograph_given])
+@pytest.mark.parametrize("picture", [model_to_json, model_to_json_exclude_unset])
 @pytest.mark.parametrize("model", ["\ud800", 7, {"not": "a string"}, [None]], ids=repr)
 def test_fields_of_any_type(picture: Any, model: Any) -> None:
     """A field that breaks the API's own schema is photographed as it came."""

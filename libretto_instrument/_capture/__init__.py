@@ -1,7 +1,7 @@
-"""The one room that knows openai: patching it, and keeping what its calls bring.
+"""The only package that knows openai: it patches it and records its calls.
 
-It hands finished calls to a `Recorder` and knows nothing of what becomes of them. Most
-of it is imported only when openai's own resources are.
+It hands finished calls to a `Recorder`. Most of it is imported only once openai's
+resources are.
 """
 
 import sys
@@ -13,15 +13,15 @@ __all__ = [
     "TARGETS",
     "Target",
     "feedback_key",
+    "finalize_streams",
     "is_patched",
     "patch",
-    "settle",
     "unpatch",
 ]
 
 
-def settle(*, everything: bool = False) -> None:
-    """End the answers whose loops were left, or all of them: nobody reads them on."""
-    recording = sys.modules.get(f"{__name__}.stream_state")
-    if recording is not None:
-        recording.settle(everything=everything)
+def finalize_streams(*, everything: bool = False) -> None:
+    """Finish the streams whose loops were left or, with ``everything``, all."""
+    state = sys.modules.get(f"{__name__}.stream_state")
+    if state is not None:
+        state.finalize_streams(everything=everything)

@@ -11,12 +11,12 @@ from attrs import frozen
 
 from .._events import Event
 from .._util.ids import fresh_id
-from .._util.json import decode, encode, photograph_given
+from .._util.json import decode, encode, model_to_json_exclude_unset
 from . import sse
-from .endpoints.summary import Answer
-from .endpoints.table import Shape
+from .endpoints.summary import ResponseSummary
+from .endpoints.table import Endpoint
 from .prompt import add_candidates, name_event, read_prompt
-from .record import Record
+from .record import CallRecord
 
 
 @frozen
@@ -26,24 +26,28 @@ class _Response:
     Attributes:
         raw: The response, where it is an object.
         text: The response, where it is plain text.
-        first: When the first of a streamed answer came, by `time.perf_counter`.
-        whole: The stream said itself that it was over.
+        first_token_at: `time.perf_counter` when a stream's first content came.
+        is_complete: The stream said itself that it was over.
     """
 
     raw: dict[str, Any] | None = None
     text: str | None = None
-    first: float | None = None
-    whole: bool = False
+    first_token_at: float | None = None
+    is_complete: bool = False
 
 
-def event_of(record: Record) -> Event | None:
+def build_event(record: CallRecord) -> Event | None:
     """Return the event that tells of a finished record.
 
     None if it may only be recorded under a template's name, and none is recognised.
     """
     response = _response(record)
     raw, settings = response.raw, record.settings
-    answer = record.shape.read(raw) if raw else Answer(text=response.text)
+    answer = (
+        record.endpoint.parse_response(raw)
+        if raw
+        else ResponseSummary(text=response.text)
+    )
     prompt = read_prompt(record)
     template, name = prompt.template, name_event(record, prompt)
     if name is None and not (settings.allow_unnamed_prompts or prompt.candidates):
@@ -59,7 +63,7 @@ def event_of(record: Record) -> Event | None:
         params=prompt.params,
         model_parameters=_model_parameters(record),
         response=answer.text,
-        response_time=_milliseconds(record.started, record.ended),
+        response_time=_elapsed_ms(record.started, record.ended),
         tools=record.request.get("tools"),
         tool_calls=answer.tool_calls,
         raw_response=raw,
@@ -71,20 +75,20 @@ def event_of(record: Record) -> Event | None:
     )
 
 
-def _response(record: Record) -> _Response:
+def _response(record: CallRecord) -> _Response:
     if record.response is not None:
-        return _as_object(record.response)
-    if record.form == "chunks":
-        chunks = [_plain(chunk) for chunk in record.pieces]
-        return _assembled(record.shape, chunks, record.stamps)
-    if record.form == "events":
-        return _streamed(record, sse.read(record.pieces))
-    if record.form == "bytes":
-        return _as_object(b"".join(record.pieces))
+        return _parse_json_object(record.response)
+    if record.body_kind == "chunks":
+        chunks = [_chunk_to_dict(chunk) for chunk in record.chunks]
+        return _merge_chunks(record.endpoint, chunks, record.chunk_times)
+    if record.body_kind == "events":
+        return _from_stream(record, sse.parse(record.chunks))
+    if record.body_kind == "bytes":
+        return _parse_json_object(b"".join(record.chunks))
     return _Response(text=record.text)
 
 
-def _streamed(record: Record, events: sse.Events) -> _Response:
+def _from_stream(record: CallRecord, events: sse.ParsedEvents) -> _Response:
     """Return the response that the events of a body amount to.
 
     Of chunks that the caller was handed, those count that were taken: how many came
@@ -92,21 +96,31 @@ def _streamed(record: Record, events: sse.Events) -> _Response:
     """
     if not events.data:
         # Asked for a stream, some gateways answer with an object.
-        whole = _as_object(b"".join(record.pieces)).raw
-        return _Response(raw=whole, whole=whole is not None or events.finished)
-    stamps = [record.stamps[at] for at in events.pieces] if record.stamps else []
-    if record.taken is None:
-        return _assembled(record.shape, events.data, stamps, events.finished)
-    return _assembled(record.shape, events.data[: record.taken], stamps)
+        whole = _parse_json_object(b"".join(record.chunks)).raw
+        return _Response(raw=whole, is_complete=whole is not None or events.finished)
+    chunk_times = (
+        [record.chunk_times[at] for at in events.chunk_indexes]
+        if record.chunk_times
+        else []
+    )
+    if record.chunks_consumed is None:
+        return _merge_chunks(record.endpoint, events.data, chunk_times, events.finished)
+    return _merge_chunks(
+        record.endpoint, events.data[: record.chunks_consumed], chunk_times
+    )
 
 
-def _plain(chunk: Any) -> Any:
+def _chunk_to_dict(chunk: Any) -> Any:
     """Return a chunk, a pydantic model, as the API gave it."""
-    given = photograph_given(chunk) if hasattr(chunk, "model_dump") else encode(chunk)
+    given = (
+        model_to_json_exclude_unset(chunk)
+        if hasattr(chunk, "model_dump")
+        else encode(chunk)
+    )
     return decode(given)
 
 
-def _as_object(data: bytes) -> _Response:
+def _parse_json_object(data: bytes) -> _Response:
     if not data:
         return _Response()
     try:
@@ -118,60 +132,67 @@ def _as_object(data: bytes) -> _Response:
     return _Response(text=value if isinstance(value, str) else json.dumps(value))
 
 
-def _assembled(
-    shape: Shape, chunks: list[Any], stamps: list[float], whole: bool = False
+def _merge_chunks(
+    endpoint: Endpoint,
+    chunks: list[Any],
+    chunk_times: list[float],
+    is_complete: bool = False,
 ) -> _Response:
     first = None
-    for chunk, stamp in zip(chunks, stamps, strict=False):
-        if isinstance(chunk, dict) and shape.has_content(chunk):
+    for chunk, stamp in zip(chunks, chunk_times, strict=False):
+        if isinstance(chunk, dict) and endpoint.has_content(chunk):
             first = stamp
             break
     return _Response(
-        raw=shape.assemble(chunks) if chunks else None, first=first, whole=whole
+        raw=endpoint.merge_chunks(chunks) if chunks else None,
+        first_token_at=first,
+        is_complete=is_complete,
     )
 
 
-def _metrics(record: Record, response: _Response) -> dict[str, Any]:
+def _metrics(record: CallRecord, response: _Response) -> dict[str, Any]:
     """Return what the record knows better than the response, and how a stream went."""
     metrics: dict[str, Any] = {}
     if record.usage is not None:
         # The response has openai's defaults filled in; the usage is to be verbatim.
         metrics["usage"] = decode(record.usage)
-    if response.first is not None:
-        metrics["time_to_first_token"] = _milliseconds(record.started, response.first)
-    if record.status is not None and not response.whole:
-        metrics["stream_status"] = record.status
+    if response.first_token_at is not None:
+        metrics["time_to_first_token"] = _elapsed_ms(
+            record.started, response.first_token_at
+        )
+    if record.stream_status is not None and not response.is_complete:
+        metrics["stream_status"] = record.stream_status
     return metrics
 
 
-def _milliseconds(start: float, end: float) -> float:
+def _elapsed_ms(start: float, end: float) -> float:
     return round((end - start) * 1000, 3)
 
 
-def _model_parameters(record: Record) -> dict[str, Any]:
-    shape = record.shape
-    left_out = (*shape.inputs, "tools")
+def _model_parameters(record: CallRecord) -> dict[str, Any]:
+    endpoint = record.endpoint
+    left_out = (*endpoint.input_fields, "tools")
     return {
         **{
             name: _schema(value) if isinstance(value, type) else value
             for name, value in record.request.items()
             if name not in left_out
         },
-        **shape.labels,
+        **endpoint.labels,
         **_input_labels(record),
     }
 
 
-def _input_labels(record: Record) -> dict[str, Any]:
+def _input_labels(record: CallRecord) -> dict[str, Any]:
     """Return what the template does not tell of the input's form.
 
     Without it the request could not be made again as it was.
     """
-    request, shape = record.request, record.shape
-    given = request.get(shape.input, record.template)
+    request, endpoint = record.request, record.endpoint
+    given = request.get(endpoint.input, record.template)
     kind = "text" if isinstance(given, str) else "list" if given else "none"
-    if "instructions" not in shape.inputs:
-        is_odd = shape.input == "prompt" and kind == "list"
+    if "instructions" not in endpoint.input_fields:
+        is_odd = endpoint.input == "prompt" and kind == "list"
         return {"inputType": kind} if is_odd else {}
     if request.get("instructions") is None:
         return {"inputType": kind}

@@ -1,7 +1,7 @@
 """One call of a model, from before its request to the end of its answer.
 
 On the caller's thread a call only keeps what it is handed; what the event says is
-worked out by `_report`, on the worker's.
+worked out by `build_event`, on the worker's.
 """
 
 import sys
@@ -16,22 +16,22 @@ from .._events import Event
 from .._templates import TemplateChat, TemplateText
 from .._util import errors
 from .._util.ids import fresh_id
-from .._util.json import photograph, photograph_given
+from .._util.json import model_to_json, model_to_json_exclude_unset
 from .._util.otel_context import OPENTELEMETRY, with_trace
 from . import feedback_keys
-from .build_event import event_of
+from .build_event import build_event
 from .caller import name_caller
-from .endpoints.table import Shape
-from .error_response import answer_behind
+from .endpoints.table import Endpoint
+from .error_response import response_from_exception
 from .packing import Makings, pack
-from .record import Record
-from .snapshot import copy_of_arguments, snapshot
+from .record import CallRecord
+from .snapshot import snapshot, snapshot_kwargs
 
-_TEMPLATES = (TemplateChat, TemplateText)
+_TEMPLATE_TYPES = (TemplateChat, TemplateText)
 
 #: Whose request is under way in this context: a call of the same client inside is part
 #: of it.
-asking: ContextVar[Any] = ContextVar("libretto_asking", default=None)
+current_client: ContextVar[Any] = ContextVar("libretto_asking", default=None)
 
 
 class Recorder(Protocol):
@@ -46,28 +46,28 @@ class Recorder(Protocol):
         """Take a finished call. Never blocks, never raises."""
 
 
-class Call(Record):
+class Call(CallRecord):
     """One recorded call: its record, and how it is written.
 
     Attributes:
         recorder: Takes the record when it is complete.
-        client: The client that makes the call, until it has been answered.
-        outer: The client around it, if its call is made inside another one's.
-        submitted: The record is complete, and changes no more.
+        client: The client that makes the call, until it has been on_response.
+        previous_client: The client around it, if its call is made inside another one's.
+        is_submitted: The record is complete, and changes no more.
     """
 
-    submitted: bool = False
-    outer: Any = None
+    is_submitted: bool = False
+    previous_client: Any = None
 
     def __init__(
         self,
-        shape: Shape,
+        endpoint: Endpoint,
         settings: Settings,
         feedback_key: str,
         recorder: Recorder,
         client: Any = None,
     ) -> None:
-        self.shape = shape
+        self.endpoint = endpoint
         self.settings = settings
         self.feedback_key = feedback_key
         self.recorder = recorder
@@ -78,26 +78,26 @@ class Call(Record):
         """Take a snapshot of the request and start the clock. Never raises."""
         try:
             settings = self.settings
-            given = arguments.get(self.shape.input)
-            if isinstance(given, _TEMPLATES):
-                self.request = copy_of_arguments(arguments, self, but=self.shape.input)
-                self._keep_template(given)
+            given = arguments.get(self.endpoint.input)
+            if isinstance(given, _TEMPLATE_TYPES):
+                self.request = snapshot_kwargs(arguments, self, but=self.endpoint.input)
+                self._capture_template(given)
             else:
-                self.request = copy_of_arguments(arguments, self)
+                self.request = snapshot_kwargs(arguments, self)
             if settings.adds:
-                self._add(settings)
+                self._apply_settings(settings)
             if OPENTELEMETRY in sys.modules and settings.trace_context:
                 self.context = with_trace(self.context)
         except Exception as exc:
             errors.swallow(exc, "capture.start")
-        self.outer = asking.get()
-        asking.set(self.client)
+        self.previous_client = current_client.get()
+        current_client.set(self.client)
         self.started = perf_counter()
 
-    def _add(self, settings: Settings) -> None:
+    def _apply_settings(self, settings: Settings) -> None:
         """Keep what the call's settings add to its arguments."""
         if self.template is None and settings.has_template:
-            self._keep_template(self.shape.inline(settings))
+            self._capture_template(self.endpoint.template_from_settings(settings))
             self.is_from_scope = not settings.has_own_template
         if settings.template_params:
             params = snapshot(settings.template_params, self)
@@ -105,7 +105,7 @@ class Call(Record):
         if settings.context:
             self.context = snapshot(settings.context, self)
 
-    def _keep_template(self, given: Any) -> None:
+    def _capture_template(self, given: Any) -> None:
         if isinstance(given, TemplateChat):
             self.template = snapshot(given.recorded, self)
             self.params = snapshot(given.params, self)
@@ -115,52 +115,52 @@ class Call(Record):
         else:
             self.template = snapshot(given, self)
 
-    def answered(self, model: Any) -> None:
-        """Record a whole answer: a pydantic model. Never raises."""
+    def on_response(self, model: Any) -> None:
+        """CallRecord a whole answer: a pydantic model. Never raises."""
         try:
             self.ended = perf_counter()
-            self._keep(model)
+            self._capture_response(model)
             if self.settings.annotate_responses:
                 feedback_keys.annotate(model, self.feedback_key)
             else:
                 feedback_keys.remember(model, self.feedback_key)
         except Exception as exc:
-            errors.swallow(exc, "capture.answered")
+            errors.swallow(exc, "capture.on_response")
         finally:
             self.submit()
 
-    def _keep(self, model: Any) -> None:
-        self.response = photograph(model)
+    def _capture_response(self, model: Any) -> None:
+        self.response = model_to_json(model)
         usage = getattr(model, "usage", None)
         if hasattr(usage, "model_dump_json"):
-            self.usage = photograph_given(usage)
+            self.usage = model_to_json_exclude_unset(usage)
 
-    def said(self, answer: Any) -> None:
-        """Record an answer that is no model, such as plain text. Never raises."""
+    def on_text_response(self, answer: Any) -> None:
+        """CallRecord an answer that is no model, such as plain text. Never raises."""
         self.ended = perf_counter()
         if isinstance(answer, str):
             self.text = answer
         self.submit()
 
-    def failed(self, exc: BaseException) -> None:
-        """Record that the request or its answer failed. Never raises."""
+    def on_error(self, exc: BaseException) -> None:
+        """CallRecord that the request or its answer on_error. Never raises."""
         try:
             self.ended = perf_counter()
-            self.errors = (*self.errors, describe(exc))
-            answer = answer_behind(exc)
-            if answer is not None and self.form is None:
-                self._keep(answer)
+            self.errors = (*self.errors, format_error(exc))
+            answer = response_from_exception(exc)
+            if answer is not None and self.body_kind is None:
+                self._capture_response(answer)
                 feedback_keys.remember(answer, self.feedback_key)
         except Exception as fault:
-            errors.swallow(fault, "capture.failed")
+            errors.swallow(fault, "capture.on_error")
         finally:
             self.submit()
 
     def submit(self) -> None:
         """Hand the call on, once. Never raises."""
-        if self.submitted:
+        if self.is_submitted:
             return
-        self.submitted = True
+        self.is_submitted = True
         try:
             self.recorder.submit(self)
         except Exception as exc:
@@ -168,15 +168,15 @@ class Call(Record):
 
     def report(self) -> Event | None:
         """Return the event that tells of this call, if it is to be recorded."""
-        return event_of(self)
+        return build_event(self)
 
     def makings(self) -> Makings | None:
         """Return what the event can be made of later; None if it is better made now."""
         return pack(self)
 
 
-def begin(
-    shape: Shape, recorder: Recorder, resource: Any, given: Given | None
+def start_call(
+    endpoint: Endpoint, recorder: Recorder, resource: Any, given: Given | None
 ) -> Call | None:
     """Return the record of a call about to be made, or None if it is not recorded.
 
@@ -185,22 +185,22 @@ def begin(
     """
     try:
         client = getattr(resource, "_client", None)
-        if client is not None and asking.get() is client:
+        if client is not None and current_client.get() is client:
             return None
         settings = recorder.settings(config_of_client(client), given)
         if settings is None:
             return None
         key = settings.feedback_key or fresh_id()
-        call = Call(shape, settings, key, recorder, client)
+        call = Call(endpoint, settings, key, recorder, client)
         if settings.allow_unnamed_prompts == CALLER and settings.name is None:
             call.caller = name_caller()
         return call
     except Exception as exc:
-        errors.swallow(exc, "capture.begin")
+        errors.swallow(exc, "capture.start_call")
         return None
 
 
-def describe(exc: BaseException) -> str:
+def format_error(exc: BaseException) -> str:
     """Return an error as the event tells it: its type and its message."""
     message = str(exc)
     name = type(exc).__name__

@@ -8,7 +8,7 @@ from traceback import walk_tb
 from typing import Any
 
 
-def answer_behind(exc: BaseException) -> Any:
+def response_from_exception(exc: BaseException) -> Any:
     """Return the response model that ``exc`` is about, or None.
 
     Some errors carry it. With the others it is still held by the function of openai's

@@ -8,9 +8,9 @@ import weakref
 from inspect import getattr_static
 from typing import Any
 
-NAME = "libretto_feedback_key"
+FEEDBACK_KEY_FIELD = "libretto_feedback_key"
 
-_remembered: dict[int, tuple["weakref.ref[Any]", str]] = {}
+_keys_by_response: dict[int, tuple["weakref.ref[Any]", str]] = {}
 
 
 def annotate(response: Any, key: str) -> None:
@@ -18,7 +18,7 @@ def annotate(response: Any, key: str) -> None:
     # What `model_extra` returns, which is a function more on the caller's thread.
     extra = getattr(response, "__pydantic_extra__", None)
     if type(extra) is dict:
-        extra[NAME] = key
+        extra[FEEDBACK_KEY_FIELD] = key
     else:
         remember(response, key)
 
@@ -28,10 +28,10 @@ def remember(response: Any, key: str) -> None:
     identity = id(response)
 
     def forget(_: object) -> None:
-        _remembered.pop(identity, None)
+        _keys_by_response.pop(identity, None)
 
     try:
-        _remembered[identity] = (weakref.ref(response, forget), key)
+        _keys_by_response[identity] = (weakref.ref(response, forget), key)
     except TypeError:
         return  # A plain string, say: it can neither carry a key nor be remembered.
 
@@ -40,7 +40,7 @@ def feedback_key(response: Any) -> str | None:
     """Return the feedback key of a recorded response, or None.
 
     Args:
-        response: What a recorded call returned, in any shape: a completion, a parsed
+        response: What a recorded call returned, in any endpoint: a completion, a parsed
             completion, a stream (known before its first chunk), a raw response, or the
             helper stream of ``.stream()``.
     """
@@ -58,12 +58,12 @@ def _own_key(response: Any) -> str | None:
     What is no response is not asked: its attributes may be made up as they are looked
     up, as a mock's are.
     """
-    entry = _remembered.get(id(response))
+    entry = _keys_by_response.get(id(response))
     if entry is not None and entry[0]() is response:
         return entry[1]
     try:
         extra = object.__getattribute__(response, "__pydantic_extra__")
     except AttributeError:
         return None
-    key = extra.get(NAME) if type(extra) is dict else None
+    key = extra.get(FEEDBACK_KEY_FIELD) if type(extra) is dict else None
     return key if isinstance(key, str) else None

@@ -11,9 +11,9 @@ from .._config.settings import Settings
 from .._events import Event
 from .._util.ids import fresh_id
 from .._util.json import decode, encode
-from .build_event import event_of
-from .endpoints.table import SHAPES
-from .record import Record
+from .build_event import build_event
+from .endpoints.table import ENDPOINTS
+from .record import CallRecord
 
 #: Of a longer stream, in bytes, the event is much shorter than what came: each word
 #: takes 300.
@@ -48,16 +48,16 @@ class Makings(NamedTuple):
     data: bytes
 
 
-def pack(record: Record) -> Makings | None:
+def pack(record: CallRecord) -> Makings | None:
     """Return a finished record as bytes; None of one that is better made an event."""
-    if record.form == "chunks" or not record.is_plain:
+    if record.body_kind == "chunks" or not record.is_json_safe:
         return None
-    if record.form is not None and record.weight > _LONG_STREAM:
+    if record.body_kind is not None and record.weight > _LONG_STREAM:
         return None
     settings = record.settings
     parts = [record.response or b"", record.usage or b""]
     head: dict[str, Any] = {
-        "endpoint": record.shape.name,
+        "endpoint": record.endpoint.name,
         "feedback": record.feedback_key,
         "key": settings.api_key,
         "name": settings.name or record.caller,
@@ -81,15 +81,15 @@ def pack(record: Record) -> Makings | None:
         head["context"] = record.context
     if record.errors:
         head["errors"] = record.errors
-    if record.status is not None:
-        head["status"] = record.status
+    if record.stream_status is not None:
+        head["status"] = record.stream_status
     if record.text is not None:
         head["text"] = record.text
-    if record.form is not None:
-        head["form"] = record.form
-        head["stamps"] = record.stamps
-        head["taken"] = record.taken
-        parts += record.pieces
+    if record.body_kind is not None:
+        head["form"] = record.body_kind
+        head["stamps"] = record.chunk_times
+        head["taken"] = record.chunks_consumed
+        parts += record.chunks
     head["lengths"] = list(map(len, parts))
     said = encode(head)
     return Makings(
@@ -113,8 +113,8 @@ def unpack(data: bytes, event_id: str) -> tuple[Event, Settings]:
         at += length
     response, usage, *pieces = parts
 
-    record = Record()
-    record.shape = SHAPES[head["endpoint"]]
+    record = CallRecord()
+    record.endpoint = ENDPOINTS[head["endpoint"]]
     record.settings = Settings(
         event_id=event_id,
         **{name: head[its] for name, its in _SETTINGS.items() if its in head},
@@ -128,13 +128,13 @@ def unpack(data: bytes, event_id: str) -> tuple[Event, Settings]:
     record.started, record.ended = head["started"], head["ended"]
     record.response, record.usage = response or None, usage or None
     record.errors = tuple(head.get("errors", ()))
-    record.status = head.get("status")
+    record.stream_status = head.get("status")
     record.text = head.get("text")
     if "form" in head:
-        record.begin_pieces(head["form"])
-        record.pieces, record.stamps = pieces, head["stamps"]
-        record.taken = head["taken"]
-    event = event_of(record)
+        record.start_streaming(head["form"])
+        record.chunks, record.chunk_times = pieces, head["stamps"]
+        record.chunks_consumed = head["taken"]
+    event = build_event(record)
     if event is None:
         raise ValueError("A record of a call that is not to be recorded.")
     return event, record.settings

@@ -2,7 +2,7 @@
 
 One table drives both directions. Each target stands alone: what a version of openai
 does not have is skipped. A module that is not imported yet is patched when it is, and
-only then is the rest of this room imported.
+only then is the rest of this package imported.
 """
 
 import importlib
@@ -18,7 +18,7 @@ from .._util import errors
 
 if TYPE_CHECKING:
     from .call import Recorder
-    from .raw_views import Renewal
+    from .raw_views import RawViewRefresher
 
 
 @frozen(eq=False)
@@ -29,30 +29,35 @@ class Target:
         module: Where its class is imported from.
         owner: The class whose own method it is.
         method: Its name.
-        shape: How its requests and answers are laid out: a name in `_shapes`.
-        driver: What makes its wrapper: a name in `_drivers`.
+        endpoint: The name of its endpoint in `endpoints.table`.
+        wrapper_factory: What makes its wrapper: a name in `wrappers`.
     """
 
     module: str
     owner: str
     method: str
-    shape: str
-    driver: str
+    endpoint: str
+    wrapper_factory: str
 
 
-def _pair(module: str, owner: str, shape: str, *methods: str) -> list[Target]:
+def _sync_and_async(
+    module: str, owner: str, endpoint: str, *methods: str
+) -> list[Target]:
     """Return the targets of a class and of its async twin."""
     return [
-        Target(module, name, method, shape, driver)
+        Target(module, name, method, endpoint, wrapper_factory)
         for method in methods
-        for name, driver in ((owner, "sync_driver"), (f"Async{owner}", "async_driver"))
+        for name, wrapper_factory in (
+            (owner, "wrap_sync"),
+            (f"Async{owner}", "wrap_async"),
+        )
     ]
 
 
-def _helpers(module: str, owner: str, shape: str) -> list[Target]:
+def _helpers(module: str, owner: str, endpoint: str) -> list[Target]:
     """Return the methods that make their request through another target."""
     return [
-        Target(module, name, "stream", shape, "helper_driver")
+        Target(module, name, "stream", endpoint, "wrap_stream_helper")
         for name in (owner, f"Async{owner}")
     ]
 
@@ -63,14 +68,16 @@ _RESPONSES = "openai.resources.responses"
 _BETA_RESPONSES = "openai.resources.beta.responses"
 
 TARGETS: tuple[Target, ...] = (
-    *_pair(_CHAT, "Completions", "CHAT", "create", "parse"),
+    *_sync_and_async(_CHAT, "Completions", "CHAT", "create", "parse"),
     *_helpers(_CHAT, "Completions", "CHAT"),
-    *_pair(_BETA_CHAT, "Completions", "CHAT", "create", "parse"),
+    *_sync_and_async(_BETA_CHAT, "Completions", "CHAT", "create", "parse"),
     *_helpers(_BETA_CHAT, "Completions", "CHAT"),
-    *_pair("openai.resources.completions", "Completions", "COMPLETION", "create"),
-    *_pair(_RESPONSES, "Responses", "RESPONSES", "create", "parse"),
+    *_sync_and_async(
+        "openai.resources.completions", "Completions", "COMPLETION", "create"
+    ),
+    *_sync_and_async(_RESPONSES, "Responses", "RESPONSES", "create", "parse"),
     *_helpers(_RESPONSES, "Responses", "RESPONSES"),
-    *_pair(_BETA_RESPONSES, "Responses", "RESPONSES", "create", "parse"),
+    *_sync_and_async(_BETA_RESPONSES, "Responses", "RESPONSES", "create", "parse"),
     *_helpers(_BETA_RESPONSES, "Responses", "RESPONSES"),
 )
 
@@ -84,8 +91,8 @@ class _Patch:
         method: Its method.
         original: What was found in the class's own namespace.
         wrapper: What was put there.
-        views: What keeps the raw views of the class up to date.
-        awake: Whether the wrapper records; asleep, it only passes calls on, without
+        raw_views: What keeps the raw views of the class up to date.
+        enabled: Whether the wrapper records; disabled, it only passes calls on, without
             their ``libretto=``.
     """
 
@@ -93,25 +100,25 @@ class _Patch:
     method: str
     original: Any
     wrapper: Any = None
-    views: "Renewal | None" = None
-    awake: bool = True
+    raw_views: "RawViewRefresher | None" = None
+    enabled: bool = True
 
-    def wake(self) -> None:
+    def enable(self) -> None:
         """Record calls."""
-        self.awake = True
-        if self.views is not None:
-            self.views.start()
+        self.enabled = True
+        if self.raw_views is not None:
+            self.raw_views.start()
 
-    def sleep(self) -> None:
+    def disable(self) -> None:
         """Pass calls on."""
-        self.awake = False
-        if self.views is not None:
-            self.views.stop()
+        self.enabled = False
+        if self.raw_views is not None:
+            self.raw_views.stop()
 
 
 _lock = threading.RLock()
 _patches: list[_Patch] = []
-_hooked: set[str] = set()
+_hooked_modules: set[str] = set()
 _recorder: "Recorder | None" = None
 
 
@@ -120,18 +127,18 @@ def patch(recorder: "Recorder") -> None:
     global _recorder
     modules = tuple(dict.fromkeys(target.module for target in TARGETS))
     for module in modules:
-        _await_import(module)
+        _wait_for_import(module)
     with _lock:
         _recorder = recorder
         for module in modules:
-            if module in _hooked:
+            if module in _hooked_modules:
                 _patch_module(module)
             else:
-                _hooked.add(module)
+                _hooked_modules.add(module)
                 wrapt.register_post_import_hook(_imported, module)
 
 
-def _await_import(name: str) -> None:
+def _wait_for_import(name: str) -> None:
     """Wait for another thread that is in the middle of importing a module.
 
     What is there only in part has nothing to patch yet, and its import would not be
@@ -148,14 +155,14 @@ def _await_import(name: str) -> None:
 def unpatch() -> None:
     """Restore every target to what it was.
 
-    Where somebody else's wrapper lies on top of ours, it stays, and ours goes to sleep
+    Where somebody else's wrapper lies on top of ours, it stays, and ours is disabled
     beneath it.
     """
     global _recorder
     with _lock:
         _recorder = None
         for found in reversed(_patches[:]):
-            found.sleep()
+            found.disable()
             if found.owner.__dict__.get(found.method) is found.wrapper:
                 setattr(found.owner, found.method, found.original)
                 _patches.remove(found)
@@ -192,29 +199,29 @@ def _patch_one(target: Target, module: ModuleType, recorder: "Recorder") -> None
     from . import wrappers
     from .endpoints import table
     from .patched_method import PatchedMethod, PatchedStandIn
-    from .raw_views import Renewal
+    from .raw_views import RawViewRefresher
 
     for standing in _patches:
         # Beneath somebody else's wrapper, or the same class by another module's name.
-        if _lies_in(original, standing.wrapper):
-            standing.wake()
+        if _is_wrapped_by(original, standing.wrapper):
+            standing.enable()
             return
     for standing in _patches:
         # Beneath a wrapper that hides what it wraps: it must not outlive `unpatch`.
         if (standing.owner, standing.method) == (owner, target.method):
-            standing.sleep()
+            standing.disable()
     found = _Patch(owner, target.method, original)
-    shape = getattr(table, target.shape)
-    driver = getattr(wrappers, target.driver)(shape, recorder, found)
+    endpoint = getattr(table, target.endpoint)
+    wrapper = getattr(wrappers, target.wrapper_factory)(endpoint, recorder, found)
     kind = PatchedMethod if hasattr(type(original), "__get__") else PatchedStandIn
-    found.wrapper = kind(owner, target.method, original, driver)
+    found.wrapper = kind(owner, target.method, original, wrapper)
     setattr(owner, target.method, found.wrapper)
     _patches.append(found)
-    found.views = Renewal(owner, target.method, driver)
-    found.wake()
+    found.raw_views = RawViewRefresher(owner, target.method, wrapper)
+    found.enable()
 
 
-def _lies_in(function: Any, wrapper: Any) -> bool:
+def _is_wrapped_by(function: Any, wrapper: Any) -> bool:
     """Say whether ``wrapper`` is ``function`` or lies beneath it."""
     while function is not None:
         if function is wrapper:

@@ -6,7 +6,7 @@ from attrs import frozen
 
 from .._templates import TemplateText
 from .._util import errors
-from .record import Record
+from .record import CallRecord
 
 if TYPE_CHECKING:
     from .._recognition.template import Ambiguous, Match
@@ -32,21 +32,21 @@ class Prompt:
     candidates: tuple[str, ...] = ()
 
 
-def read_prompt(record: Record) -> Prompt:
+def read_prompt(record: CallRecord) -> Prompt:
     """Return the prompt of a call.
 
     It is the template object that was sent, or the template that the call declares;
     else that of a scope, where it fits; else the known template that is recognised;
     else what was sent.
     """
-    shape, request = record.shape, record.request
+    endpoint, request = record.endpoint, record.request
     declared = record.params or {}
     if record.template is not None and not record.is_from_scope:
         params: dict[str, Any] = {}
-        template = shape.around(record.template, request)
+        template = endpoint.wrap_template(record.template, request)
         template = _strip_values(template, params)
         return Prompt(template, {**declared, **params})
-    sent = shape.plain(request)
+    sent = endpoint.prompt_to_template(request)
     if record.template is not None:
         fitting = _fit(record, sent)
         if fitting is not None:
@@ -63,7 +63,7 @@ def read_prompt(record: Record) -> Prompt:
     return Prompt(found.template, {**declared, **found.params}, found.name)
 
 
-def name_event(record: Record, prompt: Prompt) -> str | None:
+def name_event(record: CallRecord, prompt: Prompt) -> str | None:
     """Return the name of a call's prompt.
 
     A name that the call or its scope gives counts before that of a recognised template,
@@ -85,7 +85,7 @@ def add_candidates(
     return {**note, **(context or {})}
 
 
-def _fit(record: Record, sent: list[Any] | str) -> Prompt | None:
+def _fit(record: CallRecord, sent: list[Any] | str) -> Prompt | None:
     """Return the template that a scope declares, if it fits what was sent."""
     from .._recognition.apply import fit_declared
 
@@ -98,7 +98,7 @@ def _fit(record: Record, sent: list[Any] | str) -> Prompt | None:
     return None if found is None else Prompt(*found)
 
 
-def _recognize(record: Record, sent: list[Any] | str) -> "Match | Ambiguous | None":
+def _recognize(record: CallRecord, sent: list[Any] | str) -> "Match | Ambiguous | None":
     from .._recognition.apply import recognize
 
     settings = record.settings
@@ -114,10 +114,10 @@ def _recognize(record: Record, sent: list[Any] | str) -> "Match | Ambiguous | No
     )
 
 
-def _has_instructions(record: Record) -> bool:
+def _has_instructions(record: CallRecord) -> bool:
     """Return whether the first message stands for the ``instructions`` of a request."""
     return record.request.get("instructions") is not None and "instructions" in (
-        record.shape.inputs
+        record.endpoint.input_fields
     )
 
 

@@ -10,31 +10,31 @@ from typing import Any
 
 from . import feedback_keys
 from .call import Call
-from .response_hooks import watch_bytes, watch_close
-from .stream_state import Recording
+from .response_hooks import on_close, tee_bytes
+from .stream_state import StreamState
 
 
-def record(call: Call, raw: Any) -> None:
-    """Record what the caller will learn from ``raw``."""
+def capture_raw_response(call: Call, raw: Any) -> None:
+    """CallRecord what the caller will learn from ``raw``."""
     response = raw.http_response
     # Not every gateway says of a stream that it is one.
     says_so = "event-stream" in response.headers.get("content-type", "")
     is_stream = says_so or call.request.get("stream") is True
-    call.begin_pieces("events" if is_stream else "bytes")
+    call.start_streaming("events" if is_stream else "bytes")
     feedback_keys.remember(raw, call.feedback_key)
-    content = _known(response)
+    content = _content_if_read(response)
     if content is not None:
         call.ended = perf_counter()
-        call.pieces.append(content)
+        call.chunks.append(content)
         call.submit()
         return
-    recording = Recording(call)
-    watch_bytes(response, call, waits=None, owner=recording)
-    watch_close(response, recording, waits=None)
+    state = StreamState(call)
+    tee_bytes(response, call, is_async=None, owner=state)
+    on_close(response, state, is_async=None)
 
 
-def _known(response: Any) -> bytes | None:
-    """Return the body if it has been read; asking reads nothing."""
+def _content_if_read(response: Any) -> bytes | None:
+    """Return the body if it has been read; current_client reads nothing."""
     try:
         content: bytes = response.content
     except RuntimeError:  # httpx's and httpx2's ResponseNotRead are RuntimeErrors.

@@ -14,27 +14,27 @@ from .._util import errors
 _SUFFIXES = ("WithRawResponse", "WithStreamingResponse")
 
 
-class Renewal:
+class RawViewRefresher:
     """Keeps one method up to date on every view of a resource's class.
 
     It is a descriptor of the views' classes, where the views themselves hold the method
     as an attribute.
     """
 
-    def __init__(self, owner: type, method: str, driver: Any) -> None:
+    def __init__(self, owner: type, method: str, wrapper: Any) -> None:
         """Find the views of ``owner``.
 
         Args:
             owner: The class of the resource.
             method: The method of it that is patched.
-            driver: The function that the patch runs; a view that leads to it is new.
+            wrapper: The function that the patch runs.
         """
         module = sys.modules.get(owner.__module__)
         found = (getattr(module, owner.__name__ + suffix, None) for suffix in _SUFFIXES)
         self._views = [view for view in found if isinstance(view, type)]
         self._owner = owner
         self._method = method
-        self._driver = driver
+        self._wrapper = wrapper
 
     def start(self) -> None:
         """Renew the method on every view from now on."""
@@ -83,11 +83,11 @@ class Renewal:
         resource = getattr(bound, "__self__", None)
         if not isinstance(resource, self._owner) or self._method in vars(resource):
             return None
-        return None if self._leads_here(bound) else resource
+        return None if self._is_current(bound) else resource
 
-    def _leads_here(self, function: Any) -> bool:
+    def _is_current(self, function: Any) -> bool:
         while function is not None:
-            if getattr(function, "_self_wrapper", None) is self._driver:
+            if getattr(function, "_self_wrapper", None) is self._wrapper:
                 return True
             function = getattr(function, "__wrapped__", None)
         return False

@@ -3,26 +3,26 @@
 from typing import Any, Literal
 
 from .._config.settings import Settings
-from .endpoints.table import Shape
-from .snapshot import Tally
+from .endpoints.table import Endpoint
+from .snapshot import CopyBudget
 
 #: What a chunk takes in memory, in bytes: openai's model of a chat's chunk with a word
 #: in it takes 2,600 to 2,800, by tracemalloc. To weigh each would cost the stream more
 #: than it is worth; the prepared message is weighed to the byte.
-_CHUNK_WEIGHT = 2_700
+_CHUNK_OVERHEAD_BYTES = 2_700
 
 
-Form = Literal["bytes", "events", "chunks"]
+BodyKind = Literal["bytes", "events", "chunks"]
 
 
-class Record(Tally):
+class CallRecord(CopyBudget):
     """The record of one call: written on the caller's thread, read on the worker's.
 
     It counts what is copied for it itself. What most calls leave as it is stands in the
     class: to set it would be paid for by every call.
 
     Attributes:
-        shape: How requests and answers of the called method are laid out.
+        endpoint: How requests and answers of the called method are laid out.
         settings: What holds for this call.
         feedback_key: What later feedback refers to.
         request: A snapshot of the arguments, by name.
@@ -35,18 +35,18 @@ class Record(Tally):
         ended: The same at the end of the answer.
         response: The answer as JSON, where it came whole.
         usage: The answer's usage as the API gave it, as JSON, where it came whole.
-        form: What ``pieces`` are: ``"bytes"`` of an object or a text, bytes of
+        body_kind: What ``chunks`` are: ``"bytes"`` of an object or a text, bytes of
             server-sent ``"events"``, or ``"chunks"``, which are models; None where the
             answer did not come in pieces.
-        pieces: The answer's pieces as they came, where it was streamed or read raw.
-        stamps: When each of ``pieces`` came, in seconds.
-        taken: How many chunks the caller took; None if that was not counted.
+        chunks: The answer's pieces as they came, where it was streamed or read raw.
+        chunk_times: When each of ``chunks`` came, in seconds.
+        chunks_consumed: How many chunks the caller took; None if that was not counted.
         text: The answer, where it was plain text.
         errors: What went wrong.
-        status: How a stream ended, if not by itself.
+        stream_status: How a stream ended, if not by itself.
     """
 
-    shape: Shape
+    endpoint: Endpoint
     settings: Settings
     feedback_key: str
     request: dict[str, Any]
@@ -59,19 +59,19 @@ class Record(Tally):
     ended: float = 0.0
     response: bytes | None = None
     usage: bytes | None = None
-    form: Form | None = None
-    pieces: list[Any]
-    stamps: list[float]
-    taken: int | None = None
+    body_kind: BodyKind | None = None
+    chunks: list[Any]
+    chunk_times: list[float]
+    chunks_consumed: int | None = None
     text: str | None = None
     errors: tuple[str, ...] = ()
-    status: str | None = None
+    stream_status: str | None = None
 
-    def begin_pieces(self, form: Form) -> None:
+    def start_streaming(self, kind: BodyKind) -> None:
         """Take note that the answer comes in pieces of a form."""
-        self.form = form
-        self.pieces = []
-        self.stamps = []
+        self.body_kind = kind
+        self.chunks = []
+        self.chunk_times = []
 
     @property
     def weight(self) -> int:
@@ -83,8 +83,8 @@ class Record(Tally):
             weight += len(self.text)
         if self.errors:
             weight += sum(map(len, self.errors))
-        if self.form == "chunks":
-            weight += _CHUNK_WEIGHT * len(self.pieces)
-        elif self.form is not None:
-            weight += sum(map(len, self.pieces))
+        if self.body_kind == "chunks":
+            weight += _CHUNK_OVERHEAD_BYTES * len(self.chunks)
+        elif self.body_kind is not None:
+            weight += sum(map(len, self.chunks))
         return weight

@@ -11,21 +11,27 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from .._util import errors
-from .record import Record
-from .stream_state import Recording, follow, follow_async, keep, keep_async
+from .record import CallRecord
+from .stream_state import (
+    StreamState,
+    tee,
+    tee_async,
+    track_async_iteration,
+    track_iteration,
+)
 
 _Methods = dict[str, Callable[..., Any]]
 
 
-def watch_close(response: Any, recording: Recording, *, waits: bool | None) -> None:
-    """Tell ``recording`` when ``response`` has been closed.
+def on_close(response: Any, state: StreamState, *, is_async: bool | None) -> None:
+    """Tell ``state`` when ``response`` has been closed.
 
     Args:
         response: An HTTP response with ``close()`` and ``aclose()``.
-        recording: Held weakly: its owner decides how long it lives.
-        waits: Whether it is awaited; None if that is not known.
+        state: Held weakly: its owner decides how long it lives.
+        is_async: Whether it is awaited; None if that is not known.
     """
-    to_recording = weakref.ref(recording)
+    to_recording = weakref.ref(state)
     ours: _Methods = {}
 
     def tell() -> None:
@@ -33,13 +39,13 @@ def watch_close(response: Any, recording: Recording, *, waits: bool | None) -> N
             _take_off(response, ours)
             told = to_recording()
             if told is not None:
-                told.closed()
+                told.on_response_closed()
         except Exception as exc:
             errors.swallow(exc, "capture.closed")
 
     # The response is held, not looked up by a weak reference: those are already dead
     # when the garbage collector closes a forgotten stream.
-    if waits is not True:
+    if is_async is not True:
         close_before = response.close
 
         def close() -> Any:
@@ -50,7 +56,7 @@ def watch_close(response: Any, recording: Recording, *, waits: bool | None) -> N
 
         ours["close"] = close
 
-    if waits is not False:
+    if is_async is not False:
         aclose_before = response.aclose
 
         async def aclose() -> Any:
@@ -64,12 +70,12 @@ def watch_close(response: Any, recording: Recording, *, waits: bool | None) -> N
     response.__dict__.update(ours)
 
 
-def watch_bytes(
+def tee_bytes(
     response: Any,
-    record: Record,
+    record: CallRecord,
     *,
-    waits: bool | None,
-    owner: Recording | None = None,
+    is_async: bool | None,
+    owner: StreamState | None = None,
 ) -> None:
     """Keep the decoded bytes of ``response`` in ``record`` as they are read.
 
@@ -78,26 +84,26 @@ def watch_bytes(
     Args:
         response: An HTTP response with ``iter_bytes()`` and ``aiter_bytes()``.
         record: Keeps them.
-        waits: As for `watch_close`.
+        is_async: As for `on_close`.
         owner: What is told of their end, and from here on owned by the response. Left
             out, whoever makes something of the bytes sees to it.
     """
-    kept, stamps = record.pieces, record.stamps
-    if waits is not True:
+    kept, chunk_times = record.chunks, record.chunk_times
+    if is_async is not True:
         iter_before = response.iter_bytes
 
         def iter_bytes(*args: Any, **kwargs: Any) -> Iterator[bytes]:
-            pieces = keep(iter_before(*args, **kwargs), kept, stamps)
-            return follow(pieces, owner) if owner else pieces
+            pieces = tee(iter_before(*args, **kwargs), kept, chunk_times)
+            return track_iteration(pieces, owner) if owner else pieces
 
         response.iter_bytes = iter_bytes
 
-    if waits is not False:
+    if is_async is not False:
         aiter_before = response.aiter_bytes
 
         def aiter_bytes(*args: Any, **kwargs: Any) -> AsyncIterator[bytes]:
-            pieces = keep_async(aiter_before(*args, **kwargs), kept, stamps)
-            return follow_async(pieces, owner) if owner else pieces
+            pieces = tee_async(aiter_before(*args, **kwargs), kept, chunk_times)
+            return track_async_iteration(pieces, owner) if owner else pieces
 
         response.aiter_bytes = aiter_bytes
 

@@ -14,43 +14,43 @@ from .._util.json import decode
 _BLANK_LINE = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 
 #: The most of a blank line that can stand at the end of a piece, in bytes.
-_TAIL = 3
+_INCOMPLETE_TAIL = 3
 
 
 @frozen
-class Events:
+class ParsedEvents:
     """What a body of server-sent events held.
 
     Attributes:
         data: The JSON value of each event.
-        pieces: The index of the piece of the body that completed each event.
+        chunk_indexes: The index of the piece of the body that completed each event.
         finished: The stream said that it was done.
     """
 
     data: list[Any] = field(factory=list)
-    pieces: list[int] = field(factory=list)
+    chunk_indexes: list[int] = field(factory=list)
     finished: bool = False
 
 
-def read(body: list[bytes]) -> Events:
-    """Return the events in a body that came in pieces."""
+def parse(body: list[bytes]) -> ParsedEvents:
+    """Return the events in a body that came in chunk_indexes."""
     data: list[Any] = []
-    pieces: list[int] = []
-    for block, piece in _blocks(body):
-        text = _data_of(block)
+    chunk_indexes: list[int] = []
+    for block, piece in _split_blocks(body):
+        text = _block_data(block)
         if text is None:
             continue
         if text.startswith("[DONE]"):
-            return Events(data, pieces, finished=True)
+            return ParsedEvents(data, chunk_indexes, finished=True)
         try:
             data.append(decode(text))
         except ValueError:
             continue
-        pieces.append(piece)
-    return Events(data, pieces)
+        chunk_indexes.append(piece)
+    return ParsedEvents(data, chunk_indexes)
 
 
-def _blocks(body: list[bytes]) -> list[tuple[bytes, int]]:
+def _split_blocks(body: list[bytes]) -> list[tuple[bytes, int]]:
     """Return the blocks between blank lines, each with the piece it ended in."""
     blocks: list[tuple[bytes, int]] = []
     held: list[bytes] = []
@@ -61,7 +61,7 @@ def _blocks(body: list[bytes]) -> list[tuple[bytes, int]]:
         for end in whole:
             blocks.append((b"".join((*held, end)), at))
             held.clear()
-        cut = max(0, len(rest) - _TAIL)
+        cut = max(0, len(rest) - _INCOMPLETE_TAIL)
         held.append(rest[:cut])
         tail = rest[cut:]
     rest = b"".join((*held, tail))
@@ -70,7 +70,7 @@ def _blocks(body: list[bytes]) -> list[tuple[bytes, int]]:
     return blocks
 
 
-def _data_of(block: bytes) -> str | None:
+def _block_data(block: bytes) -> str | None:
     # Split as bytes: text would be split inside JSON, at U+2028 and its like.
     lines = [
         line[5:].removeprefix(b" ")

@@ -16,11 +16,11 @@ from .call import Call
 _CANCELLED = frozenset(("CancelledError", "Cancelled"))
 
 #: The answers under way, by identity. A dictionary, as its values can be listed while
-#: other threads add to it, and a plain one, as each stream waits for its entry.
-_open: "dict[int, weakref.ref[Recording]]" = {}
+#: other threads add to it, and a plain one, as each stream is_async for its entry.
+_active_streams: "dict[int, weakref.ref[StreamState]]" = {}
 
 
-class Recording:
+class StreamState:
     """The pieces of one answer so far.
 
     Attributes:
@@ -28,153 +28,162 @@ class Recording:
         taken: How many items the caller took.
         reading: Inside a read: a response closes by itself then, and that is no early
             end.
-        left: The last loop over the answer was left.
+        is_left: The last loop over the answer was left.
     """
 
-    __slots__ = ("__weakref__", "_turns", "call", "left", "reading", "taken")
+    __slots__ = (
+        "__weakref__",
+        "_iteration",
+        "call",
+        "chunks_consumed",
+        "is_left",
+        "reading",
+    )
 
     def __init__(self, call: Call) -> None:
         self.call = call
-        self.taken = 0
+        self.chunks_consumed = 0
         self.reading = False
-        self.left = False
-        self._turns = 0
-        _open[id(self)] = weakref.ref(self)
+        self.is_left = False
+        self._iteration = 0
+        _active_streams[id(self)] = weakref.ref(self)
 
-    def read_on(self) -> int:
+    def on_read_start(self) -> int:
         """Take note that somebody reads, and return which turn at reading this is."""
-        self.left = False
-        self._turns += 1
-        return self._turns
+        self.is_left = False
+        self._iteration += 1
+        return self._iteration
 
-    def leave(self, turn: int) -> None:
+    def on_loop_exit(self, turn: int) -> None:
         """Take note that a loop was left, unless another has begun since.
 
-        An event loop closes the generator of a left loop later, in a turn of its own.
+        An event loop closes the generator of such a loop later, in a turn of its own.
         """
-        if turn == self._turns:
-            self.left = True
+        if turn == self._iteration:
+            self.is_left = True
 
-    def failed(self, exc: BaseException) -> None:
+    def on_error(self, exc: BaseException) -> None:
         """End with an error that is on its way to the caller. Never raises."""
         call = self.call
-        if not call.submitted:
-            self._keep_no_more()
+        if not call.is_submitted:
+            self._freeze()
             cancelled = type(exc).__name__ in _CANCELLED
-            call.status = "cancelled" if cancelled else "failed"
-            call.failed(exc)
+            call.stream_status = "cancelled" if cancelled else "failed"
+            call.on_error(exc)
 
-    def end(self, status: str | None = None) -> None:
+    def finish(self, status: str | None = None) -> None:
         """End, once; ``status`` says how, if not by itself. Never raises."""
         call = self.call
-        if not call.submitted:
-            self._keep_no_more()
-            call.status = status
-            call.ended = call.stamps[-1] if call.stamps else perf_counter()
+        if not call.is_submitted:
+            self._freeze()
+            call.stream_status = status
+            call.ended = call.chunk_times[-1] if call.chunk_times else perf_counter()
             call.submit()
 
-    def closed(self) -> None:
+    def on_response_closed(self) -> None:
         """Take note that the HTTP response was closed."""
         if not self.reading:
-            self.end("closed_early")
+            self.finish("closed_early")
 
-    def _keep_no_more(self) -> None:
+    def _freeze(self) -> None:
         """Let the rest of an answer pass: its record is about to be read elsewhere."""
         call = self.call
-        call.pieces = call.pieces.copy()
-        call.stamps = call.stamps.copy()
-        if call.taken is not None:
-            call.taken = self.taken
+        call.chunks = call.chunks.copy()
+        call.chunk_times = call.chunk_times.copy()
+        if call.chunks_consumed is not None:
+            call.chunks_consumed = self.chunks_consumed
 
     def __del__(self) -> None:
-        _open.pop(id(self), None)
-        if hasattr(self, "_turns"):  # Or else it never began.
-            self.end("closed_early" if self.left else "abandoned")
+        _active_streams.pop(id(self), None)
+        if hasattr(self, "_iteration"):  # Or else it never began.
+            self.finish("closed_early" if self.is_left else "abandoned")
 
 
-def keep(pieces: Iterable[Any], kept: list[Any], stamps: list[float]) -> Iterator[Any]:
+def tee(
+    pieces: Iterable[Any], kept: list[Any], chunk_times: list[float]
+) -> Iterator[Any]:
     """Yield ``pieces``; keep each of them, and when it came.
 
-    Without the recording: openai's stream holds itself, and this, in a cycle, and a
+    Without the state: openai's stream holds itself, and this, in a cycle, and a
     stream that is dropped is to be told of before the garbage collector comes by.
     """
-    add, stamp = kept.append, stamps.append
+    add, stamp = kept.append, chunk_times.append
     for piece in pieces:
         add(piece)
         stamp(perf_counter())
         yield piece
 
 
-async def keep_async(
-    pieces: AsyncIterable[Any], kept: list[Any], stamps: list[float]
+async def tee_async(
+    pieces: AsyncIterable[Any], kept: list[Any], chunk_times: list[float]
 ) -> AsyncIterator[Any]:
-    """Yield ``pieces``, as `keep` does."""
-    add, stamp = kept.append, stamps.append
+    """Yield ``pieces``, as `tee` does."""
+    add, stamp = kept.append, chunk_times.append
     async for piece in pieces:
         add(piece)
         stamp(perf_counter())
         yield piece
 
 
-def follow(items: Iterable[Any], recording: Recording) -> Iterator[Any]:
+def track_iteration(items: Iterable[Any], state: StreamState) -> Iterator[Any]:
     """Yield ``items``, each before the next is read, and see how that ends."""
-    turn = recording.read_on()
-    recording.reading = True
+    turn = state.on_read_start()
+    state.reading = True
     try:
         for item in items:
-            recording.reading = False
-            recording.taken += 1
+            state.reading = False
+            state.chunks_consumed += 1
             yield item
-            recording.reading = True
+            state.reading = True
     except GeneratorExit:
-        recording.leave(turn)
+        state.on_loop_exit(turn)
         raise
     except BaseException as exc:
-        recording.failed(exc)
+        state.on_error(exc)
         raise
-    recording.end()
+    state.finish()
 
 
-async def follow_async(
-    items: AsyncIterable[Any], recording: Recording
+async def track_async_iteration(
+    items: AsyncIterable[Any], state: StreamState
 ) -> AsyncIterator[Any]:
     """Yield ``items``, each before the next is read, and see how that ends."""
-    turn = recording.read_on()
-    recording.reading = True
+    turn = state.on_read_start()
+    state.reading = True
     try:
         async for item in items:
-            recording.reading = False
-            recording.taken += 1
+            state.reading = False
+            state.chunks_consumed += 1
             yield item
-            recording.reading = True
+            state.reading = True
     except GeneratorExit:
-        recording.leave(turn)
+        state.on_loop_exit(turn)
         raise
     except BaseException as exc:
-        recording.failed(exc)
+        state.on_error(exc)
         raise
-    recording.end()
+    state.finish()
 
 
-def _forget_all() -> None:
+def _detach_after_fork() -> None:
     """Leave the answers under way to the parent, in a forked child."""
-    for found in list(_open.values()):
-        recording = found()
-        if recording is not None:
-            recording.call.submitted = True
-    _open.clear()
+    for found in list(_active_streams.values()):
+        state = found()
+        if state is not None:
+            state.call.is_submitted = True
+    _active_streams.clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_all)
+    os.register_at_fork(after_in_child=_detach_after_fork)
 
 
-def settle(*, everything: bool = False) -> None:
-    """End the answers whose loops were left, or all of them: nobody reads them on."""
-    for recording in [found() for found in list(_open.values())]:
-        if recording is None:
+def finalize_streams(*, everything: bool = False) -> None:
+    """Finish the streams whose loops were left or, with ``everything``, all."""
+    for state in [found() for found in list(_active_streams.values())]:
+        if state is None:
             continue
         if everything:
-            recording.end("abandoned")
-        elif recording.left:
-            recording.end("closed_early")
+            state.finish("abandoned")
+        elif state.is_left:
+            state.finish("closed_early")

@@ -3,7 +3,7 @@
 A recorded stream is a proxy of openai's own: same class to `isinstance`, same
 attributes, each chunk handed over before the next is read. Kept is what the response
 brings, before openai makes chunks of it: bytes cost less to keep than models do, and
-no caller can change them. Reading them waits for the worker.
+no caller can change them. Reading them is_async for the worker.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -15,8 +15,14 @@ from .._util import errors
 from . import feedback_keys
 from .call import Call
 from .proxies import Proxy, proxy_class
-from .response_hooks import watch_bytes, watch_close
-from .stream_state import Recording, follow, follow_async, keep, keep_async
+from .response_hooks import on_close, tee_bytes
+from .stream_state import (
+    StreamState,
+    tee,
+    tee_async,
+    track_async_iteration,
+    track_iteration,
+)
 
 
 class _Recorded(Proxy):
@@ -25,7 +31,7 @@ class _Recorded(Proxy):
     __slots__ = ("_self_recording",)
 
     #: Whether its response is awaited.
-    _self_waits: bool
+    _self_is_async: bool
 
     def __init__(self, stream: Any, call: Call) -> None:
         # Set as `Proxy` does, with fewer calls of functions.
@@ -33,67 +39,67 @@ class _Recorded(Proxy):
         # Another patcher may have made a plain generator of it, without a response.
         response = getattr(stream, "response", None)
         try:
-            if _is_read_as_events(stream, response):
-                call.begin_pieces("events")
-                call.taken = 0
-                watch_bytes(response, call, waits=self._self_waits)
+            if _decodes_sse_bytes(stream, response):
+                call.start_streaming("events")
+                call.chunks_consumed = 0
+                tee_bytes(response, call, is_async=self._self_is_async)
         except Exception as exc:
             errors.swallow(exc, "capture.watch")
-        if call.form is None:
-            call.begin_pieces("chunks")
-        # Last: once there is a recording, another thread's flush may end it.
-        recording = Recording(call)
-        object.__setattr__(self, "_self_recording", recording)
+        if call.body_kind is None:
+            call.start_streaming("chunks")
+        # Last: once there is a state, another thread's flush may end it.
+        state = StreamState(call)
+        object.__setattr__(self, "_self_recording", state)
         try:
             # `.stream()` helpers close the response past the stream.
             if response is not None:
-                watch_close(response, recording, waits=self._self_waits)
+                on_close(response, state, is_async=self._self_is_async)
         except Exception as exc:
             errors.swallow(exc, "capture.watch")
         feedback_keys.remember(self, call.feedback_key)
 
 
-def _is_read_as_events(stream: Any, response: Any) -> bool:
+def _decodes_sse_bytes(stream: Any, response: Any) -> bool:
     """Say whether openai will read ``stream`` from its response's bytes, as events."""
     decoder = type(getattr(stream, "_decoder", None))
     return decoder.__module__ == "openai._streaming" and hasattr(response, "iter_bytes")
 
 
-class RecordedStream(_Recorded):
+class StreamProxy(_Recorded):
     """A proxy of an `openai.Stream`, or of what another patcher made of one."""
 
     __slots__ = ()
 
-    _self_waits = False
+    _self_is_async = False
 
     def __iter__(self) -> Iterator[Any]:
-        chunks, recording = self.__wrapped__, self._self_recording
-        call = recording.call
-        if call.form == "chunks":
-            chunks = keep(chunks, call.pieces, call.stamps)
-        return follow(chunks, recording)
+        chunks, state = self.__wrapped__, self._self_recording
+        call = state.call
+        if call.body_kind == "chunks":
+            chunks = tee(chunks, call.chunks, call.chunk_times)
+        return track_iteration(chunks, state)
 
     def __next__(self) -> Any:
-        recording = self._self_recording
-        recording.read_on()
-        recording.reading = True
+        state = self._self_recording
+        state.on_read_start()
+        state.reading = True
         try:
             chunk = self.__wrapped__.__next__()
         except StopIteration:
-            recording.end()
+            state.finish()
             raise
         except BaseException as exc:
-            recording.failed(exc)
+            state.on_error(exc)
             raise
-        recording.reading = False
-        recording.taken += 1
-        call = recording.call
-        if call.form == "chunks":
-            call.pieces.append(chunk)
-            call.stamps.append(perf_counter())
+        state.reading = False
+        state.chunks_consumed += 1
+        call = state.call
+        if call.body_kind == "chunks":
+            call.chunks.append(chunk)
+            call.chunk_times.append(perf_counter())
         return chunk
 
-    def __enter__(self) -> "RecordedStream":
+    def __enter__(self) -> "StreamProxy":
         self.__wrapped__.__enter__()
         return self
 
@@ -106,51 +112,51 @@ class RecordedStream(_Recorded):
         try:
             return self.__wrapped__.__exit__(exc_type, exc, traceback)
         finally:
-            self._self_recording.end("closed_early")
+            self._self_recording.finish("closed_early")
 
     def close(self) -> Any:
         """Close the response, as the stream itself does."""
         try:
             return self.__wrapped__.close()
         finally:
-            self._self_recording.end("closed_early")
+            self._self_recording.finish("closed_early")
 
 
-class RecordedAsyncStream(_Recorded):
+class AsyncStreamProxy(_Recorded):
     """A proxy of an `openai.AsyncStream`, or of what another patcher made of one."""
 
     __slots__ = ()
 
-    _self_waits = True
+    _self_is_async = True
 
     def __aiter__(self) -> AsyncIterator[Any]:
-        chunks, recording = self.__wrapped__, self._self_recording
-        call = recording.call
-        if call.form == "chunks":
-            chunks = keep_async(chunks, call.pieces, call.stamps)
-        return follow_async(chunks, recording)
+        chunks, state = self.__wrapped__, self._self_recording
+        call = state.call
+        if call.body_kind == "chunks":
+            chunks = tee_async(chunks, call.chunks, call.chunk_times)
+        return track_async_iteration(chunks, state)
 
     async def __anext__(self) -> Any:
-        recording = self._self_recording
-        recording.read_on()
-        recording.reading = True
+        state = self._self_recording
+        state.on_read_start()
+        state.reading = True
         try:
             chunk = await self.__wrapped__.__anext__()
         except StopAsyncIteration:
-            recording.end()
+            state.finish()
             raise
         except BaseException as exc:
-            recording.failed(exc)
+            state.on_error(exc)
             raise
-        recording.reading = False
-        recording.taken += 1
-        call = recording.call
-        if call.form == "chunks":
-            call.pieces.append(chunk)
-            call.stamps.append(perf_counter())
+        state.reading = False
+        state.chunks_consumed += 1
+        call = state.call
+        if call.body_kind == "chunks":
+            call.chunks.append(chunk)
+            call.chunk_times.append(perf_counter())
         return chunk
 
-    async def __aenter__(self) -> "RecordedAsyncStream":
+    async def __aenter__(self) -> "AsyncStreamProxy":
         await self.__wrapped__.__aenter__()
         return self
 
@@ -163,31 +169,31 @@ class RecordedAsyncStream(_Recorded):
         try:
             return await self.__wrapped__.__aexit__(exc_type, exc, traceback)
         finally:
-            self._self_recording.end("closed_early")
+            self._self_recording.finish("closed_early")
 
     async def close(self) -> Any:
         """Close the response, as the stream itself does."""
         try:
             return await self.__wrapped__.close()
         finally:
-            self._self_recording.end("closed_early")
+            self._self_recording.finish("closed_early")
 
     async def aclose(self) -> Any:
         """Close the response; the other name of `close` that openai 3 has."""
         try:
             return await self.__wrapped__.aclose()
         finally:
-            self._self_recording.end("closed_early")
+            self._self_recording.finish("closed_early")
 
 
-def recorded(call: Call, stream: Any, *, waits: bool) -> Any:
+def recorded(call: Call, stream: Any, *, is_async: bool) -> Any:
     """Return a proxy of ``stream`` that records ``call`` as it is read.
 
     Args:
         call: A call.
         stream: The stream that answers it.
-        waits: Whether it is read by awaiting.
+        is_async: Whether it is read by awaiting.
     """
-    model = RecordedAsyncStream if waits else RecordedStream
+    model = AsyncStreamProxy if is_async else StreamProxy
     kind: type = type(stream)
     return proxy_class(model, kind)(stream, call)

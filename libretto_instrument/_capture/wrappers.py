@@ -1,4 +1,4 @@
-"""Around each call: begin, the bare call, and handing back what came of it.
+"""Around each call: start_call, the bare call, and handing back what came of it.
 
 The two drivers are one life cycle; they differ by waiting.
 """
@@ -12,45 +12,47 @@ from .._config.fields import Given, call_given
 from .._config.scope import Scope
 from .._util import errors
 from . import raw
-from .call import Call, Recorder, asking, begin
-from .endpoints.table import Shape
+from .call import Call, Recorder, current_client, start_call
+from .endpoints.table import Endpoint
 from .proxies import Proxy, proxy_class
 from .streams import recorded
 
-Driver = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]
+Wrapper = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]
 
 
-class Switch(Protocol):
+class Toggle(Protocol):
     """Says whether a wrapper records; asleep, it only takes ``libretto=`` away."""
 
-    awake: bool
+    enabled: bool
 
 
-def sync_driver(shape: Shape, recorder: Recorder, switch: Switch) -> Driver:
+def wrap_sync(endpoint: Endpoint, recorder: Recorder, switch: Toggle) -> Wrapper:
     """Return the wrapper for a method that answers at once."""
 
     def drive(
         wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        given = _taken(kwargs) if "libretto" in kwargs else None
-        call = begin(shape, recorder, resource, given) if switch.awake else None
+        given = _pop_libretto_kwarg(kwargs) if "libretto" in kwargs else None
+        call = (
+            start_call(endpoint, recorder, resource, given) if switch.enabled else None
+        )
         if call is None:
             return wrapped(*args, **kwargs)
         call.start(kwargs)
         try:
             result = wrapped(*args, **kwargs)
         except BaseException as exc:
-            call.failed(exc)
+            call.on_error(exc)
             raise
         finally:
-            asking.set(call.outer)
-            call.client = call.outer = None
-        return hand_back(call, result)
+            current_client.set(call.previous_client)
+            call.client = call.previous_client = None
+        return finish(call, result)
 
     return drive
 
 
-def async_driver(shape: Shape, recorder: Recorder, switch: Switch) -> Driver:
+def wrap_async(endpoint: Endpoint, recorder: Recorder, switch: Toggle) -> Wrapper:
     """Return the wrapper for a method whose answer is awaited.
 
     The settings are those of the moment of the call; the snapshot and the clock are
@@ -60,30 +62,36 @@ def async_driver(shape: Shape, recorder: Recorder, switch: Switch) -> Driver:
     def drive(
         wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        given = _taken(kwargs) if "libretto" in kwargs else None
-        call = begin(shape, recorder, resource, given) if switch.awake else None
+        given = _pop_libretto_kwarg(kwargs) if "libretto" in kwargs else None
+        call = (
+            start_call(endpoint, recorder, resource, given) if switch.enabled else None
+        )
         # Called here and awaited below: wrong arguments are refused at once.
         awaitable = wrapped(*args, **kwargs)
         if call is None or not isawaitable(awaitable):  # It may be a test's stand-in.
             return awaitable
-        return answer(call, Unstarted(awaitable), kwargs)
+        return answer(call, PendingAwaitable(awaitable), kwargs)
 
-    async def answer(call: Call, unstarted: Unstarted, kwargs: dict[str, Any]) -> Any:
+    async def answer(
+        call: Call, unstarted: PendingAwaitable, kwargs: dict[str, Any]
+    ) -> Any:
         call.start(kwargs)
         try:
             result = await unstarted.awaitable
         except BaseException as exc:
-            call.failed(exc)
+            call.on_error(exc)
             raise
         finally:
-            asking.set(call.outer)
-            call.client = call.outer = None
-        return hand_back(call, result, waits=True)
+            current_client.set(call.previous_client)
+            call.client = call.previous_client = None
+        return finish(call, result, is_async=True)
 
     return drive
 
 
-def helper_driver(shape: Shape, recorder: Recorder, switch: Switch) -> Driver:
+def wrap_stream_helper(
+    endpoint: Endpoint, recorder: Recorder, switch: Toggle
+) -> Wrapper:
     """Return the wrapper for a method that makes its request through another.
 
     It is not recorded itself; it only carries ``libretto=`` to the one that is.
@@ -92,19 +100,19 @@ def helper_driver(shape: Shape, recorder: Recorder, switch: Switch) -> Driver:
     def drive(
         wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        given = _taken(kwargs) if "libretto" in kwargs else None
-        if given is None or not switch.awake:
+        given = _pop_libretto_kwarg(kwargs) if "libretto" in kwargs else None
+        if given is None or not switch.enabled:
             return wrapped(*args, **kwargs)
         with Scope(given):
             # The async helper makes its call here, the sync one when it is entered.
             manager = wrapped(*args, **kwargs)
             kind: type = type(manager)
-            return proxy_class(Carrier, kind)(manager, given)
+            return proxy_class(ScopedStreamManager, kind)(manager, given)
 
     return drive
 
 
-class Unstarted:
+class PendingAwaitable:
     """Holds what is awaited later, and closes it if that never comes to pass.
 
     A task cancelled before its first step drops the coroutine unawaited; openai's own,
@@ -131,7 +139,7 @@ class _Carrying(Proxy):
         self._self_given = given
 
 
-class Carrier(_Carrying):
+class ScopedStreamManager(_Carrying):
     """A stream manager that is entered in the scope of its call's settings."""
 
     __slots__ = ()
@@ -141,7 +149,7 @@ class Carrier(_Carrying):
             return self.__wrapped__.__enter__()
 
 
-def hand_back(call: Call, result: Any, *, waits: bool = False) -> Any:
+def finish(call: Call, result: Any, *, is_async: bool = False) -> Any:
     """Return what openai returned, having recorded it, or a stream that will be.
 
     Never raises: whatever happens in here, the caller gets the answer.
@@ -149,23 +157,23 @@ def hand_back(call: Call, result: Any, *, waits: bool = False) -> Any:
     Args:
         call: The call.
         result: What openai returned.
-        waits: Whether it was awaited, and so is what it brings.
+        is_async: Whether it was awaited, and so is what it brings.
     """
     try:
         kind: type = type(result)
         says = result.__class__
         if kind is says and hasattr(kind, "model_dump"):
-            call.answered(result)
+            call.on_response(result)
             return result
         streams = call.request.get("stream") is True
-        form = _form(kind, says, waits, streams)
-        return _FORMS[form](call, result)
+        form = _classify_result(kind, says, is_async, streams)
+        return _HANDLERS[form](call, result)
     except Exception as exc:
-        errors.swallow(exc, "capture.hand_back")
+        errors.swallow(exc, "capture.finish")
         return result
 
 
-def _taken(kwargs: dict[str, Any]) -> Given | None:
+def _pop_libretto_kwarg(kwargs: dict[str, Any]) -> Given | None:
     """Take ``libretto=`` out of the arguments; openai must never see it.
 
     Raises:
@@ -177,13 +185,13 @@ def _taken(kwargs: dict[str, Any]) -> Given | None:
 
 
 @lru_cache(maxsize=256)
-def _form(kind: type, says: type, waits: bool, streams: bool) -> str:
-    """Return which form of answer an object is. By its shape: openai's classes move.
+def _classify_result(kind: type, says: type, is_async: bool, streams: bool) -> str:
+    """Return which form of answer an object is. By its endpoint: openai's classes move.
 
     Args:
         kind: Its type.
         says: The class that it says it is of, as proxies do.
-        waits: Whether it was awaited.
+        is_async: Whether it was awaited.
         streams: Whether a stream was asked for. Only then is an iterator that is none
             of openai's an answer: some patchers make generators of streams.
     """
@@ -196,7 +204,7 @@ def _form(kind: type, says: type, waits: bool, streams: bool) -> str:
     if not streams and not _is_openais(says):
         return "text"
     is_read, is_awaited = hasattr(says, "__next__"), hasattr(says, "__anext__")
-    if is_awaited and (waits or not is_read):  # Some patchers' streams can do both.
+    if is_awaited and (is_async or not is_read):  # Some patchers' streams can do both.
         return "async stream"
     return "stream" if is_read else "text"
 
@@ -209,24 +217,24 @@ def _is_openais(kind: type) -> bool:
 
 
 def _raw_response(call: Call, result: Any) -> Any:
-    raw.record(call, result)
+    raw.capture_raw_response(call, result)
     return result
 
 
 def _text(call: Call, result: Any) -> Any:
-    call.said(result)
+    call.on_text_response(result)
     return result
 
 
 def _model(call: Call, result: Any) -> Any:
-    call.answered(result)
+    call.on_response(result)
     return result
 
 
-_FORMS: Mapping[str, Callable[[Call, Any], Any]] = {
+_HANDLERS: Mapping[str, Callable[[Call, Any], Any]] = {
     "model": _model,
     "raw": _raw_response,
-    "stream": partial(recorded, waits=False),
-    "async stream": partial(recorded, waits=True),
+    "stream": partial(recorded, is_async=False),
+    "async stream": partial(recorded, is_async=True),
     "text": _text,
 }

@@ -126,5 +126,5 @@ def in_use() -> bool:
 
 def enable() -> None:
     """Patch openai, now or on its import."""
-    runtime.settle = _capture.settle
+    runtime.finalize_streams = _capture.finalize_streams
     _capture.patch(runtime)

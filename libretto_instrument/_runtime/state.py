@@ -30,7 +30,7 @@ from .._util import errors
 from .deliveries import Deliveries
 
 
-def _settle_nothing(*, everything: bool = False) -> None:
+def _no_streams(*, everything: bool = False) -> None:
     """Stand in for ending streams until capture is there."""
 
 
@@ -41,13 +41,13 @@ class Runtime:
     Attributes:
         everyone: Record every client's calls, as after `install()`; otherwise only
             those of clients that have a configuration, and those in a scope.
-        settle: Ends streams that nobody reads on; with ``everything=True``, all.
+        finalize_streams: Ends streams that nobody reads on, or all of them.
         sink: Where reports go instead of the deliveries, in tests.
         deliveries: Where reports go.
     """
 
     everyone: bool = False
-    settle: Callable[..., None] = _settle_nothing
+    finalize_streams: Callable[..., None] = _no_streams
     sink: Callable[[Any], None] | None = None
     deliveries: Deliveries = field(init=False)
     _configured: bool = False
@@ -185,12 +185,12 @@ class Runtime:
 
     def flush(self, timeout: float) -> bool:
         """Wait until all that was recorded is delivered; see `flush()`."""
-        self.settle()
+        self.finalize_streams()
         return self.deliveries.flush(timeout)
 
     def shutdown(self, timeout: float) -> bool:
         """Deliver what there is, and stop; see `shutdown()`."""
-        self.settle(everything=True)
+        self.finalize_streams(everything=True)
         return self.deliveries.shutdown(timeout)
 
     def _mind_exit(self) -> None:
@@ -205,7 +205,7 @@ class Runtime:
 
     def drain_at_exit(self) -> None:
         """End all streams and deliver what there is, as the process ends."""
-        self.settle(everything=True)
+        self.finalize_streams(everything=True)
         self.deliveries.drain_at_exit()
 
     @contextmanager

@@ -18,7 +18,7 @@ else:
     except ImportError:  # openai also runs on pydantic 1, which has no such thing.
         from .json_pydantic_v1 import from_json, to_json
 
-__all__ = ["decode", "encode", "photograph", "photograph_given"]
+__all__ = ["decode", "encode", "model_to_json", "model_to_json_exclude_unset"]
 
 #: How deep the values go that `pydantic_core` refuses; a mark stands for the rest.
 _DEPTH = 300
@@ -80,7 +80,7 @@ def decode(data: bytes | str) -> Any:
         return json.loads(data)
 
 
-def photograph(model: Any) -> bytes:
+def model_to_json(model: Any) -> bytes:
     """Return a pydantic model as it is now, as JSON, whatever its fields hold."""
     try:
         # What model_dump_json() calls, without what it does around it.
@@ -94,7 +94,7 @@ def photograph(model: Any) -> bytes:
     return whole
 
 
-def photograph_given(model: Any) -> bytes:
+def model_to_json_exclude_unset(model: Any) -> bytes:
     """Return the fields of a pydantic model that were given, not left at a default."""
     try:
         given: bytes = type(model).__pydantic_serializer__.to_json(

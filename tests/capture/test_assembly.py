@@ -21,7 +21,7 @@ from support.kept import Kept
 from support.scripted import ScriptedModel
 
 from libretto_instrument._capture.endpoints import chat, completions, responses
-from libretto_instrument._capture.endpoints.deltas import grow
+from libretto_instrument._capture.endpoints.deltas import append_delta
 
 
 def call(identity: str | None, name: str, arguments: str) -> dict[str, Any]:
@@ -244,10 +244,10 @@ def scored(text: str) -> dict[str, Any]:
 
 def test_lists_grow_in_place() -> None:
     """A further chunk costs what it brings, not what came before."""
-    copied = grow(None, {"content": [1]})
+    copied = append_delta(None, {"content": [1]})
     held = copied["content"]
     for at in range(2, 5):
-        copied = grow(copied, {"content": [at]})
+        copied = append_delta(copied, {"content": [at]})
     assert copied["content"] is held
     assert held == [1, 2, 3, 4]
 
@@ -256,19 +256,19 @@ def test_long_streams() -> None:
     """Streams of 200,000 pieces are put together; minutes, were each piece copied."""
     pieces, text = 200_000, "0123456789" * 5
     said = [{"choices": [{"index": 0, "delta": {"content": text}}]}] * pieces
-    (whole,) = chat.assemble(said)["choices"]
+    (whole,) = chat.merge_chunks(said)["choices"]
     assert whole["message"]["content"] == text * pieces
     part = {"function": {"arguments": text}}
     said = [{"choices": [{"index": 0, "delta": {"tool_calls": [part]}}]}] * pieces
-    (whole,) = chat.assemble(said)["choices"]
+    (whole,) = chat.merge_chunks(said)["choices"]
     (made,) = whole["message"]["tool_calls"]
     assert made["function"]["arguments"] == text * pieces
     said = [{"choices": [{"text": text, "logprobs": {"tokens": [1]}}]}] * pieces
-    (whole,) = completions.assemble(said)["choices"]
+    (whole,) = completions.merge_chunks(said)["choices"]
     assert whole["text"] == text * pieces
     assert whole["logprobs"] == {"tokens": [1] * pieces}
     kind = "response.output_text.delta"
-    response = responses.assemble(
+    response = responses.merge_chunks(
         [{"type": kind, "output_index": 0, "delta": text}] * pieces
     )
     assert response["output"][0]["content"][0]["text"] == text * pieces
@@ -280,16 +280,16 @@ def test_chunks_are_left_as_they_are() -> None:
     named = [call_piece(0, "{", "c", "look"), call_piece(0, "}", name="look")]
     said += [chunk(tool_calls=[piece]) for piece in named]
     before = copy.deepcopy(said)
-    first = chat.assemble(said)
+    first = chat.merge_chunks(said)
     assert said == before
-    assert chat.assemble(said) == first
+    assert chat.merge_chunks(said) == first
     (whole,) = first["choices"]
     assert whole["message"]["tool_calls"] == [call("c", "look", "{}")]
     texts: list[Any] = [
         {"choices": [{"text": "a", "logprobs": {"tokens": ["a"]}}]} for _ in range(3)
     ]
     before = copy.deepcopy(texts)
-    completions.assemble(texts)
+    completions.merge_chunks(texts)
     assert texts == before
     item = {"type": "message", "content": [{"type": "output_text", "text": "a"}]}
     events: list[Any] = [
@@ -297,6 +297,6 @@ def test_chunks_are_left_as_they_are() -> None:
         {"type": "response.output_text.delta", "output_index": 0, "delta": "b"},
     ]
     before = copy.deepcopy(events)
-    (output,) = responses.assemble(events)["output"]
+    (output,) = responses.merge_chunks(events)["output"]
     assert output["content"] == [{"type": "output_text", "text": "ab"}]
     assert events == before

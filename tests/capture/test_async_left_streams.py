@@ -37,7 +37,7 @@ async def settled(kept: Kept) -> None:
     """
 
     def settle() -> list[Any]:
-        _capture.settle()
+        _capture.finalize_streams()
         return kept.calls
 
     await until(settle)
@@ -94,7 +94,7 @@ async def test_a_second_loop_is_not_taken_for_a_left_one(
         texts.append(said(piece))
         for _ in range(3):
             await asyncio.sleep(0)  # The first loop's generator is closed meanwhile.
-        _capture.settle()
+        _capture.finalize_streams()
         if len(texts) == 3:
             wire.done()
     assert "".join(texts) == "ab"
@@ -156,5 +156,5 @@ def test_a_loop_left_as_the_event_loop_ends(kept: Kept, server: ScriptedModel) -
                 break
 
     asyncio.run(main())
-    _capture.settle()
+    _capture.finalize_streams()
     assert kept.event["response"] == "he"

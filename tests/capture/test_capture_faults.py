@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("ids_ready")
 
 #: The user's call itself runs in these; all that they do of their own is in a zone.
 ON_THE_USERS_PATH = {
-    "wrappers._taken",  # refuses a wrong libretto=
+    "wrappers._pop_libretto_kwarg",  # refuses a wrong libretto=
     "wrappers.drive",
     "wrappers.__init__",  # holds openai's coroutine
     "wrappers.answer",
@@ -35,10 +35,10 @@ ON_THE_USERS_PATH = {
     "proxies.__repr__",
     "proxies.__setattr__",
     "proxies.method",
-    "stream_state.follow",
-    "stream_state.follow_async",
-    "stream_state.keep",
-    "stream_state.keep_async",
+    "stream_state.track_iteration",
+    "stream_state.track_async_iteration",
+    "stream_state.tee",
+    "stream_state.tee_async",
     "streams.__iter__",
     "streams.__next__",
     "streams.__enter__",
@@ -64,23 +64,23 @@ ON_THE_USERS_PATH = {
 
 #: These contain the faults of all that they call. None is longer than a screen.
 ZONES = {
-    "call.begin",
+    "call.start_call",
     "call.start",
     "call.leave",
-    "call.answered",
-    "call.said",
-    "call.failed",
+    "call.on_response",
+    "call.on_text_response",
+    "call.on_error",
     "call.submit",
-    "wrappers.hand_back",
+    "wrappers.finish",
     "errors.swallow",
     "errors.log",
     "errors.quiet",
-    "stream_state._keep_no_more",
-    "stream_state.closed",
-    "stream_state.end",
-    "stream_state.failed",
-    "stream_state.leave",
-    "stream_state.read_on",
+    "stream_state._freeze",
+    "stream_state.on_response_closed",
+    "stream_state.finish",
+    "stream_state.on_error",
+    "stream_state.on_loop_exit",
+    "stream_state.on_read_start",
     "response_hooks.tell",
 }
 

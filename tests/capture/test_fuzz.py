@@ -144,7 +144,7 @@ def test_any_answer_is_to_its_caller_as_it_is_bare(
 def test_assembling_never_raises(pieces: list[Any], kind: str) -> None:
     """Whatever JSON came, assembling and reading it gives something that is JSON."""
     room: Any = {"chat": chat, "completion": completions}[kind]
-    whole = room.assemble(pieces)
-    answer = room.read(whole)
+    whole = room.merge_chunks(pieces)
+    answer = room.parse_response(whole)
     json.dumps([whole, answer.text, answer.tool_calls, answer.metrics])
     assert answer.text is None or isinstance(answer.text, str)

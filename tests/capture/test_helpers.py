@@ -170,7 +170,7 @@ def test_a_helper_never_entered_is_no_event(
     """A helper that was only made has made no call, and is no event."""
     manager = helper(scripted, libretto={"chat_id": "c"})
     del manager
-    _capture.settle(everything=True)
+    _capture.finalize_streams(everything=True)
     assert kept.calls == []
 
 

@@ -14,7 +14,7 @@ from support.scripted import DEADLINE, ScriptedModel
 from libretto_instrument import _capture
 from libretto_instrument._capture.call import Call
 from libretto_instrument._capture.endpoints.table import CHAT
-from libretto_instrument._capture.stream_state import Recording
+from libretto_instrument._capture.stream_state import StreamState
 from libretto_instrument._config.settings import Settings
 
 
@@ -43,8 +43,8 @@ def test_a_left_loop_is_settled_by_a_flush(
         assert said(piece) == "he"
         break
     assert kept.calls == []
-    _capture.settle()
-    _capture.settle()
+    _capture.finalize_streams()
+    _capture.finalize_streams()
     assert kept.event["response"] == "he"
     assert kept.event["responseMetrics"]["stream_status"] == "closed_early"
     stream.close()
@@ -58,7 +58,7 @@ def test_a_flush_leaves_a_stream_in_use_alone(
     server.stream(*chunks("a", "b"), times=2)
     waiting = ask(scripted)
     for _ in ask(scripted):
-        _capture.settle()
+        _capture.finalize_streams()
     assert [event["response"] for event in kept.events] == ["ab"]
     assert "".join(map(said, waiting)) == "ab"
     assert "stream_status" not in kept.events[1]["responseMetrics"]
@@ -71,7 +71,7 @@ def test_the_end_of_the_program_ends_every_stream(
     server.wire().send(chunk("he"))
     stream = ask(scripted)
     next(stream)
-    _capture.settle(everything=True)
+    _capture.finalize_streams(everything=True)
     assert kept.event["response"] == "he"
     assert kept.event["responseMetrics"]["stream_status"] == "abandoned"
     stream.close()
@@ -115,7 +115,7 @@ def test_reading_on_after_a_flush_changes_no_event(
     for piece in stream:
         if said(piece) == "a":
             break
-    _capture.settle()
+    _capture.finalize_streams()
     before = kept.event
     assert "".join(map(said, stream)) == "b"
     assert kept.event == before
@@ -192,11 +192,11 @@ def test_a_flush_while_another_thread_makes_streams(
     """Settling is safe while other threads begin and drop streams."""
     begun, over = threading.Event(), threading.Event()
     call = Call(CHAT, Settings(), "key", kept)
-    call.begin_pieces("events")
+    call.start_streaming("events")
 
     def make() -> None:
         while not over.is_set():
-            for _ in [Recording(call) for _ in range(200)]:
+            for _ in [StreamState(call) for _ in range(200)]:
                 pass
             begun.set()
 
@@ -207,7 +207,7 @@ def test_a_flush_while_another_thread_makes_streams(
     try:
         assert begun.wait(DEADLINE)
         for _ in range(300):
-            _capture.settle()
+            _capture.finalize_streams()
     finally:
         over.set()
         thread.join()

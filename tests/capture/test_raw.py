@@ -341,17 +341,17 @@ def test_events_cut_into_pieces_of_a_size(line: bytes, size: int) -> None:
     ]
     body = line.join(lines)
     pieces = [body[at : at + size] for at in range(0, len(body), size)]
-    events = sse.read(pieces)
+    events = sse.parse(pieces)
     assert events.data == [1, [2, 3], 4]
     ends = [body.index(line * 2) + 2 * len(line), body.index(b"3]") + 2 + 2 * len(line)]
     ends.append(len(body))
-    assert events.pieces == [(end - 1) // size for end in ends]
+    assert events.chunk_indexes == [(end - 1) // size for end in ends]
 
 
 def test_a_long_event_in_small_pieces() -> None:
     """An event of 8 MB in 500,000 pieces is read; hours, were each searched again."""
     body = b'data: "%b"\n\n' % (b"y" * 2**23)
-    events = sse.read([body[at : at + 16] for at in range(0, len(body), 16)])
+    events = sse.parse([body[at : at + 16] for at in range(0, len(body), 16)])
     assert events.data == ["y" * 2**23]
 
 

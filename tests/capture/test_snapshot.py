@@ -25,7 +25,7 @@ from support.scripted import ScriptedModel
 
 import libretto_instrument as libretto
 from libretto_instrument import TemplateChat, TemplateText
-from libretto_instrument._capture.snapshot import Tally, snapshot
+from libretto_instrument._capture.snapshot import CopyBudget, snapshot
 from libretto_instrument._util.json import encode
 from libretto_instrument.testing import CapturedEvents
 
@@ -154,7 +154,7 @@ def test_no_iterator_is_consumed() -> None:
     generator = (number for number in range(3))
     iterators: list[Any] = [generator, map(str, [1, 2]), iter([1, 2]), open(__file__)]  # noqa: SIM115
     asynchronous = agenerate()
-    taken = snapshot({"deep": [*iterators, asynchronous]}, Tally())
+    taken = snapshot({"deep": [*iterators, asynchronous]}, CopyBudget())
     assert [next(iterator) for iterator in iterators[:3]] == [0, "1", 1]
     assert iterators[3].readline().startswith('"""What is kept')
     assert asynchronous.ag_frame is not None
@@ -217,7 +217,7 @@ def test_a_value_becomes_what_json_can_say(value: Any, form: Any) -> None:
 
     (failure-modes 51)
     """
-    assert json.loads(encode(snapshot({"v": value}, Tally()))) == {"v": form}
+    assert json.loads(encode(snapshot({"v": value}, CopyBudget()))) == {"v": form}
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_a_huge_repr_is_cut() -> None:
         def __repr__(self) -> str:
             return "x" * 10**6
 
-    assert len(snapshot(Wordy(), Tally())) < 600
+    assert len(snapshot(Wordy(), CopyBudget())) < 600
 
 
 def test_nesting_without_end(kept: Kept, ask: Callable[..., Any]) -> None:
@@ -296,7 +296,7 @@ def test_what_was_not_given_is_dropped_at_any_depth() -> None:
         "name": NOT_GIVEN,
         "parts": [{"a": NOT_GIVEN}],
     }
-    assert snapshot(given, Tally()) == {"role": "user", "parts": [{}]}
+    assert snapshot(given, CopyBudget()) == {"role": "user", "parts": [{}]}
 
 
 @given(
@@ -308,7 +308,7 @@ def test_what_was_not_given_is_dropped_at_any_depth() -> None:
 )
 def test_json_comes_out_as_it_went_in(value: Any) -> None:
     """A snapshot of plain JSON equals it, and shares no container with it."""
-    taken = snapshot(value, Tally())
+    taken = snapshot(value, CopyBudget())
     assert json.dumps(taken) == json.dumps(value)
     theirs = {id(part) for part in containers(value)}
     assert not theirs & {id(part) for part in containers(taken)}
@@ -383,4 +383,4 @@ def test_parts_shared_over_and_over_end() -> None:
     shared: Any = "leaf"
     for _ in range(60):
         shared = [shared, shared]
-    assert "<too many parts>" in str(snapshot(shared, Tally()))[-10_000_000:]
+    assert "<too many parts>" in str(snapshot(shared, CopyBudget()))[-10_000_000:]

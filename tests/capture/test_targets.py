@@ -102,7 +102,7 @@ def test_a_missing_method_leaves_the_rest_recorded(
     (failure-modes 20)
     """
     known = TARGETS[0]
-    module, shape, driver = known.module, known.shape, known.driver
+    module, shape, driver = known.module, known.endpoint, known.wrapper_factory
     absent = (
         Target(module, "Completions", "not_there", shape, driver),
         Target(module, "NotThere", "create", shape, driver),
@@ -155,8 +155,8 @@ def test_a_target_that_cannot_be_patched_leaves_the_rest_recorded(
 def test_every_target_names_a_shape_and_a_driver_that_exist() -> None:
     """The table's names lead somewhere, though they are looked up only when needed."""
     for target in TARGETS:
-        assert hasattr(table, target.shape)
-        assert hasattr(wrappers, target.driver)
+        assert hasattr(table, target.endpoint)
+        assert hasattr(wrappers, target.wrapper_factory)
 
 
 def test_other_methods_are_not_recorded(

@@ -6,29 +6,36 @@ taken for granted: any field may be absent, null or of another type.
 
 from typing import Any
 
-from .deltas import WHOLE, grow, settle
-from .summary import Answer, as_text, dicts, errors_of, first_dict, metrics_of
+from .deltas import ATOMIC_FIELDS, append_delta, finalize
+from .summary import (
+    ResponseSummary,
+    extract_errors,
+    extract_usage,
+    first_mapping,
+    iter_mappings,
+    text_or_none,
+)
 
-__all__ = ["assemble", "has_content", "read"]
+__all__ = ["has_content", "merge_chunks", "parse_response"]
 
 
-def read(raw: dict[str, Any]) -> Answer:
+def parse_response(raw: dict[str, Any]) -> ResponseSummary:
     """Return what the first choice says."""
-    choice = first_dict(raw.get("choices"))
+    choice = first_mapping(raw.get("choices"))
     message = choice.get("message")
     if not isinstance(message, dict):
         message = {}
-    calls = _calls(message)
-    return Answer(
+    calls = _tool_calls(message)
+    return ResponseSummary(
         text=_text(message, bool(calls)),
         tool_calls=calls,
-        metrics=metrics_of(raw, choice),
-        errors=errors_of(raw),
+        metrics=extract_usage(raw, choice),
+        errors=extract_errors(raw),
     )
 
 
-def _calls(message: dict[str, Any]) -> list[Any]:
-    calls: list[Any] = dicts(message.get("tool_calls"))
+def _tool_calls(message: dict[str, Any]) -> list[Any]:
+    calls: list[Any] = iter_mappings(message.get("tool_calls"))
     legacy = message.get("function_call")
     if not calls and isinstance(legacy, dict):
         calls = [{"type": "function", "function": legacy}]
@@ -36,19 +43,19 @@ def _calls(message: dict[str, Any]) -> list[Any]:
 
 
 def _text(message: dict[str, Any], called: bool) -> str | None:
-    content = as_text(message.get("content"))
+    content = text_or_none(message.get("content"))
     if content is not None:
         return content
     if called:
         return ""
     audio = message.get("audio")
     spoken = audio.get("transcript") if isinstance(audio, dict) else None
-    return as_text(message.get("refusal")) or as_text(spoken)
+    return text_or_none(message.get("refusal")) or text_or_none(spoken)
 
 
 def has_content(chunk: dict[str, Any]) -> bool:
     """Say whether a chunk brings the first of an answer: text, a call, a refusal."""
-    for choice in dicts(chunk.get("choices")):
+    for choice in iter_mappings(chunk.get("choices")):
         delta = choice.get("delta")
         if isinstance(delta, dict) and any(
             value for name, value in delta.items() if name != "role"
@@ -57,15 +64,15 @@ def has_content(chunk: dict[str, Any]) -> bool:
     return False
 
 
-def assemble(chunks: list[Any]) -> dict[str, Any]:
+def merge_chunks(chunks: list[Any]) -> dict[str, Any]:
     """Return the completion that a stream's chunks amount to."""
     whole: dict[str, Any] = {}
     choices: dict[int, _Choice] = {}
-    for chunk in dicts(chunks):
+    for chunk in iter_mappings(chunks):
         for name, value in chunk.items():
             if name != "choices" and value is not None:
                 whole[name] = value
-        for delta in dicts(chunk.get("choices")):
+        for delta in iter_mappings(chunk.get("choices")):
             index = delta.get("index")
             at = index if isinstance(index, int) else 0
             choices.setdefault(at, _Choice(at)).add(delta)
@@ -82,7 +89,7 @@ class _Choice:
         self._fields: dict[str, Any] = {"index": index, "finish_reason": None}
         self._message: dict[str, Any] = {"role": "assistant", "content": None}
         self._logprobs: Any = None
-        self._calls = _ToolCalls()
+        self._tool_calls = _ToolCalls()
 
     def add(self, choice: dict[str, Any]) -> None:
         for name, value in choice.items():
@@ -91,7 +98,7 @@ class _Choice:
             if name == "delta":
                 self._say(value)
             elif name == "logprobs":
-                self._logprobs = grow(self._logprobs, value)
+                self._logprobs = append_delta(self._logprobs, value)
             else:
                 self._fields[name] = value
 
@@ -102,20 +109,20 @@ class _Choice:
             if value is None:
                 continue
             if name == "tool_calls":
-                for call in dicts(value):
-                    self._calls.add(call)
-            elif name in WHOLE:
+                for call in iter_mappings(value):
+                    self._tool_calls.add(call)
+            elif name in ATOMIC_FIELDS:
                 self._message[name] = value
             else:
-                self._message[name] = grow(self._message.get(name), value)
+                self._message[name] = append_delta(self._message.get(name), value)
 
     def whole(self) -> dict[str, Any]:
-        message = settle(self._message)
-        if self._calls.made:
-            message["tool_calls"] = [settle(call) for call in self._calls.made]
+        message = finalize(self._message)
+        if self._tool_calls.made:
+            message["tool_calls"] = [finalize(call) for call in self._tool_calls.made]
         fields = {**self._fields, "message": message}
         if self._logprobs is not None:
-            fields["logprobs"] = settle(self._logprobs)
+            fields["logprobs"] = finalize(self._logprobs)
         return fields
 
 
@@ -135,10 +142,10 @@ class _ToolCalls:
         for name, value in piece.items():
             if name == "index" or value is None:
                 continue
-            if name in WHOLE:
+            if name in ATOMIC_FIELDS:
                 call[name] = value
             else:
-                call[name] = grow(call.get(name), value)
+                call[name] = append_delta(call.get(name), value)
 
     def _find(self, piece: dict[str, Any]) -> dict[str, Any]:
         index, identity = piece.get("index"), piece.get("id")

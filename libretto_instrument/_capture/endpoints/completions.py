@@ -6,41 +6,51 @@ Some gateways answer with chat messages here; those are read as such.
 from typing import Any
 
 from . import chat
-from .deltas import Text, grow, settle
-from .summary import Answer, as_text, dicts, errors_of, first_dict, metrics_of
+from .deltas import TextBuffer, append_delta, finalize
+from .summary import (
+    ResponseSummary,
+    extract_errors,
+    extract_usage,
+    first_mapping,
+    iter_mappings,
+    text_or_none,
+)
 
-__all__ = ["assemble", "has_content", "read"]
+__all__ = ["has_content", "merge_chunks", "parse_response"]
 
 
-def read(raw: dict[str, Any]) -> Answer:
+def parse_response(raw: dict[str, Any]) -> ResponseSummary:
     """Return what the first choice says."""
-    choice = first_dict(raw.get("choices"))
+    choice = first_mapping(raw.get("choices"))
     if "message" in choice:
-        return chat.read(raw)
-    return Answer(
-        text=as_text(choice.get("text")),
-        metrics=metrics_of(raw, choice),
-        errors=errors_of(raw),
+        return chat.parse_response(raw)
+    return ResponseSummary(
+        text=text_or_none(choice.get("text")),
+        metrics=extract_usage(raw, choice),
+        errors=extract_errors(raw),
     )
 
 
 def has_content(chunk: dict[str, Any]) -> bool:
     """Say whether a chunk brings text."""
-    choices = dicts(chunk.get("choices"))
+    choices = iter_mappings(chunk.get("choices"))
     return any(choice.get("text") for choice in choices) or chat.has_content(chunk)
 
 
-def assemble(chunks: list[Any]) -> dict[str, Any]:
+def merge_chunks(chunks: list[Any]) -> dict[str, Any]:
     """Return the completion that a stream's chunks amount to."""
-    if any("delta" in first_dict(chunk.get("choices")) for chunk in dicts(chunks)):
-        return chat.assemble(chunks)
+    if any(
+        "delta" in first_mapping(chunk.get("choices"))
+        for chunk in iter_mappings(chunks)
+    ):
+        return chat.merge_chunks(chunks)
     whole: dict[str, Any] = {}
     choices: dict[int, _Choice] = {}
-    for chunk in dicts(chunks):
+    for chunk in iter_mappings(chunks):
         for name, value in chunk.items():
             if name != "choices" and value is not None:
                 whole[name] = value
-        for piece in dicts(chunk.get("choices")):
+        for piece in iter_mappings(chunk.get("choices")):
             index = piece.get("index")
             at = index if isinstance(index, int) else 0
             choices.setdefault(at, _Choice(at)).add(piece)
@@ -53,7 +63,7 @@ class _Choice:
 
     def __init__(self, index: int) -> None:
         self._fields: dict[str, Any] = {"index": index, "text": ""}
-        self._text = Text()
+        self._text = TextBuffer()
         self._logprobs: Any = None
 
     def add(self, piece: dict[str, Any]) -> None:
@@ -61,15 +71,15 @@ class _Choice:
             if name == "index" or value is None:
                 continue
             if name == "text":
-                self._text.add(as_text(value) or "")
+                self._text.add(text_or_none(value) or "")
             elif name == "logprobs":
                 # Parallel lists by name, each growing at its end.
-                self._logprobs = grow(self._logprobs, value)
+                self._logprobs = append_delta(self._logprobs, value)
             else:
                 self._fields[name] = value
 
     def whole(self) -> dict[str, Any]:
         fields = {**self._fields, "text": str(self._text)}
         if self._logprobs is not None:
-            fields["logprobs"] = settle(self._logprobs)
+            fields["logprobs"] = finalize(self._logprobs)
         return fields

@@ -6,14 +6,14 @@ settled, lists are extended in place, and nothing that belongs to a chunk is cha
 
 from typing import Any
 
-__all__ = ["WHOLE", "Text", "grow", "settle"]
+__all__ = ["ATOMIC_FIELDS", "TextBuffer", "append_delta", "finalize"]
 
 #: Fields that name something; all other text comes in pieces.
-WHOLE = frozenset(("role", "id", "type", "object", "model", "status", "format"))
+ATOMIC_FIELDS = frozenset(("role", "id", "type", "object", "model", "status", "format"))
 
 
-class Text:
-    """Text, growing."""
+class TextBuffer:
+    """Text that grows."""
 
     def __init__(self, text: str = "") -> None:
         self._pieces = [text]
@@ -27,37 +27,37 @@ class Text:
         return self._pieces[0]
 
 
-def grow(grown: Any, piece: Any) -> Any:
-    """Return ``grown``, changed in place where it can be, with a further piece.
+def append_delta(accumulated: Any, piece: Any) -> Any:
+    """Return ``accumulated``, changed in place where it can be, with a further piece.
 
     Args:
-        grown: What an earlier call returned, or None.
+        accumulated: What an earlier call returned, or None.
         piece: A piece of the same field, as a chunk has it; it is not changed.
     """
-    if isinstance(grown, list):
-        grown.extend(_parts(piece))
-        return grown
+    if isinstance(accumulated, list):
+        accumulated.extend(_parts(piece))
+        return accumulated
     if isinstance(piece, list):
-        return [*_parts(grown), *piece]
+        return [*_parts(accumulated), *piece]
     if isinstance(piece, str):
-        if not isinstance(grown, Text):
-            return Text(piece)
-        grown.add(piece)
-        return grown
+        if not isinstance(accumulated, TextBuffer):
+            return TextBuffer(piece)
+        accumulated.add(piece)
+        return accumulated
     if isinstance(piece, dict):
-        return _merge(grown if isinstance(grown, dict) else {}, piece)
-    return piece if piece is not None else grown
+        return _merge_delta(accumulated if isinstance(accumulated, dict) else {}, piece)
+    return piece if piece is not None else accumulated
 
 
-def _merge(merged: dict[str, Any], piece: dict[str, Any]) -> dict[str, Any]:
+def _merge_delta(merged: dict[str, Any], piece: dict[str, Any]) -> dict[str, Any]:
     for name, value in piece.items():
         if value is None:
             continue
-        if name in WHOLE:
+        if name in ATOMIC_FIELDS:
             merged[name] = value
-        elif name != "name" or settle(merged.get(name)) != value:
+        elif name != "name" or finalize(merged.get(name)) != value:
             # Some gateways repeat a function's whole name with each of its pieces.
-            merged[name] = grow(merged.get(name), value)
+            merged[name] = append_delta(merged.get(name), value)
     return merged
 
 
@@ -65,17 +65,17 @@ def _parts(content: Any) -> list[Any]:
     """Return content as a list of parts: some gateways send text and parts in turn."""
     if isinstance(content, list):
         return content
-    text = str(content) if isinstance(content, str | Text) else ""
+    text = str(content) if isinstance(content, str | TextBuffer) else ""
     return [{"type": "text", "text": text}] if text else []
 
 
-def settle(grown: Any) -> Any:
-    """Return what has grown as plain JSON values."""
-    if isinstance(grown, Text):
-        return str(grown)
-    if isinstance(grown, dict):
+def finalize(accumulated: Any) -> Any:
+    """Return what has accumulated as plain JSON values."""
+    if isinstance(accumulated, TextBuffer):
+        return str(accumulated)
+    if isinstance(accumulated, dict):
         return {
-            name: value if name in WHOLE else settle(value)
-            for name, value in grown.items()
+            name: value if name in ATOMIC_FIELDS else finalize(value)
+            for name, value in accumulated.items()
         }
-    return grown
+    return accumulated

@@ -8,10 +8,17 @@ granted.
 from typing import Any
 
 from ..._config.settings import Settings
-from .deltas import Text
-from .summary import Answer, as_text, dicts, errors_of
+from .deltas import TextBuffer
+from .summary import ResponseSummary, extract_errors, iter_mappings, text_or_none
 
-__all__ = ["assemble", "has_content", "inline", "plain", "read"]
+__all__ = [
+    "has_content",
+    "input_as_template",
+    "merge_chunks",
+    "parse_response",
+    "template_from_settings",
+    "wrap_template",
+]
 
 _OVER = frozenset(
     (
@@ -26,17 +33,17 @@ _OVER = frozenset(
 _MESSAGE = {"type": "message", "role": "assistant"}
 
 
-def plain(request: dict[str, Any]) -> list[Any]:
+def input_as_template(request: dict[str, Any]) -> list[Any]:
     """Return ``instructions`` and ``input`` as chat messages."""
     return [*_instructions(request), *_messages(request.get("input"))]
 
 
-def around(template: list[Any] | str, request: dict[str, Any]) -> list[Any]:
+def wrap_template(template: list[Any] | str, request: dict[str, Any]) -> list[Any]:
     """Return the messages of a template given as ``input``, behind the instructions."""
     return [*_instructions(request), *_messages(template)]
 
 
-def inline(settings: Settings) -> list[Any] | str | None:
+def template_from_settings(settings: Settings) -> list[Any] | str | None:
     """Return the template given beside the call."""
     if settings.template_chat is not None:
         return settings.template_chat
@@ -56,14 +63,14 @@ def _messages(given: Any) -> list[Any]:
     return given if isinstance(given, list) else [{"role": "user", "content": given}]
 
 
-def read(raw: dict[str, Any]) -> Answer:
+def parse_response(raw: dict[str, Any]) -> ResponseSummary:
     """Return what a response says."""
-    output = dicts(raw.get("output"))
+    output = iter_mappings(raw.get("output"))
     parts = [
         part
         for item in output
         if item.get("type") == "message"
-        for part in dicts(item.get("content"))
+        for part in iter_mappings(item.get("content"))
     ]
     calls = [call for item in output if (call := _call(item)) is not None]
     text = _joined(parts, "text")
@@ -75,16 +82,18 @@ def read(raw: dict[str, Any]) -> Answer:
         "status": raw.get("status"),
         "finish_reason": details.get("reason") if isinstance(details, dict) else None,
     }
-    return Answer(
+    return ResponseSummary(
         text=text,
         tool_calls=calls,
         metrics={name: value for name, value in metrics.items() if value is not None},
-        errors=errors_of(raw),
+        errors=extract_errors(raw),
     )
 
 
 def _joined(parts: list[dict[str, Any]], name: str) -> str | None:
-    texts = [text for part in parts if (text := as_text(part.get(name))) is not None]
+    texts = [
+        text for part in parts if (text := text_or_none(part.get(name))) is not None
+    ]
     return "".join(texts) if texts else None
 
 
@@ -105,7 +114,7 @@ def has_content(event: dict[str, Any]) -> bool:
     return str(event.get("type")).endswith(".delta")
 
 
-def assemble(events: list[Any]) -> dict[str, Any]:
+def merge_chunks(events: list[Any]) -> dict[str, Any]:
     """Return the response that a stream's events amount to.
 
     The closing event holds it whole. A stream that was cut is put together from what
@@ -113,7 +122,7 @@ def assemble(events: list[Any]) -> dict[str, Any]:
     """
     response: dict[str, Any] = {}
     items: dict[int, _Item] = {}
-    for event in dicts(events):
+    for event in iter_mappings(events):
         kind, held = event.get("type"), event.get("response")
         if isinstance(held, dict):
             response = held
@@ -147,25 +156,27 @@ class _Item:
 
     def __init__(self, given: dict[str, Any]) -> None:
         self._given = given
-        self._arguments: Text | None = None
+        self._arguments: TextBuffer | None = None
         self._content: list[dict[str, Any]] | None = None
 
     def argue(self, piece: str) -> None:
         """Add a piece of a call's arguments."""
         if self._arguments is None:
-            self._arguments = Text(as_text(self._given.get("arguments")) or "")
+            self._arguments = TextBuffer(
+                text_or_none(self._given.get("arguments")) or ""
+            )
         self._arguments.add(piece)
 
     def say(self, kind: str, name: str, piece: str) -> None:
         """Add a piece to the last part of the content, or to one of its own kind."""
         if self._content is None:
-            parts = dicts(self._given.get("content"))
+            parts = iter_mappings(self._given.get("content"))
             self._content = [dict(part) for part in parts]
         if not self._content or self._content[-1].get("type") != kind:
             self._content.append({"type": kind})
         part = self._content[-1]
-        if not isinstance(part.get(name), Text):
-            part[name] = Text(as_text(part.get(name)) or "")
+        if not isinstance(part.get(name), TextBuffer):
+            part[name] = TextBuffer(text_or_none(part.get(name)) or "")
         part[name].add(piece)
 
     def whole(self) -> dict[str, Any]:
@@ -179,6 +190,6 @@ class _Item:
 
 def _settled(part: dict[str, Any]) -> dict[str, Any]:
     return {
-        name: str(value) if isinstance(value, Text) else value
+        name: str(value) if isinstance(value, TextBuffer) else value
         for name, value in part.items()
     }

@@ -6,7 +6,7 @@ from attrs import field, frozen
 
 
 @frozen
-class Answer:
+class ResponseSummary:
     """What the event says of a response.
 
     Attributes:
@@ -23,28 +23,32 @@ class Answer:
     errors: list[str] = field(factory=list)
 
 
-def dicts(value: Any) -> list[dict[str, Any]]:
-    """Return the dicts of a list; an empty list for anything else."""
+def iter_mappings(value: Any) -> list[dict[str, Any]]:
+    """Return the iter_mappings of a list; an empty list for anything else."""
     if not isinstance(value, list):
         return []
     return [item for item in value if isinstance(item, dict)]
 
 
-def first_dict(value: Any) -> dict[str, Any]:
+def first_mapping(value: Any) -> dict[str, Any]:
     """Return the first dict of a list; an empty one where there is none."""
-    found = dicts(value)
+    found = iter_mappings(value)
     return found[0] if found else {}
 
 
-def as_text(value: Any) -> str | None:
+def text_or_none(value: Any) -> str | None:
     """Return text given as a string or as a list of content parts."""
     if isinstance(value, str):
         return value
-    parts = [part["text"] for part in dicts(value) if isinstance(part.get("text"), str)]
+    parts = [
+        part["text"]
+        for part in iter_mappings(value)
+        if isinstance(part.get("text"), str)
+    ]
     return "".join(parts) if parts else None
 
 
-def metrics_of(raw: dict[str, Any], choice: dict[str, Any]) -> dict[str, Any]:
+def extract_usage(raw: dict[str, Any], choice: dict[str, Any]) -> dict[str, Any]:
     """Return usage, finish reason and log probabilities, where they are known."""
     metrics = {
         "usage": raw.get("usage"),
@@ -54,7 +58,7 @@ def metrics_of(raw: dict[str, Any], choice: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in metrics.items() if value is not None}
 
 
-def errors_of(raw: dict[str, Any]) -> list[str]:
+def extract_errors(raw: dict[str, Any]) -> list[str]:
     """Return the error that stands in an answer, as its code and its message."""
     error = raw.get("error")
     if not error:

@@ -8,38 +8,37 @@ from attrs import frozen
 
 from ..._config.settings import Settings
 from . import chat, completions, responses
-from .summary import Answer
+from .summary import ResponseSummary
 
 Template = list[Any] | str
 
 
 @frozen(eq=False)
-class Shape:
+class Endpoint:
     """The layout of one endpoint.
 
     Attributes:
         name: What records call it.
         input: The argument that may be a template object.
-        inputs: The arguments that become the template.
+        input_fields: The arguments that become the template.
         labels: What the event's model parameters say of the endpoint.
-        plain: Returns the input, from the arguments, where there is no template.
-        around: Returns a template's messages with what else the arguments say to the
-            model.
-        inline: Returns the template given in ``libretto=`` or a scope, or None.
-        read: Returns what a whole response says.
-        assemble: Returns the response that a stream's chunks amount to.
+        prompt_to_template: Returns the input, for a call without a template.
+        wrap_template: Returns a template's messages with the request's instructions.
+        template_from_settings: Returns the template of ``libretto=`` or a scope.
+        parse_response: Returns what a whole response says.
+        merge_chunks: Returns the response that a stream's chunks amount to.
         has_content: Says whether a chunk brings any of the answer.
     """
 
     name: str
     input: str
-    inputs: tuple[str, ...]
+    input_fields: tuple[str, ...]
     labels: dict[str, str]
-    plain: Callable[[dict[str, Any]], Template]
-    around: Callable[[Any, dict[str, Any]], Template]
-    inline: Callable[[Settings], Template | None]
-    read: Callable[[dict[str, Any]], Answer]
-    assemble: Callable[[list[Any]], dict[str, Any]]
+    prompt_to_template: Callable[[dict[str, Any]], Template]
+    wrap_template: Callable[[Any, dict[str, Any]], Template]
+    template_from_settings: Callable[[Settings], Template | None]
+    parse_response: Callable[[dict[str, Any]], ResponseSummary]
+    merge_chunks: Callable[[list[Any]], dict[str, Any]]
     has_content: Callable[[dict[str, Any]], bool]
 
 
@@ -58,44 +57,44 @@ def _prompt(request: dict[str, Any]) -> str:
     return "" if prompt is None else json.dumps(prompt, ensure_ascii=False)
 
 
-CHAT = Shape(
+CHAT = Endpoint(
     name="chat",
     input="messages",
-    inputs=("messages",),
+    input_fields=("messages",),
     labels={"modelProvider": "openai", "modelType": "chat"},
-    plain=_messages,
-    around=lambda template, request: template,
-    inline=lambda settings: settings.template_chat,
-    read=chat.read,
-    assemble=chat.assemble,
+    prompt_to_template=_messages,
+    wrap_template=lambda template, request: template,
+    template_from_settings=lambda settings: settings.template_chat,
+    parse_response=chat.parse_response,
+    merge_chunks=chat.merge_chunks,
     has_content=chat.has_content,
 )
 
-COMPLETION = Shape(
+COMPLETION = Endpoint(
     name="completion",
     input="prompt",
-    inputs=("prompt",),
+    input_fields=("prompt",),
     labels={"modelProvider": "openai", "modelType": "completion"},
-    plain=_prompt,
-    around=lambda template, request: template,
-    inline=lambda settings: settings.template_text,
-    read=completions.read,
-    assemble=completions.assemble,
+    prompt_to_template=_prompt,
+    wrap_template=lambda template, request: template,
+    template_from_settings=lambda settings: settings.template_text,
+    parse_response=completions.parse_response,
+    merge_chunks=completions.merge_chunks,
     has_content=completions.has_content,
 )
 
-RESPONSES = Shape(
+RESPONSES = Endpoint(
     name="responses",
     input="input",
-    inputs=("input", "instructions"),
+    input_fields=("input", "instructions"),
     labels={"modelProvider": "openai", "modelType": "chat", "modelApi": "responses"},
-    plain=responses.plain,
-    around=responses.around,
-    inline=responses.inline,
-    read=responses.read,
-    assemble=responses.assemble,
+    prompt_to_template=responses.input_as_template,
+    wrap_template=responses.wrap_template,
+    template_from_settings=responses.template_from_settings,
+    parse_response=responses.parse_response,
+    merge_chunks=responses.merge_chunks,
     has_content=responses.has_content,
 )
 
 #: By their names.
-SHAPES = {shape.name: shape for shape in (CHAT, COMPLETION, RESPONSES)}
+ENDPOINTS = {endpoint.name: endpoint for endpoint in (CHAT, COMPLETION, RESPONSES)}
