@@ -19,6 +19,7 @@ from . import doctor, run
 from .argtypes import port, seconds
 from .cases import add_cases_arguments, cases_command
 from .replay import add_replay_arguments, replay_command
+from .templates import add_templates_arguments, templates_command
 
 __all__ = ["main"]
 
@@ -257,6 +258,12 @@ COMMANDS = (
         "call cases again with another template or model, and compare the answers",
         replay_command,
         add_replay_arguments,
+    ),
+    Command(
+        "templates",
+        "propose templates from recorded calls, or read these again with known ones",
+        templates_command,
+        add_templates_arguments,
     ),
     Command(
         "redact",

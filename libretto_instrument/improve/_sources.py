@@ -4,9 +4,10 @@ import json
 import sqlite3
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import datetime
 from http.client import HTTPException
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -88,6 +89,28 @@ def rated_calls(source: str, *, prompt: str | None, since: float) -> Iterator[Re
                 yield call
 
 
+def recorded_events(source: str, limit: int) -> Iterator[dict[str, Any]]:
+    """Yield the events of recorded calls, the newest first, but for those of a log.
+
+    Args:
+        source: As for `rated_calls`.
+        limit: At most this many; of a log, the first.
+
+    Raises:
+        OSError: It can't be read.
+        ValueError: It is something else.
+    """
+    if is_url(source):
+        calls: Iterator[Recorded] = fetch_events(source, {})
+        yield from (call.event for call in islice(calls, limit))
+    elif is_database(Path(source)):
+        with _open_database(Path(source)) as db:
+            for (body,) in db.execute(_NEWEST, {"limit": limit}):
+                yield decode(body)
+    else:
+        yield from (call.event for call in islice(_from_log(Path(source)), limit))
+
+
 def replayed_calls(source: str, replay: str) -> Iterator[Recorded]:
     """Yield the calls that a replay recorded.
 
@@ -102,20 +125,28 @@ def replayed_calls(source: str, replay: str) -> Iterator[Recorded]:
         yield from (call for call in _from_log(Path(source)) if call.replay == replay)
 
 
-def _from_database(path: Path, prompt: str | None, since: float) -> Iterator[Recorded]:
+@contextmanager
+def _open_database(path: Path) -> Iterator[sqlite3.Connection]:
+    """Lend a connection that only reads a local Libretto's database."""
     name = quote(str(path.absolute()))
     with closing(sqlite3.connect(f"file:{name}?mode=ro", uri=True)) as db:
         try:
             (owner,) = db.execute("PRAGMA application_id").fetchone()
             if owner != _APPLICATION_ID:
                 raise ValueError(f"{path} is another program's database.")
-            rows = db.execute(_RATED, {"prompt": prompt, "since": int(since * 1000)})
-            for body, at, rating, better in rows:
-                yield Recorded(decode(body), at / 1000, rating, better)
+            yield db
         except sqlite3.Error as exc:
             raise ValueError(f"{path} can't be read ({exc}).") from exc
 
 
+def _from_database(path: Path, prompt: str | None, since: float) -> Iterator[Recorded]:
+    values = {"prompt": prompt, "since": int(since * 1000)}
+    with _open_database(path) as db:
+        for body, at, rating, better in db.execute(_RATED, values):
+            yield Recorded(decode(body), at / 1000, rating, better)
+
+
+_NEWEST = "SELECT body FROM bodies ORDER BY seq DESC LIMIT :limit"
 _RATED = """
 SELECT b.body, e.received_at, f.rating, f.better_response
 FROM feedback AS f

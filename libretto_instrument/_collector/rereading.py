@@ -1,0 +1,95 @@
+"""Stored events read again: proposed templates, and templates that are known now."""
+
+import json
+from contextlib import closing
+from pathlib import Path
+from sqlite3 import Connection
+
+from attrs import define
+
+from .._recognition.apply import reread
+from .._recognition.known import KnownTemplates
+from .._recognition.propose import Proposal, propose, read_call
+from .schema import RequestError, parse_event
+from .store import connect, execute_script, open_database
+
+#: Events that proposals are made from, the newest; and their bodies, in characters.
+MAX_PROPOSED_FROM = 2_000
+MAX_PROPOSED_CHARS = 20_000_000
+#: Events that one transaction reads again, and their bodies, in characters.
+BATCH = 100
+BATCH_CHARS = 5_000_000
+_NEWEST = 2**62
+
+
+@define
+class Rereading:
+    """How far stored events were read again.
+
+    Attributes:
+        before: Those before this number are left; none if it is 0.
+        events: How many were read.
+        recognized: How many of these have a template now.
+    """
+
+    before: int = _NEWEST
+    events: int = 0
+    recognized: int = 0
+
+    def step(self, known: KnownTemplates, db: Connection) -> bool:
+        """Read some events again, in a transaction; return whether any are left."""
+        rows = execute_script(
+            db,
+            "untemplated_events",
+            {"before": self.before, "limit": BATCH, "room": BATCH_CHARS},
+        )
+        for row in rows:
+            self.events += 1
+            self.before = row["seq"]
+            event = reread(json.loads(row["body"]), known.index)
+            if event is not None:
+                try:
+                    values = parse_event(event)
+                except RequestError:
+                    continue
+                execute_script(db, "replace_event", values | {"seq": row["seq"]})
+                self.recognized += 1
+        if not rows:
+            execute_script(db, "unused_prompts")
+        return bool(rows)
+
+
+def reread_database(path: Path, known: KnownTemplates) -> Rereading:
+    """Read all events of a database again, while others may use it.
+
+    Raises:
+        ValueError: It cannot be used, or a template cannot be rendered.
+    """
+    open_database(path)
+    _ = known.index
+    progress, is_left = Rereading(), True
+    with closing(connect(path)) as db:
+        while is_left:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                is_left = progress.step(known, db)
+            except BaseException:
+                db.execute("ROLLBACK")
+                raise
+            db.execute("COMMIT")
+    return progress
+
+
+def propose_from(db: Connection) -> list[Proposal]:
+    """Return templates proposed from the newest events without one."""
+    rows = execute_script(
+        db,
+        "untemplated_events",
+        {
+            "before": _NEWEST,
+            "limit": MAX_PROPOSED_FROM,
+            "room": MAX_PROPOSED_CHARS,
+        },
+    )
+    calls = (read_call(json.loads(row["body"])) for row in rows)
+    return propose(call for call in calls if call is not None)
