@@ -10,9 +10,10 @@ Importing this does nothing else: no patch, no thread, no connection.
 from typing import TYPE_CHECKING, Any
 
 from ._capture import feedback_key
-from ._config.fields import LibrettoConfig, LibrettoCreateParams
+from ._config.config import LibrettoConfig, LibrettoCreateParams
 from ._config.scope import Scope, scope
-from ._runtime.feedback import Chain, chain, send_feedback, update_chain
+from ._runtime.chains import Chain, chain, update_chain
+from ._runtime.feedback import send_feedback
 from ._runtime.install import (
     attach,
     flush,

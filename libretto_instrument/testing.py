@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from . import _capture
-from ._config.fields import ConfigFields, LibrettoConfig, config_of
+from ._config.config import ConfigFields, LibrettoConfig, build_config
 from ._processing.process import process
 from ._runtime.install import enable, in_use
 from ._runtime.state import runtime
@@ -77,7 +77,7 @@ class CapturedEvents(Sequence[dict[str, Any]]):
             report = item.report()
             body = report and process(report, item.settings)
         except Exception as exc:
-            errors.swallow(exc, "testing.make")
+            errors.log_internal_error(exc, "testing.make")
         else:
             if body is not None:
                 self._bodies[report.kind].append(body)
@@ -114,7 +114,7 @@ def capture_events(
     Yields:
         The events, growing as calls end.
     """
-    whole = config_of(config, fields)
+    whole = build_config(config, fields)
     captured = CapturedEvents()
     was_patched = _capture.is_patched()
     try:

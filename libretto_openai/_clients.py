@@ -10,7 +10,7 @@ from uuid import UUID
 
 import libretto_instrument
 from libretto_instrument import LibrettoConfig
-from libretto_instrument._config.fields import config_of_client
+from libretto_instrument._config.config import get_client_config
 
 if TYPE_CHECKING:
     # The same classes as type checkers should see them: `libretto=` where it is taken.
@@ -53,7 +53,7 @@ def _recorded(kind: _Kind) -> _Kind:
             libretto: Another configuration than this client's.
             **options: The arguments of the openai client's ``copy()``.
         """
-        config = config_of_client(self)
+        config = get_client_config(self)
         # openai calls the class to make the copy, and hands these on to it.
         extra = {**(_extra_kwargs or {}), "libretto": libretto or config}
         return super(owner, self).copy(_extra_kwargs=extra, **options)

@@ -8,7 +8,7 @@ from httpx2 import (
     Timeout,
 )
 from libretto_instrument import LibrettoConfig, LibrettoCreateParams
-from libretto_instrument._config.fields import CallFields
+from libretto_instrument._config.config import CallFields
 from openai import (
     AsyncAzureOpenAI as _AsyncAzureOpenAI,
     AsyncOpenAI as _AsyncOpenAI,

@@ -12,7 +12,7 @@ from support.backend import Backend
 from support.scripted import DEADLINE, ScriptedModel
 
 import libretto_instrument
-from libretto_instrument._config import settings as libretto_settings
+from libretto_instrument._config import environment
 from libretto_instrument._util import errors, ids
 from libretto_instrument.demo import OfflineModel, offline_model
 from libretto_instrument.testing import CapturedEvents, capture_events
@@ -53,11 +53,11 @@ def ids_ready() -> None:
 @pytest.fixture(autouse=True)
 def _pristine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Start each test with nothing installed, and let no swallowed fault pass."""
-    ours = libretto_settings
-    own = (variable for variable, _ in ours.ENDPOINTS.values())
-    for name in (ours.PREFIX_VARIABLE, *ours.VARIABLES.values(), *own):
+    ours = environment
+    own = (variable for variable, _ in ours.ENDPOINT_ENV_VARS.values())
+    for name in (ours.API_PREFIX_ENV_VAR, *ours.ENV_VARS.values(), *own):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(errors, "strict", True)
+    monkeypatch.setattr(errors, "reraise", True)
     errors.reset()
     yield
     libretto_instrument.uninstall()
@@ -68,7 +68,7 @@ def _pristine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def lenient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Swallow faults of ours, as in production."""
-    monkeypatch.setattr(errors, "strict", False)
+    monkeypatch.setattr(errors, "reraise", False)
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from libretto_instrument.testing import capture_events
 pytestmark = pytest.mark.skipif(not corpus.IS_THERE, reason=corpus.ABSENT)
 
 FEEDBACK_KEY = "libretto_feedback_key"
-ENDPOINTS = ("chat", "completions", "responses")
+ENDPOINT_ENV_VARS = ("chat", "completions", "responses")
 #: How many failing exchanges are told of, of those that a test has.
 TOLD = 20
 
@@ -171,7 +171,7 @@ async def outcome_of(
     return outcome
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("endpoint", ENDPOINT_ENV_VARS)
 @pytest.mark.parametrize("name", WAYS)
 def test_an_exchange_is_the_same_and_recorded_once(
     name: str, endpoint: str, server: Any

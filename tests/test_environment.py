@@ -10,7 +10,7 @@ import pytest
 from support.backend import Backend
 
 import libretto_instrument as libretto
-from libretto_instrument._config.settings import endpoints, environment
+from libretto_instrument._config.environment import endpoint_urls, load_environment
 from libretto_instrument.testing import capture_events
 
 
@@ -140,7 +140,7 @@ def test_neither_yes_nor_no(
 def test_yes_and_no(monkeypatch: pytest.MonkeyPatch, text: str, meant: bool) -> None:
     """Yes and no are said in the usual words, in upper or lower case."""
     monkeypatch.setenv("LIBRETTO_ENABLED", text)
-    assert environment() == {"enabled": meant}
+    assert load_environment() == {"enabled": meant}
 
 
 def test_unnamed_calls_by_the_environment(
@@ -195,7 +195,7 @@ except ImportError as exc:
 
 def test_where_libretto_is() -> None:
     """Without any variable the three addresses are those of Libretto itself."""
-    assert endpoints() == {
+    assert endpoint_urls() == {
         "event": "https://app.getlibretto.com/api/event",
         "feedback": "https://app.getlibretto.com/api/feedback",
         "chain": "https://app.getlibretto.com/api/v1/updateChain",
@@ -206,7 +206,7 @@ def test_where_libretto_is() -> None:
 def test_the_prefix(monkeypatch: pytest.MonkeyPatch, slashes: str) -> None:
     """The prefix moves all three addresses, with or without a slash at its end."""
     monkeypatch.setenv("LIBRETTO_API_PREFIX", f"http://localhost:4620/api{slashes}")
-    assert endpoints() == {
+    assert endpoint_urls() == {
         "event": "http://localhost:4620/api/event",
         "feedback": "http://localhost:4620/api/feedback",
         "chain": "http://localhost:4620/api/v1/updateChain",

@@ -35,7 +35,7 @@ def set_clock(monkeypatch: pytest.MonkeyPatch, clock: Callable[[], float]) -> No
 def test_strict_raises() -> None:
     """The test suite sees what production swallows."""
     with pytest.raises(ValueError, match=SECRET):
-        errors.swallow(fault(), "here")
+        errors.log_internal_error(fault(), "here")
 
 
 def raise_deep_inside() -> None:
@@ -45,7 +45,7 @@ def raise_deep_inside() -> None:
 @pytest.mark.usefixtures("lenient")
 def test_a_fault_is_told_without_its_message(caplog: pytest.LogCaptureFixture) -> None:
     """A swallowed fault is one warning with its type and step, and no content."""
-    errors.swallow(fault(), "capture.begin")
+    errors.log_internal_error(fault(), "capture.begin")
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert record.name == "libretto_instrument"
@@ -61,7 +61,7 @@ def test_where_it_was_raised(caplog: pytest.LogCaptureFixture, level: int) -> No
     try:
         raise_deep_inside()
     except ValueError as exc:
-        errors.swallow(exc, "here")
+        errors.log_internal_error(exc, "here")
     assert "at raise_deep_inside:" in caplog.messages[0]
     assert SECRET not in caplog.text
 
@@ -74,14 +74,14 @@ def test_a_place_is_heard_once_a_minute(
     now = 1000.0
     set_clock(monkeypatch, lambda: now)
     for _ in range(50):
-        errors.swallow(fault(), "here")
-    errors.swallow(fault(), "there")
+        errors.log_internal_error(fault(), "here")
+    errors.log_internal_error(fault(), "there")
     assert len(caplog.records) == 2
     now += 59.0
-    errors.swallow(fault(), "here")
+    errors.log_internal_error(fault(), "here")
     assert len(caplog.records) == 2
     now += 1.0
-    errors.swallow(fault(), "here")
+    errors.log_internal_error(fault(), "here")
     assert len(caplog.records) == 3
 
 

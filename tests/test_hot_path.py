@@ -117,7 +117,7 @@ def test_scope(server, scripted, recorded):
     with scope(chat_id="chat", context={"user": "u1"}):
         work = work_of_second_call(server, scripted)
     assert recorded[-1].settings.chat_id == "chat"
-    assert "settings.merge" not in work.calls
+    assert "settings.merge_layers" not in work.calls
     assert work.total <= CALL + 4, work  # The context is copied, too.
 
 
@@ -234,7 +234,7 @@ def test_ids():
     ids._ready.clear()
     with watched() as work:
         for _ in range(320):
-            ids.fresh_id()
+            ids.new_id()
     assert work.total <= 320 * 2.1
     assert work.small <= 320 * 6
 

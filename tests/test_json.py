@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion
 
-from libretto_instrument._util.ids import fresh_id
+from libretto_instrument._util.ids import new_id
 from libretto_instrument._util.json import (
     decode,
     encode,
@@ -140,7 +140,7 @@ def test_fields_of_any_type(picture: Any, model: Any) -> None:
 
 def test_fresh_ids_are_random_uuids() -> None:
     """A fresh id is the text of a version 4 UUID, and never the same twice."""
-    ids = [fresh_id() for _ in range(200)]
+    ids = [new_id() for _ in range(200)]
     assert len(set(ids)) == len(ids)
     for text in ids:
         parsed = UUID(text)
@@ -151,15 +151,15 @@ def test_fresh_ids_are_random_uuids() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 def test_a_forked_process_has_ids_of_its_own() -> None:
     """Ids that the parent has ready are not given again by a child."""
-    fresh_id()
+    new_id()
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        os.write(writing, " ".join(fresh_id() for _ in range(50)).encode())
+        os.write(writing, " ".join(new_id() for _ in range(50)).encode())
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as pipe:
         theirs = pipe.read().split()
     os.waitpid(child, 0)
-    ours = [fresh_id() for _ in range(50)]
+    ours = [new_id() for _ in range(50)]
     assert len({*ours, *theirs}) == 100

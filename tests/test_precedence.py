@@ -15,7 +15,7 @@ from support.backend import Backend
 
 import libretto_instrument as libretto
 from libretto_instrument import LibrettoConfig, LibrettoCreateParams
-from libretto_instrument._config import settings
+from libretto_instrument._config.fields import DELIVERY_FIELDS
 
 ID = UUID("12345678-1234-5678-1234-567812345678")
 
@@ -26,7 +26,7 @@ CALL_AND_SCOPES = PLACES[:3]
 NOT_THE_CALL = ("inner scope", "outer scope", "client", "install")
 NOT_THE_ENVIRONMENT = PLACES[:5]
 
-VARIABLES = {
+ENV_VARS = {
     "api_key": "LIBRETTO_API_KEY",
     "project_key": "LIBRETTO_PROJECT_KEY",
     "prompt_template_name": "LIBRETTO_TEMPLATE_NAME",
@@ -47,12 +47,12 @@ TEXTS = {
     "template_text": ("promptTemplateText", CALL_AND_SCOPES),
 }
 #: The same for fields that are mappings.
-MAPPINGS = {
+MERGED_FIELDS = {
     "context": ("context", NOT_THE_ENVIRONMENT),
     "template_params": ("params", CALL_AND_SCOPES),
 }
 
-Given = dict[str, dict[str, Any]]
+Overrides = dict[str, dict[str, Any]]
 
 
 class House:
@@ -64,7 +64,7 @@ class House:
         self.client, self.backend, self.patch = client, backend, patch
         self.answer: Any = None
 
-    def call(self, given: Given, prompt: str = "Hi") -> Any:
+    def call(self, given: Overrides, prompt: str = "Hi") -> Any:
         """Return the body of the call's event, or None if it was not recorded.
 
         Args:
@@ -76,7 +76,7 @@ class House:
         needed = {"api_key": "any", "prompt_template_name": "any"}
         floor = {name: value for name, value in needed.items() if name not in said}
         for field, value in given.get("environment", {}).items():
-            self.patch.setenv(VARIABLES[field], value)
+            self.patch.setenv(ENV_VARS[field], value)
         libretto.install(**{**floor, **given.get("install", {})})
         if "client" in given:
             libretto.attach(self.client, LibrettoConfig(**given["client"]))
@@ -120,7 +120,7 @@ def test_the_most_specific_place_wins(
     # A template holds only where it fits the prompt; this one fits any.
     form = "{{by_{}}}" if field == "template_text" else "by {}"
     values = {place: form.format(place.replace(" ", "_")) for place in places}
-    given: Given = {place: {field: values[place]} for place in places}
+    given: Overrides = {place: {field: values[place]} for place in places}
     if field == "api_name":
         # Without a proper name anywhere, for the legacy one to count.
         given["install"] = {"prompt_template_name": None}
@@ -148,7 +148,7 @@ def flags(*, field: str, on: Any, off: Any) -> list[Any]:
     ],
 )
 def test_the_most_specific_switch_wins(
-    house: House, given: Given, recorded: bool
+    house: House, given: Overrides, recorded: bool
 ) -> None:
     """Of all the places that switch recording on or off, the most specific decides."""
     assert (house.call(given) is not None) is recorded
@@ -158,7 +158,7 @@ def test_the_most_specific_switch_wins(
     ("given", "recorded"),
     flags(field="allow_unnamed_prompts", on=True, off=False),
 )
-def test_unnamed_prompts(house: House, given: Given, recorded: bool) -> None:
+def test_unnamed_prompts(house: House, given: Overrides, recorded: bool) -> None:
     """A call without a name is recorded where the most specific place allows it."""
     given.setdefault("install", {})["prompt_template_name"] = None
     event = house.call(given)
@@ -171,7 +171,7 @@ def test_unnamed_prompts(house: House, given: Given, recorded: bool) -> None:
 @pytest.mark.parametrize(
     ("given", "annotated"), flags(field="annotate_responses", on=True, off=False)
 )
-def test_annotation(house: House, given: Given, annotated: bool) -> None:
+def test_annotation(house: House, given: Overrides, annotated: bool) -> None:
     """The response carries its key where the most specific place wants it to."""
     event = house.call(given)
     carried = house.answer.model_extra.get("libretto_feedback_key")
@@ -194,7 +194,7 @@ class Blackout:
 @pytest.mark.parametrize(
     ("given", "redacted"), flags(field="redact_pii", on=True, off=False)
 )
-def test_redaction(house: House, given: Given, redacted: bool) -> None:
+def test_redaction(house: House, given: Overrides, redacted: bool) -> None:
     """Personal data is redacted where the most specific place wants it to be, and
     with its redactor."""
     for place in given:
@@ -206,7 +206,7 @@ def test_redaction(house: House, given: Given, redacted: bool) -> None:
 @pytest.mark.parametrize(
     ("given", "cut"), flags(field="max_field_bytes", on=10, off=1000)
 )
-def test_the_most_of_a_field(house: House, given: Given, cut: bool) -> None:
+def test_the_most_of_a_field(house: House, given: Overrides, cut: bool) -> None:
     """Text is cut at the length that the most specific place allows."""
     text = house.call(given, prompt="x" * 500)["promptTemplateText"]
     assert (text != "x" * 500) is cut
@@ -227,14 +227,14 @@ def test_every_field_is_held_here() -> None:
         "template_chat",  # held with a chat, in test_scope.py
         "templates",  # held in recognition/test_recorded.py
         "trace_context",  # held with a tracer, in otel/test_trace.py
-        *settings._ROUTE_NAMES,  # all of them at once, in test_routes.py
+        *DELIVERY_FIELDS,  # all of them at once, in test_routes.py
     }
     fields = {
         field.name
         for kind in (LibrettoConfig, LibrettoCreateParams)
         for field in attrs.fields(kind)
     }
-    assert fields == {*TEXTS, *MAPPINGS, *own_tests}
+    assert fields == {*TEXTS, *MERGED_FIELDS, *own_tests}
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_hooks(house: House, places: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize(
     ("field", "key", "places"),
-    ladder(MAPPINGS),
+    ladder(MERGED_FIELDS),
 )
 def test_mappings_are_laid_over_each_other(
     house: House, field: str, key: str, places: tuple[str, ...]
@@ -313,7 +313,7 @@ def test_the_old_name_of_the_chain(house: House) -> None:
     """parent_event_id means chain_id, which wins where both are given."""
     call = {"parent_event_id": "old", "chain_id": "new"}
     assert house.call({"call": call})["chainId"] == "new"
-    given: Given = {
+    given: Overrides = {
         "outer scope": {"chain_id": "outer"},
         "call": {"parent_event_id": ID},
     }

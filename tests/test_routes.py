@@ -16,7 +16,7 @@ from support.backend import Backend
 import libretto_instrument as libretto
 from libretto_instrument import LibrettoConfig
 from libretto_instrument._cli import main
-from libretto_instrument._config.settings import Route, Settings
+from libretto_instrument._config.settings import CallSettings, DeliveryOptions
 from libretto_instrument._events import Feedback
 from libretto_instrument._processing import process
 from libretto_instrument._runtime.state import runtime
@@ -24,7 +24,7 @@ from libretto_instrument.delivery.durable import Spool
 from libretto_instrument.exporters import MemoryExporter
 
 NOT_THE_DEFAULT = {
-    "spool_dir": "somewhere",
+    "spool_dir": "/somewhere",
     "spool_only": True,
     "spool_max_bytes": 1,
     "spool_max_age": 2.0,
@@ -73,12 +73,16 @@ class Unchanging:
 
 def test_every_field_reaches_the_route() -> None:
     """What a configuration says of the delivery arrives there, field by field."""
-    assert {field.name for field in attrs.fields(Route)} == set(NOT_THE_DEFAULT)
+    assert {field.name for field in attrs.fields(DeliveryOptions)} == set(
+        NOT_THE_DEFAULT
+    )
     for name, value in NOT_THE_DEFAULT.items():
         settings = runtime.settings_here(LibrettoConfig("key", **{name: value}))
-        assert settings.route == Route(**{name: value})
+        assert settings.delivery == DeliveryOptions(**{name: value})
         with libretto.scope(**{name: value}):
-            assert runtime.settings_here(None).route == Route(**{name: value})
+            assert runtime.settings_here(None).delivery == DeliveryOptions(
+                **{name: value}
+            )
 
 
 def test_spool_dir_from_the_environment(
@@ -87,7 +91,7 @@ def test_spool_dir_from_the_environment(
     """LIBRETTO_SPOOL_DIR switches the spool on."""
     monkeypatch.setenv("LIBRETTO_SPOOL_DIR", str(tmp_path))
     libretto.install(api_key="key", spool_only=True)
-    assert runtime.settings_here(None).route.spool_dir == str(tmp_path)
+    assert runtime.settings_here(None).delivery.spool_dir == str(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +115,7 @@ def test_bounds_that_cannot_be_kept(field: str, value: object, error: type) -> N
         LibrettoConfig(**{field: value})
     with pytest.raises(error, match=field):
         libretto.install(**{field: value})
-    assert not runtime.everyone
+    assert not runtime.records_all_clients
 
 
 def test_on_disk_before_the_call_returns(
@@ -366,7 +370,7 @@ def test_redactors_are_not_kept_for_ever() -> None:
 def test_a_fork_during_redaction() -> None:
     """A child forked while a worker redacts can redact itself."""
     report = Feedback(feedback_key="f", api_key="k", better_response="all well")
-    settings = Settings(redact_pii=True, redactor=Unchanging())
+    settings = CallSettings(redact_pii=True, redactor=Unchanging())
     with process._redaction_lock:
         child = os.fork()
         if not child:

@@ -19,7 +19,7 @@ from libretto_instrument.testing import CapturedEvents
 def here() -> dict[str, Any]:
     """Return what the scopes around the caller set."""
     frame = scope.current()
-    return {} if frame is None else dict(frame.given)
+    return {} if frame is None else dict(frame.fields)
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ import libretto_instrument
 import libretto_openai
 from libretto_instrument import LibrettoConfig, LibrettoCreateParams
 from libretto_instrument._capture import TARGETS
-from libretto_instrument._config.fields import CallFields, ConfigFields, ScopeFields
+from libretto_instrument._config.config import CallFields, ConfigFields, ScopeFields
 
 TOOLS = Path(__file__).parents[1] / "tools"
 STUB = Path(libretto_openai.__file__).with_name("_surface.pyi")

@@ -194,7 +194,7 @@ def test_a_fault_is_the_tests(
     client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch, events: CapturedEvents
 ) -> None:
     """A hook that raises is swallowed as in production, and its event is not there."""
-    monkeypatch.setattr("libretto_instrument._util.errors.strict", False)
+    monkeypatch.setattr("libretto_instrument._util.errors.reraise", False)
 
     def hook(body: dict[str, Any]) -> dict[str, Any]:
         raise LookupError

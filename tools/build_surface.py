@@ -228,7 +228,7 @@ class Surface:
         """Return the imports of the stub, in order of the alphabet."""
         lines = [
             "from libretto_instrument import LibrettoConfig, LibrettoCreateParams",
-            "from libretto_instrument._config.fields import CallFields",
+            "from libretto_instrument._config.config import CallFields",
         ]
         sources: dict[str, list[str]] = {}
         for local, (source, name) in self.imports.items():

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from .._events import Event
-from .._util.ids import fresh_id
+from .._util.ids import new_id
 from .._util.json import decode, encode, model_to_json_exclude_unset
 from . import sse
 from .endpoints.summary import ResponseSummary
@@ -56,7 +56,7 @@ def build_event(record: CallRecord) -> Event | None:
         api_key=settings.api_key,
         project_key=settings.project_key,
         api_name=name,
-        event_id=settings.event_id or fresh_id(),
+        event_id=settings.event_id or new_id(),
         feedback_key=record.feedback_key,
         template_chat=template if isinstance(template, list) else None,
         template_text=template if isinstance(template, str) else None,

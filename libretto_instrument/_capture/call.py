@@ -10,12 +10,14 @@ from contextvars import ContextVar
 from time import perf_counter
 from typing import Any, Protocol
 
-from .._config.fields import CALLER, Given, LibrettoConfig, config_of_client
-from .._config.settings import Settings
+from .._config.checks import CALLER
+from .._config.config import LibrettoConfig, get_client_config
+from .._config.fields import Overrides
+from .._config.settings import CallSettings
 from .._events import Event
 from .._templates import TemplateChat, TemplateText
 from .._util import errors
-from .._util.ids import fresh_id
+from .._util.ids import new_id
 from .._util.json import model_to_json, model_to_json_exclude_unset
 from .._util.otel_context import OPENTELEMETRY, with_trace
 from . import feedback_keys
@@ -38,8 +40,8 @@ class Recorder(Protocol):
     """What capture needs of the rest: who is recorded, and where records go."""
 
     def settings(
-        self, config: LibrettoConfig | None, given: Given | None
-    ) -> Settings | None:
+        self, config: LibrettoConfig | None, given: Overrides | None
+    ) -> CallSettings | None:
         """Return the settings for a call, or None if it is not to be recorded."""
 
     def submit(self, call: "Call") -> None:
@@ -62,7 +64,7 @@ class Call(CallRecord):
     def __init__(
         self,
         endpoint: Endpoint,
-        settings: Settings,
+        settings: CallSettings,
         feedback_key: str,
         recorder: Recorder,
         client: Any = None,
@@ -84,17 +86,17 @@ class Call(CallRecord):
                 self._capture_template(given)
             else:
                 self.request = snapshot_kwargs(arguments, self)
-            if settings.adds:
+            if settings.has_template_data:
                 self._apply_settings(settings)
             if OPENTELEMETRY in sys.modules and settings.trace_context:
                 self.context = with_trace(self.context)
         except Exception as exc:
-            errors.swallow(exc, "capture.start")
+            errors.log_internal_error(exc, "capture.start")
         self.previous_client = current_client.get()
         current_client.set(self.client)
         self.started = perf_counter()
 
-    def _apply_settings(self, settings: Settings) -> None:
+    def _apply_settings(self, settings: CallSettings) -> None:
         """Keep what the call's settings add to its arguments."""
         if self.template is None and settings.has_template:
             self._capture_template(self.endpoint.template_from_settings(settings))
@@ -125,7 +127,7 @@ class Call(CallRecord):
             else:
                 feedback_keys.remember(model, self.feedback_key)
         except Exception as exc:
-            errors.swallow(exc, "capture.on_response")
+            errors.log_internal_error(exc, "capture.on_response")
         finally:
             self.submit()
 
@@ -152,7 +154,7 @@ class Call(CallRecord):
                 self._capture_response(answer)
                 feedback_keys.remember(answer, self.feedback_key)
         except Exception as fault:
-            errors.swallow(fault, "capture.on_error")
+            errors.log_internal_error(fault, "capture.on_error")
         finally:
             self.submit()
 
@@ -164,7 +166,7 @@ class Call(CallRecord):
         try:
             self.recorder.submit(self)
         except Exception as exc:
-            errors.swallow(exc, "capture.submit")
+            errors.log_internal_error(exc, "capture.submit")
 
     def report(self) -> Event | None:
         """Return the event that tells of this call, if it is to be recorded."""
@@ -176,7 +178,7 @@ class Call(CallRecord):
 
 
 def start_call(
-    endpoint: Endpoint, recorder: Recorder, resource: Any, given: Given | None
+    endpoint: Endpoint, recorder: Recorder, resource: Any, given: Overrides | None
 ) -> Call | None:
     """Return the record of a call about to be made, or None if it is not recorded.
 
@@ -187,16 +189,16 @@ def start_call(
         client = getattr(resource, "_client", None)
         if client is not None and current_client.get() is client:
             return None
-        settings = recorder.settings(config_of_client(client), given)
+        settings = recorder.settings(get_client_config(client), given)
         if settings is None:
             return None
-        key = settings.feedback_key or fresh_id()
+        key = settings.feedback_key or new_id()
         call = Call(endpoint, settings, key, recorder, client)
-        if settings.allow_unnamed_prompts == CALLER and settings.name is None:
+        if settings.allow_unnamed_prompts == CALLER and settings.template_name is None:
             call.caller = name_caller()
         return call
     except Exception as exc:
-        errors.swallow(exc, "capture.start_call")
+        errors.log_internal_error(exc, "capture.start_call")
         return None
 
 

@@ -7,9 +7,9 @@ and nothing that it says may come to mean anything else.
 
 from typing import Any, NamedTuple
 
-from .._config.settings import Settings
+from .._config.settings import CallSettings
 from .._events import Event
-from .._util.ids import fresh_id
+from .._util.ids import new_id
 from .._util.json import decode, encode
 from .build_event import build_event
 from .endpoints.table import ENDPOINTS
@@ -60,7 +60,7 @@ def pack(record: CallRecord) -> Makings | None:
         "endpoint": record.endpoint.name,
         "feedback": record.feedback_key,
         "key": settings.api_key,
-        "name": settings.name or record.caller,
+        "name": settings.template_name or record.caller,
         "limit": settings.max_field_bytes,
         "request": record.request,
         "started": record.started,
@@ -93,13 +93,13 @@ def pack(record: CallRecord) -> Makings | None:
     head["lengths"] = list(map(len, parts))
     said = encode(head)
     return Makings(
-        settings.event_id or fresh_id(),
+        settings.event_id or new_id(),
         settings.chain_id or settings.chat_id,
         b"".join((len(said).to_bytes(_PREFIX, "little"), said, *parts)),
     )
 
 
-def unpack(data: bytes, event_id: str) -> tuple[Event, Settings]:
+def unpack(data: bytes, event_id: str) -> tuple[Event, CallSettings]:
     """Return the event of a record that was packed, and what was set for it.
 
     Raises:
@@ -115,7 +115,7 @@ def unpack(data: bytes, event_id: str) -> tuple[Event, Settings]:
 
     record = CallRecord()
     record.endpoint = ENDPOINTS[head["endpoint"]]
-    record.settings = Settings(
+    record.settings = CallSettings(
         event_id=event_id,
         **{name: head[its] for name, its in _SETTINGS.items() if its in head},
     )

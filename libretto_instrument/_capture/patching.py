@@ -149,7 +149,7 @@ def _wait_for_import(name: str) -> None:
         try:
             importlib.import_module(name)
         except ImportError as exc:
-            errors.swallow(exc, "capture.await_import")
+            errors.log_internal_error(exc, "capture.await_import")
 
 
 def unpatch() -> None:
@@ -188,7 +188,9 @@ def _patch_module(name: str) -> None:
             try:
                 _patch_one(target, module, _recorder)
             except Exception as exc:
-                errors.swallow(exc, f"capture.patch {target.owner}.{target.method}")
+                errors.log_internal_error(
+                    exc, f"capture.patch {target.owner}.{target.method}"
+                )
 
 
 def _patch_one(target: Target, module: ModuleType, recorder: "Recorder") -> None:

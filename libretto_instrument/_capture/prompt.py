@@ -70,9 +70,9 @@ def name_event(record: CallRecord, prompt: Prompt) -> str | None:
     and this one before all other names.
     """
     settings = record.settings
-    if settings.has_own_name and settings.name:
-        return settings.name
-    return prompt.name or settings.name or record.caller
+    if settings.has_own_name and settings.template_name:
+        return settings.template_name
+    return prompt.name or settings.template_name or record.caller
 
 
 def add_candidates(
@@ -110,7 +110,7 @@ def _recognize(record: CallRecord, sent: list[Any] | str) -> "Match | Ambiguous 
         errors.warn_once("templates", "Templates are not recognised: %s", exc)
         return None
     return recognize(
-        index, sent, settings.name, has_instructions=_has_instructions(record)
+        index, sent, settings.template_name, has_instructions=_has_instructions(record)
     )
 
 

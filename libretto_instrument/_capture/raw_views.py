@@ -66,7 +66,7 @@ class RawViewRefresher:
                 renewed = type(view)(resource)
                 methods[self._method] = renewed.__dict__[self._method]
         except Exception as exc:
-            errors.swallow(exc, "capture.renew")
+            errors.log_internal_error(exc, "capture.renew")
         return methods[self._method]
 
     def _resource_to_bind(self, method: Any) -> Any:

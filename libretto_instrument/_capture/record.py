@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from .._config.settings import Settings
+from .._config.settings import CallSettings
 from .endpoints.table import Endpoint
 from .snapshot import CopyBudget
 
@@ -47,7 +47,7 @@ class CallRecord(CopyBudget):
     """
 
     endpoint: Endpoint
-    settings: Settings
+    settings: CallSettings
     feedback_key: str
     request: dict[str, Any]
     template: Any = None

@@ -41,7 +41,7 @@ def on_close(response: Any, state: StreamState, *, is_async: bool | None) -> Non
             if told is not None:
                 told.on_response_closed()
         except Exception as exc:
-            errors.swallow(exc, "capture.closed")
+            errors.log_internal_error(exc, "capture.closed")
 
     # The response is held, not looked up by a weak reference: those are already dead
     # when the garbage collector closes a forgotten stream.

@@ -44,7 +44,7 @@ class _Recorded(Proxy):
                 call.chunks_consumed = 0
                 tee_bytes(response, call, is_async=self._self_is_async)
         except Exception as exc:
-            errors.swallow(exc, "capture.watch")
+            errors.log_internal_error(exc, "capture.watch")
         if call.body_kind is None:
             call.start_streaming("chunks")
         # Last: once there is a state, another thread's flush may end it.
@@ -55,7 +55,7 @@ class _Recorded(Proxy):
             if response is not None:
                 on_close(response, state, is_async=self._self_is_async)
         except Exception as exc:
-            errors.swallow(exc, "capture.watch")
+            errors.log_internal_error(exc, "capture.watch")
         feedback_keys.remember(self, call.feedback_key)
 
 

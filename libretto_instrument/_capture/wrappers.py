@@ -8,7 +8,8 @@ from functools import lru_cache, partial
 from inspect import isawaitable
 from typing import Any, Protocol
 
-from .._config.fields import Given, call_given
+from .._config.config import parse_call_params
+from .._config.fields import Overrides
 from .._config.scope import Scope
 from .._util import errors
 from . import raw
@@ -134,7 +135,7 @@ class _Carrying(Proxy):
 
     __slots__ = ("_self_given",)
 
-    def __init__(self, manager: Any, given: Given) -> None:
+    def __init__(self, manager: Any, given: Overrides) -> None:
         super().__init__(manager)
         self._self_given = given
 
@@ -169,11 +170,11 @@ def finish(call: Call, result: Any, *, is_async: bool = False) -> Any:
         form = _classify_result(kind, says, is_async, streams)
         return _HANDLERS[form](call, result)
     except Exception as exc:
-        errors.swallow(exc, "capture.finish")
+        errors.log_internal_error(exc, "capture.finish")
         return result
 
 
-def _pop_libretto_kwarg(kwargs: dict[str, Any]) -> Given | None:
+def _pop_libretto_kwarg(kwargs: dict[str, Any]) -> Overrides | None:
     """Take ``libretto=`` out of the arguments; openai must never see it.
 
     Raises:
@@ -181,7 +182,7 @@ def _pop_libretto_kwarg(kwargs: dict[str, Any]) -> Given | None:
             mistake, told before anything is sent.
     """
     libretto: Any = kwargs.pop("libretto")
-    return None if libretto is None else call_given(libretto)
+    return None if libretto is None else parse_call_params(libretto)
 
 
 @lru_cache(maxsize=256)

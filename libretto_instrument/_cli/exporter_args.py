@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .._config.fields import LibrettoConfig
+from .._config.config import LibrettoConfig
 from ..exporters import JsonLinesExporter
 
 if TYPE_CHECKING:

@@ -110,7 +110,7 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def _run_arguments(parser: argparse.ArgumentParser) -> None:
-    run.add_flags(parser)
+    run.add_setting_options(parser)
     run.add_program(parser)
 
 
@@ -169,7 +169,7 @@ def _relay_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _relay(args: argparse.Namespace) -> int:
-    from .._config.settings import endpoints
+    from .._config.environment import endpoint_urls
     from .._processing.serialize import FINISHERS
     from .._runtime.exporter_transport import ExporterSender
     from .._util.units import age, size
@@ -195,7 +195,7 @@ def _relay(args: argparse.Namespace) -> int:
         bounds["max_age"] = age(args.max_age)
     return relay_command(
         directory,
-        endpoints(),
+        endpoint_urls(),
         args.drain,
         others,
         show,

@@ -1,1 +1,1 @@
-"""Settings: their fields, the environment, how layers are merged, and scopes."""
+"""CallSettings: their fields, the environment, how layers are merged, and scopes."""

@@ -1,7 +1,7 @@
-"""Configuration that holds inside a ``with`` block, a task or a function.
+"""Settings for the calls inside a ``with`` block, a task or a function.
 
-The current scope is a contextvar, so it follows asyncio tasks and threads started in a
-`contextvars.copy_context()`, and one task's scope is invisible to another.
+The current scope is a context variable: asyncio tasks and threads that run in a
+`contextvars.copy_context()` inherit it, and one task's scope is invisible to another.
 """
 
 import functools
@@ -13,70 +13,70 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from attrs import define, field
 
-from .fields import Given, LibrettoConfig, ScopeFields, scope_given
-from .settings import Settings, merge
+from .config import LibrettoConfig, ScopeFields, parse_scope_fields
+from .fields import Overrides
+from .settings import CallSettings, merge_layers
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 
 @define(eq=False, repr=False)
-class Resolved:
-    """Settings worked out once, for calls that set nothing themselves.
+class ResolvedSettings:
+    """Merged settings, kept for the calls that set nothing themselves.
 
     Attributes:
-        base: What was installed and what the environment says, as it went in.
-        config: The client's configuration, as it went in.
-        given: All of these and the scope's fields, merged.
-        settings: The same, as it is used.
-        wanted: These settings are for recording: a client's or a scope's own, or
-            everyone's.
-        recorded: Every call under these settings is recorded: nothing is left to be
-            looked at.
+        process_fields: The process's layer that went in, by identity.
+        config: The client's configuration that went in.
+        fields: All layers merged.
+        settings: The same, ready for use.
+        recording_requested: Somebody asked for recording: `install()`, the client's
+            configuration, or a scope.
+        always_recorded: Every call under these settings is recorded, without a further
+            check.
     """
 
-    base: Given
+    process_fields: Overrides
     config: LibrettoConfig | None
-    given: Given
-    settings: Settings
-    wanted: bool
-    recorded: bool = field(init=False)
+    fields: Overrides
+    settings: CallSettings
+    recording_requested: bool
+    always_recorded: bool = field(init=False)
 
-    @recorded.default
-    def _is_recorded(self) -> bool:
+    @always_recorded.default
+    def _is_always_recorded(self) -> bool:
         settings = self.settings
         return (
-            self.wanted
+            self.recording_requested
             and settings.enabled
-            and settings.has_key
+            and settings.has_api_key
             and settings.has_name
             and settings.sample_rate >= 1
         )
 
 
 @define(eq=False, repr=False)
-class Frame:
+class ScopeFrame:
     """One entry into a scope.
 
     Attributes:
         owner: The scope that was entered.
-        parent: The frame around this one.
-        given: The fields that this scope and those around it set, merged.
-        resolved: The settings last worked out inside; kept here because a frame
-            belongs to one context.
+        parent: The frame of the enclosing scope.
+        fields: The fields that this scope and the enclosing ones set, merged.
+        resolved: The settings last resolved inside.
     """
 
     owner: "Scope"
-    parent: "Frame | None"
-    given: Given
-    resolved: Resolved | None = None
+    parent: "ScopeFrame | None"
+    fields: Overrides
+    resolved: ResolvedSettings | None = None
 
 
-_current: ContextVar[Frame | None] = ContextVar("libretto_scope", default=None)
+_current: ContextVar[ScopeFrame | None] = ContextVar("libretto_scope", default=None)
 
-#: The frame in whose scope the caller runs, or None.
+#: Return the innermost scope's frame, or None.
 current = _current.get
 
 
@@ -86,16 +86,16 @@ class Scope:
     One object may be entered many times, also by several tasks at once.
     """
 
-    def __init__(self, given: Given) -> None:
-        self._given = given
+    def __init__(self, fields: Overrides) -> None:
+        self._fields = fields
 
     def __enter__(self) -> "Self":
-        _current.set(self._frame_on(current()))
+        _current.set(self._push(current()))
         return self
 
-    def _frame_on(self, parent: Frame | None) -> Frame:
-        given = merge(parent.given, self._given) if parent else self._given
-        return Frame(self, parent, given)
+    def _push(self, parent: ScopeFrame | None) -> ScopeFrame:
+        fields = merge_layers(parent.fields, self._fields) if parent else self._fields
+        return ScopeFrame(self, parent, fields)
 
     def __exit__(
         self,
@@ -103,9 +103,9 @@ class Scope:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # No token: a generator may be closed in another context than it began in,
-        # where a token cannot be reset and somebody else's scope must not be, or
-        # while a scope that was entered after it still holds.
+        # Not by a token: a generator may be closed in another context than the one it
+        # began in, where its token is invalid, or while a scope that was entered later
+        # is still active and must stay so.
         frame = current()
         later: list[Scope] = []
         while frame is not None and frame.owner is not self:
@@ -115,7 +115,7 @@ class Scope:
             return
         frame = frame.parent
         for owner in reversed(later):
-            frame = owner._frame_on(frame)
+            frame = owner._push(frame)
         _current.set(frame)
 
     async def __aenter__(self) -> "Self":
@@ -129,7 +129,7 @@ class Scope:
     ) -> None:
         self.__exit__(exc_type, exc, traceback)
 
-    def __call__(self, function: _Function) -> _Function:
+    def __call__(self, function: _F) -> _F:
         """Return ``function`` with this scope around each call.
 
         Raises:
@@ -147,26 +147,26 @@ class Scope:
 
             @functools.wraps(function)
             async def scoped_coroutine(*args: Any, **kwargs: Any) -> Any:
-                with self._again():
+                with self._clone():
                     return await function(*args, **kwargs)
 
-            return cast(_Function, scoped_coroutine)
+            return cast(_F, scoped_coroutine)
 
         @functools.wraps(function)
         def scoped(*args: Any, **kwargs: Any) -> Any:
-            with self._again():
+            with self._clone():
                 return function(*args, **kwargs)
 
-        return cast(_Function, scoped)
+        return cast(_F, scoped)
 
-    def _again(self) -> "Scope":
+    def _clone(self) -> "Scope":
         """Return the scope that one call of a decorated function runs in."""
         return self
 
 
-#: The calls that a hook, a redactor or an exporter makes of a model are not the
-#: program's.
-UNRECORDED = Scope({"enabled": False})
+#: Entered around hooks, redactors and exporters: the model calls that they make are not
+#: the program's.
+SUPPRESS_RECORDING = Scope({"enabled": False})
 
 
 def scope(**fields: "Unpack[ScopeFields]") -> Scope:
@@ -182,4 +182,4 @@ def scope(**fields: "Unpack[ScopeFields]") -> Scope:
     Raises:
         TypeError: There is no such field, or it has the wrong type.
     """
-    return Scope(scope_given(fields))
+    return Scope(parse_scope_fields(fields))

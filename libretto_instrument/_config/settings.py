@@ -1,39 +1,34 @@
-"""What holds for a call: how the places where things are set are merged.
+"""The settings of one call, merged from every layer that gives some.
 
-Most specific first: the call's ``libretto=`` > scopes > client > install > environment.
+Most specific first: the call's ``libretto=``, the innermost scope, outer scopes, the
+client, `install()`, the environment.
 """
 
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
 
-import attrs
 from attrs import field, frozen
 
-from .fields import CALLER, MAPPINGS, BeforeSend, Given
+from .config import BeforeSend
+from .fields import DELIVERY_FIELDS, FIELDS, MERGED_FIELDS, Overrides
 
 if TYPE_CHECKING:
     from .._recognition.known import KnownTemplates
 
-DEFAULT_PREFIX = "https://app.getlibretto.com/api"
-PREFIX_VARIABLE = "LIBRETTO_API_PREFIX"
-#: Each kind of report: the variable that holds its whole address, and its path under
-#: the prefix.
-ENDPOINTS = {
-    "event": ("LIBRETTO_REPORTING_URL", "/event"),
-    "feedback": ("LIBRETTO_FEEDBACK_URL", "/feedback"),
-    "chain": ("LIBRETTO_UPDATE_CHAIN_URL", "/v1/updateChain"),
-}
+
+def _default(name: str) -> Any:
+    return FIELDS[name].default
 
 
-class _Same(tuple[Any, ...]):
-    """Things that are equal if they are the very same: users' may not be hashable."""
+class _IdentityTuple(tuple[Any, ...]):
+    """Objects of the user's, compared by identity: they need not be hashable."""
 
     __slots__ = ()
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and list(map(id, self)) == list(map(id, other))
+        return isinstance(other, _IdentityTuple) and (
+            list(map(id, self)) == list(map(id, other))
+        )
 
     def __ne__(self, other: object) -> bool:
         return not self == other
@@ -42,35 +37,42 @@ class _Same(tuple[Any, ...]):
         return hash(tuple(map(id, self)))
 
 
-def _by_identity(things: tuple[Any, ...]) -> tuple[Any, ...]:
-    # None, as a rule, and that is compared without any of our code.
-    return _Same(things) if things else ()
+def _identity_tuple(objects: tuple[Any, ...]) -> tuple[Any, ...]:
+    # The usual empty tuple is compared without running code of ours.
+    return _IdentityTuple(objects) if objects else ()
 
 
 @frozen(cache_hash=True)
-class Route:
-    """How reports travel: what of a configuration concerns their delivery alone.
+class DeliveryOptions:
+    """The settings that concern delivery alone; see `LibrettoConfig`.
 
-    Equal routes share one delivery. See `LibrettoConfig` for the fields.
+    Calls with equal options share one delivery.
     """
 
-    spool_dir: "str | os.PathLike[str] | None" = None
-    spool_only: bool = False
-    spool_max_bytes: int = 512 * 2**20
-    spool_max_age: float = 7 * 24 * 3600.0
-    spool_busy_timeout: float = 0.05
-    queue_max_events: int = 10_000
-    queue_max_bytes: int = 64 * 2**20
-    exit_timeout: float = 5.0
-    exporters: tuple[Any, ...] = field(default=(), converter=_by_identity)
+    spool_dir: str | None = None
+    spool_only: bool = _default("spool_only")
+    spool_max_bytes: int = _default("spool_max_bytes")
+    spool_max_age: float = _default("spool_max_age")
+    spool_busy_timeout: float = _default("spool_busy_timeout")
+    queue_max_events: int = _default("queue_max_events")
+    queue_max_bytes: int = _default("queue_max_bytes")
+    exit_timeout: float = _default("exit_timeout")
+    exporters: tuple[Any, ...] = field(default=(), converter=_identity_tuple)
 
 
 @frozen(eq=False, repr=False)
-class Settings:
-    """What holds for one call, all places merged.
+class CallSettings:
+    """The settings of one call; see `LibrettoConfig` and `LibrettoCreateParams`.
 
-    Without a repr, as everything that meets keys or prompts: tools that show the local
-    variables of a traceback would tell them.
+    It has no repr, like everything that holds keys or prompts: tools that show the
+    local variables of a traceback would publish them.
+
+    Attributes:
+        delivery: The settings that concern delivery alone.
+        has_own_name: Whether the name is a call's or a scope's, not a default.
+        has_own_template: Whether the template is the call's, not a scope's.
+        has_template_data: Whether a template, parameters or context were given beside
+            the call's arguments.
     """
 
     api_key: str | None = None
@@ -86,31 +88,27 @@ class Settings:
     template_params: dict[str, Any] | None = None
     context: dict[str, Any] | None = None
     allow_unnamed_prompts: 'bool | Literal["caller"]' = False
-    redact_pii: bool = False
-    enabled: bool = True
-    sample_rate: float = 1.0
+    redact_pii: bool = _default("redact_pii")
+    enabled: bool = _default("enabled")
+    sample_rate: float = _default("sample_rate")
     before_send: BeforeSend | None = None
-    annotate_responses: bool = True
+    annotate_responses: bool = _default("annotate_responses")
     redactor: Any = None
-    max_field_bytes: int = 262_144
-    trace_context: bool = True
+    max_field_bytes: int = _default("max_field_bytes")
+    trace_context: bool = _default("trace_context")
     templates: "KnownTemplates | None" = None
-    route: Route = Route()
-    #: Whether the name is the call's or a scope's, not a default.
+    delivery: DeliveryOptions = DeliveryOptions()
     has_own_name: bool = False
-    #: Whether the template is the call's, not a scope's.
     has_own_template: bool = False
-    #: Whether a template, parameters or context were given beside a call's arguments.
-    adds: bool = field(init=False)
+    has_template_data: bool = field(init=False)
 
-    @adds.default
-    def _whether_adds(self) -> bool:
-        given = self.template_params or self.context
-        return bool(given) or self.has_template
+    @has_template_data.default
+    def _has_template_data(self) -> bool:
+        return bool(self.template_params or self.context) or self.has_template
 
     @property
-    def name(self) -> str | None:
-        """The prompt template's name; the legacy one is the last resort."""
+    def template_name(self) -> str | None:
+        """The prompt template's name; the legacy name is the last resort."""
         return self.prompt_template_name or self.api_name
 
     @property
@@ -120,141 +118,37 @@ class Settings:
 
     @property
     def has_name(self) -> bool:
-        """Whether Libretto would know, may choose, or may learn the template."""
-        if self.name is not None or self.allow_unnamed_prompts:
-            return True
-        return bool(self.templates)
+        """Whether the prompt has a name, may go without, or may be recognised."""
+        return (
+            self.template_name is not None
+            or bool(self.allow_unnamed_prompts)
+            or bool(self.templates)
+        )
 
     @property
-    def has_key(self) -> bool:
-        """Whether Libretto would know whose events these are."""
+    def has_api_key(self) -> bool:
+        """Whether there is a key, without which Libretto takes nothing."""
         return bool(self.api_key or self.project_key)
 
 
-_ROUTE_NAMES = frozenset(attribute.name for attribute in attrs.fields(Route))
-
-
-def merge(*places: Mapping[str, Any]) -> Given:
-    """Lay places over each other, the least specific first.
+def merge_layers(*layers: Mapping[str, Any]) -> Overrides:
+    """Merge layers of settings, the least specific first.
 
     ``context`` and ``template_params`` are merged key by key.
     """
-    merged: Given = {}
-    for place in places:
-        if not place:
+    merged: Overrides = {}
+    for layer in layers:
+        if not layer:
             continue
-        for name in MAPPINGS:
-            if name in place and name in merged:
-                place = {**place, name: {**merged[name], **place[name]}}
-        merged.update(place)
+        for name in MERGED_FIELDS:
+            if name in layer and name in merged:
+                layer = {**layer, name: {**merged[name], **layer[name]}}
+        merged.update(layer)
     return merged
 
 
-def settled(given: Given) -> Given:
-    """Return merged fields with those that concern the delivery alone as one route."""
-    route = {name: given[name] for name in _ROUTE_NAMES if name in given}
-    rest = {name: value for name, value in given.items() if name not in _ROUTE_NAMES}
-    return {**rest, "route": Route(**route)}
-
-
-#: The variable that sets each field.
-VARIABLES = {
-    "api_key": "LIBRETTO_API_KEY",
-    "project_key": "LIBRETTO_PROJECT_KEY",
-    "prompt_template_name": "LIBRETTO_TEMPLATE_NAME",
-    "chat_id": "LIBRETTO_CHAT_ID",
-    "spool_dir": "LIBRETTO_SPOOL_DIR",
-    "spool_only": "LIBRETTO_SPOOL_ONLY",
-    "allow_unnamed_prompts": "LIBRETTO_ALLOW_UNNAMED_PROMPTS",
-    "redact_pii": "LIBRETTO_REDACT_PII",
-    "enabled": "LIBRETTO_ENABLED",
-    "sample_rate": "LIBRETTO_SAMPLE_RATE",
-    "templates": "LIBRETTO_TEMPLATES",
-}
-_FLAGS = {"spool_only", "allow_unnamed_prompts", "redact_pii", "enabled"}
-_WORDS = {"1": True, "true": True, "yes": True, "on": True} | {
-    "0": False, "false": False, "no": False, "off": False
-}  # fmt: skip
-
-
-def environment() -> Given:
-    """Return what the environment sets; an empty variable sets nothing.
-
-    Raises:
-        ValueError: A variable holds neither yes nor no, or no share, where it must, or
-            names no templates.
-    """
-    found = {name: from_environment(name) for name in VARIABLES}
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def from_environment(name: str) -> Any:
-    """Return what the environment sets a field to, or None.
-
-    Raises:
-        ValueError: As for `environment`.
-    """
-    variable = VARIABLES[name]
-    text = os.environ.get(variable)
-    if not text:
-        return None
-    if name == "templates":
-        return _load_templates(text)
-    if name in _FLAGS:
-        if name == "allow_unnamed_prompts" and text.strip().lower() == CALLER:
-            return CALLER
-        word = _WORDS.get(text.strip().lower())
-        if word is None:
-            raise ValueError(
-                f"{variable} must be 1 or 0 (or true, false), not {text!r}."
-            )
-        return word
-    if name == "sample_rate":
-        try:
-            rate = float(text)
-        except ValueError:
-            rate = -1.0
-        if not 0 <= rate <= 1:
-            raise ValueError(f"{variable} must be between 0 and 1, not {text!r}.")
-        return rate
-    return text
-
-
-def _load_templates(text: str) -> "KnownTemplates":
-    from .._recognition.known import load_templates
-
-    try:
-        return load_templates(text.strip())
-    except (ImportError, TypeError, ValueError) as exc:
-        raise ValueError(f"{VARIABLES['templates']} names no templates: {exc}") from exc
-
-
-def endpoints() -> dict[str, str]:
-    """Return the address of each kind of report, as the environment has it.
-
-    Raises:
-        ValueError: A variable holds something else than an http(s) address.
-    """
-    prefix = os.environ.get(PREFIX_VARIABLE) or DEFAULT_PREFIX
-    prefix = prefix.rstrip("/")
-    addresses = {}
-    for kind, (variable, path) in ENDPOINTS.items():
-        whole = os.environ.get(variable)
-        addresses[kind] = whole or prefix + path
-        if not _is_whole(addresses[kind]):
-            at_fault = variable if whole else PREFIX_VARIABLE
-            raise ValueError(
-                f"{at_fault} must be a whole address, such as {DEFAULT_PREFIX}."
-            )
-    return addresses
-
-
-def _is_whole(address: str) -> bool:
-    """Say whether an address is http or https, with a host and a port that can be."""
-    try:
-        parts = urlsplit(address)
-        # To read the port is what checks it.
-        port_is_real = parts.port is None or parts.port > 0
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and port_is_real
+def split_delivery_options(merged: Overrides) -> Overrides:
+    """Return merged settings with those of delivery as one ``delivery``."""
+    options = {name: merged[name] for name in DELIVERY_FIELDS if name in merged}
+    rest = {name: value for name, value in merged.items() if name not in options}
+    return {**rest, "delivery": DeliveryOptions(**options)}

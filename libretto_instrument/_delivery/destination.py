@@ -92,7 +92,7 @@ class Destination:
             self.queue.end(now - started, now)
         self._warn_if_dropped()
         if fault is not None:
-            errors.swallow(fault, "delivery.send")
+            errors.log_internal_error(fault, "delivery.send")
             if not isinstance(fault, Exception):
                 raise fault
 
@@ -132,7 +132,7 @@ class Destination:
         # Said by a worker, as a handler of the program's may keep its caller waiting.
         dropped = self.counters.dropped.get("queue_full", 0)
         key = f"delivery.queue_full:{self.name}"
-        if dropped != self._warned and not errors.quiet(key):
+        if dropped != self._warned and not errors.should_suppress(key):
             self._warned = dropped
             errors.log(
                 "A queue is full: %d events for %s dropped so far, the oldest first "
@@ -152,4 +152,4 @@ class Destination:
         try:
             self.transport.close()
         except Exception as exc:
-            errors.swallow(exc, "delivery.close")
+            errors.log_internal_error(exc, "delivery.close")

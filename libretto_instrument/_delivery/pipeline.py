@@ -300,7 +300,7 @@ class Pipeline:
             except KeyboardInterrupt:
                 raise
             except BaseException as exc:
-                errors.swallow(exc, "delivery.flush")
+                errors.log_internal_error(exc, "delivery.flush")
 
     def shutdown(self, timeout: float = 5.0) -> bool:
         """Deliver what can be delivered in time, then stop for good.

@@ -112,7 +112,7 @@ class Scheduler:
             size, key = item.size_bytes, item.ordering_key
         except Exception as exc:
             self._drop(self._seq, names, "prepare_failed")
-            errors.swallow(exc, "delivery.put")
+            errors.log_internal_error(exc, "delivery.put")
             return
         if self.is_closed:
             self._drop(self._seq, names, "shutdown")
@@ -259,7 +259,7 @@ class Scheduler:
         with self.lock:
             self._finish(entry, message, is_stored, fault)
         if fault is not None:
-            errors.swallow(fault, "delivery.prepare")
+            errors.log_internal_error(fault, "delivery.prepare")
             if not isinstance(fault, Exception):
                 raise fault
 
@@ -325,7 +325,7 @@ class Scheduler:
             try:
                 self.store.close()
             except Exception as exc:
-                errors.swallow(exc, "delivery.close")
+                errors.log_internal_error(exc, "delivery.close")
 
     # Statistics
 

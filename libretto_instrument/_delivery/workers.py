@@ -153,7 +153,7 @@ class WorkerPool:
             self._live.discard(worker)
             self._deaths += 1
             self.due_at = 0.0
-            errors.swallow(exc, "delivery.worker")
+            errors.log_internal_error(exc, "delivery.worker")
             now, before = monotonic(), self._died_at
             self._died_at = now
             with self.lock:

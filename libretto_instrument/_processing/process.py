@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from .._config.scope import UNRECORDED
-from .._config.settings import Settings
+from .._config.scope import SUPPRESS_RECORDING
+from .._config.settings import CallSettings
 from .media import truncate
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Submission:
     """
 
     payload: "Report"
-    settings: Settings
+    settings: CallSettings
     size: int
     ended: float = field(factory=perf_counter)
 
@@ -89,12 +89,12 @@ def body_redactor(redactor: Any) -> "BodyRedactor":
     return known
 
 
-def process(report: "Report", settings: Settings) -> dict[str, Any] | None:
+def process(report: "Report", settings: CallSettings) -> dict[str, Any] | None:
     """Return a report's body as it may be sent; None if ``before_send`` withheld it."""
     body: dict[str, Any] | None = truncate(report.to_wire(), settings.max_field_bytes)
     if body is None or is_passthrough(settings):
         return body
-    with UNRECORDED:
+    with SUPPRESS_RECORDING:
         if settings.redact_pii:
             with _redaction_lock:
                 body = body_redactor(settings.redactor).redact(body)
@@ -107,15 +107,15 @@ def has_libretto_destination(item: Any) -> bool:
     """Say whether Libretto would know whose report this is; exporters get it anyway."""
     if isinstance(item, Submission):
         return item.settings.api_key is not None
-    settings: Settings = item.settings
-    return settings.has_key
+    settings: CallSettings = item.settings
+    return settings.has_api_key
 
 
-def needs_worker(settings: Settings) -> bool:
+def needs_worker(settings: CallSettings) -> bool:
     """Return whether an event can only be made by this process, on a worker."""
     return not is_passthrough(settings) or bool(settings.templates)
 
 
-def is_passthrough(settings: Settings) -> bool:
+def is_passthrough(settings: CallSettings) -> bool:
     """Say whether reports go out as they are, with no redactor or hook in between."""
     return not settings.redact_pii and settings.before_send is None

@@ -13,7 +13,7 @@ from typing import Any
 from attrs import evolve
 
 from .._capture.packing import unpack
-from .._config.settings import Settings
+from .._config.settings import CallSettings
 from .._events import Report
 from .._recognition import apply as _  # noqa: F401  # Loaded before it is needed.
 from .._util import errors
@@ -102,7 +102,7 @@ def _veiled(name: str, redacted: bytes) -> str:
     return blake2b(data, key=_VEIL, digest_size=16).hexdigest()
 
 
-def _quickly_encoded(report: Report, settings: Settings) -> bytes | None:
+def _quickly_encoded(report: Report, settings: CallSettings) -> bytes | None:
     """Return a report's JSON, if nothing has to be done to its body in between."""
     if not is_passthrough(settings):
         return None

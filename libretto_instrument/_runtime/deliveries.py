@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import define, field
 
-from .._config.settings import Route
+from .._config.settings import DeliveryOptions
 from .._processing.process import has_libretto_destination, needs_worker
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Deliveries:
 
     on_start: Callable[[], None]
     _urls: dict[str, str] = field(factory=dict)
-    _by_route: "dict[Route, AnyDelivery]" = field(factory=dict)
+    _by_route: "dict[DeliveryOptions, AnyDelivery]" = field(factory=dict)
     # By the id of the user's exporter, which its sender keeps alive.
     _exporters: "dict[int, ExporterSender]" = field(factory=dict)
     # To addresses that held before.
@@ -59,7 +59,7 @@ class Deliveries:
         disk, unless a redactor or a hook has to see it first, or templates are to be
         recognised: these run on a worker.
         """
-        route = item.settings.route
+        route = item.settings.delivery
         known = self._by_route.get(route)
         delivery: Any = known or self._start(route)
         # Without exporters, what is not for Libretto does not come here.
@@ -73,7 +73,7 @@ class Deliveries:
         if known is None:
             self.on_start()
 
-    def resume(self, route: Route) -> None:
+    def resume(self, route: DeliveryOptions) -> None:
         """Deliver what earlier processes left in a route's spool."""
         if route.spool_dir is not None and not route.spool_only:
             delivery: Any = self._by_route.get(route) or self._start(route)
@@ -135,7 +135,7 @@ class Deliveries:
     def _all(self) -> "list[AnyDelivery]":
         return [*self._retired, *self._by_route.values()]
 
-    def _start(self, route: Route) -> "AnyDelivery":
+    def _start(self, route: DeliveryOptions) -> "AnyDelivery":
         with self._lock:
             if route not in self._by_route:
                 senders = self._senders(route)
@@ -144,7 +144,7 @@ class Deliveries:
                 self._by_route.setdefault(route, started)
             return self._by_route[route]
 
-    def _senders(self, route: Route) -> "dict[str, Sender]":
+    def _senders(self, route: DeliveryOptions) -> "dict[str, Sender]":
         """Return what delivers to each destination of a route, Libretto first."""
         from ..delivery import HOME, HttpSender
 
@@ -167,7 +167,7 @@ class Deliveries:
         self._stopped, self._past = [], []
 
 
-def _delivery_on(route: Route, senders: "dict[str, Sender]") -> "AnyDelivery":
+def _delivery_on(route: DeliveryOptions, senders: "dict[str, Sender]") -> "AnyDelivery":
     from .._processing.serialize import FINISHERS, prepare, prepare_to_keep
     from ..delivery import HOME, Delivery, Fan
 

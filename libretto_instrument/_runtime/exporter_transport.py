@@ -6,7 +6,7 @@ from threading import TIMEOUT_MAX
 from time import time
 from typing import TYPE_CHECKING
 
-from .._config.scope import UNRECORDED
+from .._config.scope import SUPPRESS_RECORDING
 from .._util import errors
 from .._util.json import decode
 from ..delivery import Message, Outcome, reset_after_fork
@@ -77,7 +77,7 @@ class ExporterSender:
         except (ValueError, RecursionError) as exc:
             return Outcome(delivered=False, error=type(exc).__name__)
         try:
-            with UNRECORDED:
+            with SUPPRESS_RECORDING:
                 self.exporter.export(reports)
         except ExportError as exc:
             error = str(exc) or type(exc).__name__

@@ -1,23 +1,17 @@
-"""What a program tells Libretto itself: feedback, and what a chain of calls came to."""
+"""Feedback on responses: `send_feedback()`."""
 
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from .._config.fields import config_of_client, id_text
-from .._config.scope import Scope
-from .._config.settings import Settings
+from .._config.checks import id_to_str
+from .._config.config import get_client_config
+from .._config.settings import CallSettings
 from .._processing.process import Submission
 from .._util import errors
-from .._util.ids import fresh_id
-from .._util.json import decode, encode
-from .._util.otel_context import trace_as_uuid
 from .state import runtime
 
 if TYPE_CHECKING:
     from .._events import Report
-
-_NO_RESULT: Any = object()
 
 
 def send_feedback(
@@ -28,7 +22,7 @@ def send_feedback(
     is_deleted: bool = False,
     client: Any = None,
 ) -> None:
-    """Tell Libretto what somebody thought of a response. Delivered in the background.
+    """Rate or correct a recorded response. Delivered in the background.
 
     Args:
         feedback_key: The key of the response; see `feedback_key()`. For None, which
@@ -44,7 +38,7 @@ def send_feedback(
         ValueError: The rating is outside [0, 1], or there is neither a rating nor a
             better response, nor a deletion.
     """
-    key = id_text(feedback_key)
+    key = id_to_str(feedback_key)
     if key is not None and (not isinstance(key, str) or not key):
         raise TypeError(
             "feedback_key must be the key of a recorded response, as "
@@ -63,13 +57,13 @@ def send_feedback(
         )
     if key is None:
         return
-    settings = runtime.settings_here(config_of_client(client))
-    if settings.api_key is None and not settings.route.exporters:
-        _warn_of_no_key("Feedback")
+    settings = runtime.settings_here(get_client_config(client))
+    if settings.api_key is None and not settings.delivery.exporters:
+        warn_missing_api_key("Feedback")
         return
     from .._events import Feedback
 
-    _submit(
+    submit_report(
         Feedback(
             feedback_key=key,
             api_key=settings.api_key,
@@ -82,117 +76,24 @@ def send_feedback(
     )
 
 
-def update_chain(chain_id: str | UUID, result: Any, *, client: Any = None) -> None:
-    """Tell Libretto what a chain of calls came to. Delivered in the background.
+def submit_report(report: "Report", settings: CallSettings, size: int) -> None:
+    """Deliver a report that the program made itself. Never raises.
 
     Args:
-        chain_id: The chain's UUID, as the calls were given it.
-        result: Any JSON value, kept as it is now: it may be changed afterwards.
-        client: The client whose configuration says to which project; without one, the
-            scope, `install()` and the environment do.
-
-    Raises:
-        TypeError: ``chain_id`` is no id.
+        report: The feedback or chain result.
+        settings: The settings that hold for it.
+        size: The length of the program's own words, in bytes.
     """
-    chain = id_text(chain_id)
-    if not isinstance(chain, str) or not chain:
-        raise TypeError(f"chain_id must be a string or a UUID, not {chain!r}.")
-    settings = runtime.settings_here(config_of_client(client))
-    if settings.api_key is None and not settings.route.exporters:
-        _warn_of_no_key("The result of a chain")
-        return
-    from .._events import ChainResult
-
-    try:
-        encoded = encode(result)
-        kept = decode(encoded)
-    except Exception as exc:
-        errors.swallow(exc, "api.update_chain")
-        return
-    _submit(
-        ChainResult(chain_id=chain, api_key=settings.api_key, result=kept),
-        settings,
-        len(encoded),
-    )
-
-
-class Chain(Scope):
-    """A scope whose calls belong to one chain.
-
-    Attributes:
-        id: The chain's UUID.
-        result: What the chain came to; reported on leaving the scope, once set.
-    """
-
-    def __init__(
-        self, chain_id: str | None, client: Any, from_trace: bool = False
-    ) -> None:
-        traced = trace_as_uuid() if from_trace else None
-        self.id = chain_id or traced or fresh_id()
-        self.result: Any = _NO_RESULT
-        self._given_id = chain_id
-        self._client = client
-        self._from_trace = from_trace
-        super().__init__({"chain_id": self.id})
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            if self.result is not _NO_RESULT:
-                update_chain(self.id, self.result, client=self._client)
-        finally:
-            super().__exit__(exc_type, exc, traceback)
-
-    def _again(self) -> "Chain":
-        return Chain(self._given_id, self._client, self._from_trace)
-
-
-def chain(
-    chain_id: str | UUID | None = None,
-    *,
-    from_trace: bool = False,
-    client: Any = None,
-) -> Chain:
-    """Return a scope that groups the calls inside it into one chain.
-
-    As a decorator it makes each call of the function a chain of its own, unless
-    ``chain_id`` is given.
-
-    Args:
-        chain_id: The chain's UUID; a fresh one if left out.
-        from_trace: Take the id from OpenTelemetry's current trace: the 32 digits of the
-            trace id, written as a UUID. All chains of one trace are one, then. Where
-            no span is current the id is a fresh one, so that a program also runs where
-            its tracing is off.
-        client: The client whose configuration says to which project the result goes;
-            without one, the scope, `install()` and the environment do.
-
-    Raises:
-        TypeError: ``chain_id`` is no id.
-        ValueError: There is a ``chain_id``, and ``from_trace`` asks for another.
-    """
-    given = id_text(chain_id)
-    if given is not None and (not isinstance(given, str) or not given):
-        raise TypeError(f"chain_id must be a string or a UUID, not {given!r}.")
-    if given is not None and from_trace:
-        raise ValueError("Give a chain_id or from_trace=True, not both.")
-    return Chain(given, client, from_trace)
-
-
-def _submit(report: "Report", settings: Settings, size: int) -> None:
     if not settings.enabled:
         return
     try:
         runtime.submit(Submission(report, settings, size))
     except Exception as exc:
-        errors.swallow(exc, "api.submit")
+        errors.log_internal_error(exc, "api.submit")
 
 
-def _warn_of_no_key(what: str) -> None:
+def warn_missing_api_key(what: str) -> None:
+    """Warn once that something was not sent for lack of a key."""
     errors.warn_once(
         "no key for " + what,
         "%s was not sent: there is no Libretto API key. Set LIBRETTO_API_KEY, or give "

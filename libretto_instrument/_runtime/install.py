@@ -5,7 +5,12 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from .. import _capture
-from .._config.fields import ConfigFields, LibrettoConfig, attach_config, config_of
+from .._config.config import (
+    ConfigFields,
+    LibrettoConfig,
+    build_config,
+    set_client_config,
+)
 from .state import runtime
 
 if TYPE_CHECKING:
@@ -36,7 +41,7 @@ def install(
         ValueError: A variable holds what it cannot, such as half an address.
         ImportError: ``redact_pii`` needs the extra ``pii``, which is not installed.
     """
-    whole = config_of(config, fields)
+    whole = build_config(config, fields)
     runtime.check(whole)
     with _lock:
         runtime.configure(whole)
@@ -58,7 +63,7 @@ def uninstall() -> None:
 
 def installed() -> bool:
     """Say whether `install()` is in force."""
-    return _capture.is_patched() and runtime.everyone
+    return _capture.is_patched() and runtime.records_all_clients
 
 
 def attach(client: Any, config: LibrettoConfig | None = None) -> None:
@@ -72,10 +77,10 @@ def attach(client: Any, config: LibrettoConfig | None = None) -> None:
         TypeError: ``config`` is no `LibrettoConfig`.
     """
     global _attached_last
-    whole = config_of(config, {})
+    whole = build_config(config, {})
     runtime.check(whole)
     with _lock:
-        attach_config(client, whole)
+        set_client_config(client, whole)
         _attached.add(client)
         # Copies by with_options(), one a request in some programs, change nothing.
         if whole is not _attached_last or not _capture.is_patched():
@@ -121,7 +126,7 @@ def stats() -> "Stats":
 
 def in_use() -> bool:
     """Say whether anybody is to be recorded: everybody, or some clients."""
-    return runtime.everyone or bool(_attached)
+    return runtime.records_all_clients or bool(_attached)
 
 
 def enable() -> None:

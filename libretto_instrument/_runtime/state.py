@@ -1,6 +1,6 @@
-"""The one thing that is global: what was installed, and the delivery behind it.
+"""The process's state: what was installed, and the delivery behind it.
 
-Nothing starts before it is needed: no thread and no HTTP library until the first
+Nothing starts before it is needed: no thread and no HTTP library before the first
 report.
 """
 
@@ -15,122 +15,127 @@ from typing import Any
 
 from attrs import define, field
 
-from .._config.fields import Given, LibrettoConfig, has_name
-from .._config.scope import Frame, Resolved, current
-from .._config.settings import (
-    Settings,
-    endpoints,
-    environment,
-    from_environment,
-    merge,
-    settled,
-)
+from .._config.config import LibrettoConfig, has_name
+from .._config.environment import endpoint_urls, load_environment, read_env_var
+from .._config.fields import Overrides
+from .._config.scope import ResolvedSettings, ScopeFrame, current
+from .._config.settings import CallSettings, merge_layers, split_delivery_options
 from .._processing.process import body_redactor
 from .._util import errors
 from .deliveries import Deliveries
 
+#: What `testing.capture_events()` assumes where the program sets nothing.
+_TESTING_DEFAULTS = {"api_key": "testing", "allow_unnamed_prompts": True}
 
-def _no_streams(*, everything: bool = False) -> None:
-    """Stand in for ending streams until capture is there."""
+
+def _finalize_no_streams(*, everything: bool = False) -> None:
+    """Stand in for finalizing streams until capture is loaded."""
 
 
 @define(eq=False, repr=False)
 class Runtime:
-    """What this process records, and where it goes.
+    """What this process records, and where it is delivered.
+
+    Settings have two layers here: the process's (environment and `install()`), and the
+    scope's. A client's configuration lies between them.
 
     Attributes:
-        everyone: Record every client's calls, as after `install()`; otherwise only
-            those of clients that have a configuration, and those in a scope.
-        finalize_streams: Ends streams that nobody reads on, or all of them.
-        sink: Where reports go instead of the deliveries, in tests.
-        deliveries: Where reports go.
+        records_all_clients: Record every client's calls, as after `install()`;
+            otherwise only those of clients with a configuration, and those inside a
+            scope.
+        finalize_streams: Finalizes streams that are no longer read, or, with
+            ``everything=True``, all.
+        sink: Takes reports in place of the deliveries, in tests.
+        deliveries: Takes reports.
     """
 
-    everyone: bool = False
-    finalize_streams: Callable[..., None] = _no_streams
+    records_all_clients: bool = False
+    finalize_streams: Callable[..., None] = _finalize_no_streams
     sink: Callable[[Any], None] | None = None
     deliveries: Deliveries = field(init=False)
-    _configured: bool = False
-    _registered: bool = False
-    _installed: Given = field(factory=dict)
-    _environment: Given = field(factory=dict)
-    # What is laid under and over everything else inside a borrowed block.
-    _floor: Given = field(factory=dict)
-    _top: Given = field(factory=dict)
-    _base: Given = field(factory=dict)
-    _resolved: Resolved | None = None
+    _is_configured: bool = False
+    _is_exit_registered: bool = False
+    _installed: Overrides = field(factory=dict)
+    _environment: Overrides = field(factory=dict)
+    # What an enclosing `borrowed()` block sets; None outside of one.
+    _borrowed: Overrides | None = None
+    _process_fields: Overrides = field(factory=dict)
+    _resolved: ResolvedSettings | None = None
 
     @deliveries.default
     def _make_deliveries(self) -> Deliveries:
-        return Deliveries(self._mind_exit)
+        return Deliveries(self._register_exit_drain)
 
     def configure(self, config: LibrettoConfig | None = None) -> None:
-        """Read the environment anew and, given ``config``, record every client."""
-        urls, self._environment = endpoints(), environment()
+        """Read the environment again and, given ``config``, record every client."""
+        urls, self._environment = endpoint_urls(), load_environment()
         self.deliveries.address(urls)
         if config is not None:
-            self._installed = config.given()
-            self.everyone = True
-        if not self._registered:
-            self._registered = True
+            self._installed = config.set_fields()
+            self.records_all_clients = True
+        if not self._is_exit_registered:
+            self._is_exit_registered = True
             atexit.register(self.drain_at_exit)
-        self._configured = True
-        self._lay_base()
+        self._is_configured = True
+        self._merge_process_layer()
 
     def resume(self, config: LibrettoConfig | None) -> None:
         """Deliver what earlier processes left in the spool, if there is one."""
-        self.deliveries.resume(self._resolve(current(), config).settings.route)
+        self.deliveries.resume(self._resolve(current(), config).settings.delivery)
 
     @staticmethod
     def check(config: LibrettoConfig) -> None:
         """Refuse a configuration that cannot be kept.
 
         Raises:
-            ImportError: It asks for redaction, or the environment does, and there is
-                nothing to redact with.
-            ValueError: A variable holds what it cannot, or a template cannot be
-                rendered.
+            ImportError: It asks for redaction, or the environment does, and the extra
+                ``pii`` is not installed.
+            ValueError: A variable has a value that its setting can't have, or a
+                template can't be rendered.
         """
         redacts = config.redact_pii
         if redacts is None:
-            redacts = from_environment("redact_pii")
+            redacts = read_env_var("redact_pii")
         if redacts:
             body_redactor(config.redactor)
         if config.templates:
-            _ = config.templates.index
+            _ = config.templates.index  # type: ignore[union-attr]  # checked and loaded
 
     def forget(self) -> None:
-        """Record nobody any more, and drop what was installed."""
-        self.everyone = self._configured = False
+        """Record no client any more, and drop what was installed."""
+        self.records_all_clients = self._is_configured = False
         self._installed = {}
-        self._lay_base()
+        self._merge_process_layer()
 
-    def _lay_base(self) -> None:
-        self._base = merge(self._floor, self._environment, self._installed, self._top)
+    def _merge_process_layer(self) -> None:
+        layers = [self._environment, self._installed]
+        if self._borrowed is not None:
+            layers = [_TESTING_DEFAULTS, *layers, self._borrowed]
+        self._process_fields = merge_layers(*layers)
 
     def settings(
-        self, config: LibrettoConfig | None, given: Given | None
-    ) -> Settings | None:
-        """Return what holds for a call, or None if it is not to be recorded.
+        self, config: LibrettoConfig | None, overrides: Overrides | None
+    ) -> CallSettings | None:
+        """Return the settings of a call, or None if it is not to be recorded.
 
         Args:
             config: The configuration of the call's client, if it has one.
-            given: What the call's ``libretto=`` sets, if it has one.
+            overrides: What the call's ``libretto=`` sets, if it has one.
         """
-        frame = current()
-        resolved = self._resolve(frame, config)
+        resolved = self._resolve(current(), config)
         settings = resolved.settings
-        if given is None:
-            if resolved.recorded:
+        if overrides is None:
+            if resolved.always_recorded:
                 return settings
-            if not resolved.wanted:
+            if not resolved.recording_requested:
                 return None
-        elif given:
-            own = has_name(given) or settings.has_own_name
-            settings = Settings(**merge(resolved.given, given), has_own_name=own)
+        elif overrides:
+            own = has_name(overrides) or settings.has_own_name
+            merged = merge_layers(resolved.fields, overrides)
+            settings = CallSettings(**merged, has_own_name=own)
         if not settings.enabled:
             return None
-        if not (settings.has_key or settings.route.exporters):
+        if not (settings.has_api_key or settings.delivery.exporters):
             errors.warn_once(
                 "no key",
                 "Calls are not recorded: there is no Libretto API key. Set "
@@ -147,29 +152,40 @@ class Runtime:
             return None
         return settings if _is_sampled(settings) else None
 
-    def settings_here(self, config: LibrettoConfig | None) -> Settings:
-        """Return what holds for feedback and chain results given here."""
-        if not self._configured:
+    def settings_here(self, config: LibrettoConfig | None) -> CallSettings:
+        """Return the settings of feedback and chain results given here."""
+        if not self._is_configured:
             self.configure()
         return self._resolve(current(), config).settings
 
-    def _resolve(self, frame: Frame | None, config: LibrettoConfig | None) -> Resolved:
-        """Return what holds in a place, worked out once."""
+    def _resolve(
+        self, frame: ScopeFrame | None, config: LibrettoConfig | None
+    ) -> ResolvedSettings:
+        """Return the merged settings of a scope and a client, merged once for both."""
+        process_fields = self._process_fields
         known = self._resolved if frame is None else frame.resolved
-        if known is not None and known.base is self._base and known.config is config:
+        if (
+            known is not None
+            and known.process_fields is process_fields
+            and known.config is config
+        ):
             return known
-        base = self._base
-        given = settled(
-            merge(
-                base,
-                config.given() if config is not None else {},
-                frame.given if frame is not None else {},
-            )
+        merged = merge_layers(
+            process_fields,
+            config.set_fields() if config is not None else {},
+            frame.fields if frame is not None else {},
         )
-        wanted = self.everyone or frame is not None or config is not None
-        own = frame is not None and has_name(frame.given)
-        settings = Settings(**given, has_own_name=own)
-        resolved = Resolved(base, config, given, settings, wanted)
+        fields = split_delivery_options(merged)
+        own_name = frame is not None and has_name(frame.fields)
+        resolved = ResolvedSettings(
+            process_fields,
+            config,
+            fields,
+            CallSettings(**fields, has_own_name=own_name),
+            recording_requested=(
+                self.records_all_clients or frame is not None or config is not None
+            ),
+        )
         if frame is None:
             self._resolved = resolved
         else:
@@ -177,7 +193,7 @@ class Runtime:
         return resolved
 
     def submit(self, item: Any) -> None:
-        """Take a finished call or a statement. Waits for nothing but a spool."""
+        """Take a finished call or a submission; wait at most for a spool write."""
         if self.sink is not None:
             self.sink(item)
         else:
@@ -189,22 +205,22 @@ class Runtime:
         return self.deliveries.flush(timeout)
 
     def shutdown(self, timeout: float) -> bool:
-        """Deliver what there is, and stop; see `shutdown()`."""
+        """Deliver what is left, and stop; see `shutdown()`."""
         self.finalize_streams(everything=True)
         return self.deliveries.shutdown(timeout)
 
-    def _mind_exit(self) -> None:
-        """See to it that streams are ended at the process's end, as deliveries drain.
+    def _register_exit_drain(self) -> None:
+        """Have open streams finalized when the delivery drains at the process's end.
 
-        The delivery room knows every way in which processes end. It is not loaded
-        before something is delivered; until then the ordinary way has to do.
+        The delivery package handles every kind of process exit but is imported only
+        when there is something to deliver; until then, `atexit` is used.
         """
         from ..delivery import drain_at_exit
 
         drain_at_exit(self)
 
     def drain_at_exit(self) -> None:
-        """End all streams and deliver what there is, as the process ends."""
+        """Finalize all streams and deliver what is left, as the process ends."""
         self.finalize_streams(everything=True)
         self.deliveries.drain_at_exit()
 
@@ -212,23 +228,27 @@ class Runtime:
     def borrowed(
         self, config: LibrettoConfig, sink: Callable[[Any], None]
     ) -> Iterator[None]:
-        """Record everyone for the length of a block, into ``sink``."""
-        found = environment()
-        kept = (self.everyone, self.sink, self._installed, self._base)
-        around = (self._floor, self._top, self._environment)
-        self._environment = found
-        self._floor = {"api_key": "testing", "allow_unnamed_prompts": True}
-        self._top = merge(self._top, config.given())
-        self.everyone, self.sink = True, sink
-        self._lay_base()
+        """Record every client for the length of a block, into ``sink``."""
+        environment = load_environment()
+        kept = (self.records_all_clients, self.sink, self._installed, self._environment)
+        outer, outer_fields = self._borrowed, self._process_fields
+        self._environment = environment
+        self._borrowed = merge_layers(outer or {}, config.set_fields())
+        self.records_all_clients, self.sink = True, sink
+        self._merge_process_layer()
         try:
             yield
         finally:
-            self.everyone, self.sink, self._installed, self._base = kept
-            self._floor, self._top, self._environment = around
+            (
+                self.records_all_clients,
+                self.sink,
+                self._installed,
+                self._environment,
+            ) = kept
+            self._borrowed, self._process_fields = outer, outer_fields
 
 
-def _is_sampled(settings: Settings) -> bool:
+def _is_sampled(settings: CallSettings) -> bool:
     """Decide by the chain or chat, so that one is recorded whole or not at all."""
     rate = settings.sample_rate
     if rate >= 1:
@@ -245,15 +265,14 @@ runtime = Runtime()
 def _after_fork_in_child() -> None:
     runtime.deliveries.renew_lock()
     errors.reset()
-    # A child of multiprocessing, or of billiard, which shares this, ends without
-    # atexit's callbacks, but runs finalizers of its own. Those that it has now are
-    # forgotten at its start, and after that this is called.
+    # Children of multiprocessing (and billiard) skip `atexit`, and clear inherited
+    # finalizers when they start, so one is registered at that moment.
     util: Any = sys.modules.get("multiprocessing.util")
     if util is not None:
-        util.register_after_fork(runtime, _mind_end_of_child)
+        util.register_after_fork(runtime, _drain_at_end_of_child)
 
 
-def _mind_end_of_child(runtime: Runtime) -> None:
+def _drain_at_end_of_child(runtime: Runtime) -> None:
     from multiprocessing.util import Finalize
 
     Finalize(None, runtime.drain_at_exit, exitpriority=0)

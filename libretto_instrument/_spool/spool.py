@@ -140,7 +140,7 @@ class Spool:
             self._on_write_failure(now, exc)
             return False
         except Exception as exc:
-            errors.swallow(exc, "spool.append")
+            errors.log_internal_error(exc, "spool.append")
             return False
         self._backoff = 0.0
         return True
@@ -202,7 +202,7 @@ class Spool:
             except OSError as exc:
                 self._warn("Events can't be read from", exc)
             except Exception as exc:
-                errors.swallow(exc, "spool.read")
+                errors.log_internal_error(exc, "spool.read")
             return []
 
     def _get_reader(self, destination: str) -> DestinationReader | None:
@@ -285,7 +285,7 @@ class Spool:
         except OSError as exc:
             self._warn("Events can't be read from", exc)
         except Exception as exc:
-            errors.swallow(exc, "spool.maintain")
+            errors.log_internal_error(exc, "spool.maintain")
 
     def _maintain(self) -> None:
         self.directory.check()

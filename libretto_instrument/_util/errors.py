@@ -1,10 +1,10 @@
-"""The one place that swallows a fault of our own making.
+"""Containing and logging internal errors.
 
-Telemetry must never break the call that it watches, so every zone of ours ends in
-``except Exception as exc: swallow(exc, where)``. There is no decorator and no context
-manager on purpose: a swallowing decorator around a function that returns the user's
-object would return ``None`` instead, and a context manager costs more than the work
-it guards.
+Telemetry must never break the call that it records, so code on the caller's path ends
+in ``except Exception as exc: log_internal_error(exc, where)``. There is deliberately no
+decorator and no context manager: a swallowing decorator around a function that returns
+the user's object would return ``None`` instead, and a context manager costs more than
+the work that it guards.
 """
 
 import logging
@@ -16,20 +16,20 @@ from types import FrameType
 
 logger = logging.getLogger("libretto_instrument")
 
-#: Raise what would be swallowed. The test suite sets it; nothing else should.
-strict = False
+#: Raise instead of logging. For the test suite only.
+reraise = False
 
-#: At most one log line per place in this many seconds.
-QUIET_SECONDS = 60.0
+#: Minimum interval between two log lines with the same key, in seconds.
+LOG_INTERVAL = 60.0
 
-_last_said: dict[str, float] = {}
+_last_logged: dict[str, float] = {}
 
 
-def swallow(exc: BaseException, where: str) -> None:
-    """Log a fault of ours, at most once a minute per place, and go on.
+def log_internal_error(exc: BaseException, where: str) -> None:
+    """Log an internal error, at most once a minute per step.
 
-    Only the type of the exception and its place are logged: its message may hold a
-    prompt or a key.
+    Only the exception's type and location are logged: its message may hold a prompt or
+    a key.
 
     Args:
         exc: What was raised inside our code.
@@ -37,21 +37,21 @@ def swallow(exc: BaseException, where: str) -> None:
 
     Raises:
         BaseException: ``exc`` itself, if one of the program's signal handlers raised
-            it: it interrupts the program, and only chanced to meet our code.
+            it: it is meant for the program, and interrupted our code by chance.
     """
-    if strict or is_from_signal_handler(exc):
+    if reraise or is_from_signal_handler(exc):
         raise exc
-    if quiet(where):
+    if should_suppress(where):
         return
     log(
         "Libretto could not record a call (%s in %s, at %s); the call is unharmed.",
         type(exc).__name__,
         where,
-        _place(exc),
+        _raise_location(exc),
     )
 
 
-def _place(exc: BaseException) -> str:
+def _raise_location(exc: BaseException) -> str:
     """Return the function and line where an exception was raised."""
     trace = exc.__traceback__
     while trace is not None and trace.tb_next is not None:
@@ -75,10 +75,10 @@ def log(message: str, *args: object) -> None:
 
 
 def is_from_signal_handler(exc: BaseException) -> bool:
-    """Say whether a signal handler of the program raised ``exc``.
+    """Return whether one of the program's signal handlers raised ``exc``.
 
-    A handler is called with a signal's number and the frame that it interrupts, which
-    is the frame that the exception comes to next.
+    A handler is called with the signal number and the interrupted frame, and that frame
+    is the next one outwards in the traceback.
     """
     interrupted = None
     for frame, _ in walk_tb(exc.__traceback__):
@@ -95,38 +95,38 @@ def _is_handler_of(frame: FrameType, interrupted: FrameType) -> bool:
     if code.co_flags & CO_VARARGS:
         arguments += values.get(names[code.co_argcount + code.co_kwonlyargcount], ())
     return any(
-        isinstance(number, int) and given is interrupted
-        for number, given in pairwise(arguments)
+        isinstance(number, int) and frame_argument is interrupted
+        for number, frame_argument in pairwise(arguments)
     )
 
 
 def warn(key: str, message: str, *args: object) -> None:
     """Log a warning, at most once a minute per ``key``."""
-    if not quiet(key):
+    if not should_suppress(key):
         log(message, *args)
 
 
-_said_once: set[str] = set()
+_warned_once: set[str] = set()
 
 
 def warn_once(key: str, message: str, *args: object) -> None:
     """Log a warning once in the life of the process."""
-    if key not in _said_once:
-        _said_once.add(key)
+    if key not in _warned_once:
+        _warned_once.add(key)
         log(message, *args)
 
 
-def quiet(key: str) -> bool:
-    """Say whether ``key`` was logged within the last minute, and mark it as logged."""
+def should_suppress(key: str) -> bool:
+    """Return whether ``key`` was logged within the last minute; if not, mark it."""
     now = time.monotonic()
-    last = _last_said.get(key)
-    if last is not None and now - last < QUIET_SECONDS:
+    last = _last_logged.get(key)
+    if last is not None and now - last < LOG_INTERVAL:
         return True
-    _last_said[key] = now
+    _last_logged[key] = now
     return False
 
 
 def reset() -> None:
-    """Forget what was said, so that it is said again. For tests and after a fork."""
-    _last_said.clear()
-    _said_once.clear()
+    """Allow every message to be logged again. For tests, and after a fork."""
+    _last_logged.clear()
+    _warned_once.clear()

@@ -9,7 +9,7 @@ _BATCH = 32
 _ready: deque[str] = deque()
 
 
-def fresh_id() -> str:
+def new_id() -> str:
     """Return a random UUID (version 4) as text, for less than `uuid.uuid4` takes."""
     try:
         return _ready.pop()

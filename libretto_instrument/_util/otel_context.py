@@ -36,7 +36,7 @@ def with_trace(context: dict[str, Any] | None) -> dict[str, Any] | None:
         ids = {"trace_id": f"{span.trace_id:032x}", "span_id": f"{span.span_id:016x}"}
         return {**context, **ids} if context else ids
     except Exception as exc:
-        errors.swallow(exc, "trace.with_trace")
+        errors.log_internal_error(exc, "trace.with_trace")
         return context
 
 

@@ -60,6 +60,6 @@ class Background:
                 with suppress(Empty):
                     self._bell.get(timeout=pause)
         except Exception as exc:
-            errors.swallow(exc, self._name)
+            errors.log_internal_error(exc, self._name)
         finally:
             self._running = False

@@ -201,7 +201,7 @@ class Crew:
                 self._deaths += 1
                 if job is not None:
                     self.backlog.give_back(job)
-            errors.swallow(exc, "delivery.worker")
+            errors.log_internal_error(exc, "delivery.worker")
 
     def _next_job(self, *, napping: bool) -> Job | None:
         """Wait for a job, perhaps with a nap first; None tells the worker to end."""
@@ -291,7 +291,7 @@ class Crew:
             self._last_settled = now
             self._measure(max(now - started, 1e-6), cpu)
         if fault is not None:
-            errors.swallow(fault, "delivery.send")
+            errors.log_internal_error(fault, "delivery.send")
 
     def _measure(self, latency: float, cpu: float) -> None:
         self._measured += 1
@@ -327,7 +327,7 @@ class Crew:
         with self.gate:
             self.backlog.settle_all(list(zip(jobs, outcomes, strict=True)), monotonic())
         if fault is not None:
-            errors.swallow(fault, "delivery.send")
+            errors.log_internal_error(fault, "delivery.send")
 
     def _stays(self) -> bool:
         """Reconsider the crew's size; if False, this worker shall end."""
@@ -379,14 +379,14 @@ class Crew:
             elif not self.backlog.prepared(job, message):
                 message = None
         if fault is not None:
-            errors.swallow(fault, "delivery.prepare")
+            errors.log_internal_error(fault, "delivery.prepare")
         return message
 
     def _report(self) -> None:
         # Said by a worker: to log on the caller's thread could wait for a handler.
         ledger = self.backlog.ledger
         dropped = ledger.dropped.get("queue_full", 0)
-        if dropped != self._reported and not errors.quiet(
+        if dropped != self._reported and not errors.should_suppress(
             f"delivery.queue_full:{self.destination}"
         ):
             self._reported = dropped

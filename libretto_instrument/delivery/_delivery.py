@@ -125,7 +125,7 @@ class Delivery:
         try:
             self._gate.put(item)
         except Exception as exc:
-            errors.swallow(exc, "delivery.put")
+            errors.log_internal_error(exc, "delivery.put")
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Wait until all that was put before is delivered.
@@ -204,7 +204,7 @@ class Delivery:
         try:
             self._sender.close()
         except Exception as exc:
-            errors.swallow(exc, "delivery.shutdown")
+            errors.log_internal_error(exc, "delivery.shutdown")
         return complete
 
     def stats(self) -> Stats:
@@ -222,7 +222,7 @@ class Delivery:
             except Exception as exc:
                 # Whoever happens to be inside the gate must not fail for it.
                 self._backlog.refuse("prepare_failed")
-                errors.swallow(exc, "delivery.put")
+                errors.log_internal_error(exc, "delivery.put")
         self._crew.rouse()
 
     def _prepare_for_exit(self) -> None:

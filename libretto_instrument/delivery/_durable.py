@@ -130,7 +130,7 @@ class DurableDelivery:
             )
         except Exception as exc:
             self.put(item, home=home)
-            errors.swallow(exc, "delivery.put_message")
+            errors.log_internal_error(exc, "delivery.put_message")
             return
         if not written:
             self.put(item, home=home)
@@ -138,7 +138,7 @@ class DurableDelivery:
         try:
             self._after_write()
         except Exception as exc:
-            errors.swallow(exc, "delivery.put_message")
+            errors.log_internal_error(exc, "delivery.put_message")
 
     def put(self, item: Item, *, home: bool = True) -> None:
         """Take an item that has yet to be prepared; as for `Fan`."""

@@ -362,7 +362,7 @@ def _finished(
             raise
         except Exception as exc:
             failed.append(_columns_aside(reading, entry, type(exc).__name__))
-            errors.swallow(exc, "spool.finish")
+            errors.log_internal_error(exc, "spool.finish")
         else:
             whole.append(_columns(reading, entry, message))
     return whole, failed

@@ -185,7 +185,7 @@ class Spool:
         except (sqlite3.Error, OSError):
             pass  # Next time, then.
         except Exception as exc:  # The message is written, whatever happens here.
-            errors.swallow(exc, "spool.bounds")
+            errors.log_internal_error(exc, "spool.bounds")
 
     def _columns(self, message: Message, to: str | None) -> tuple[object, ...]:
         return (

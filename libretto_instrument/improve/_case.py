@@ -160,13 +160,13 @@ def case_from_json(line: str | bytes) -> Case:
     for name, kinds in _KINDS.items():
         if name in values and not isinstance(values[name], kinds):
             raise ValueError(f"the field {name!r} is a {type(values[name]).__name__}")
-    if values.get("endpoint", "chat") not in ENDPOINTS:
+    if values.get("endpoint", "chat") not in ENDPOINT_ENV_VARS:
         raise ValueError(f"there is no endpoint {values['endpoint']!r}")
     return Case(**values)
 
 
 #: The endpoints that cases are replayed through.
-ENDPOINTS = ("chat", "completion", "responses")
+ENDPOINT_ENV_VARS = ("chat", "completion", "responses")
 
 _KINDS: dict[str, type | tuple[type, ...]] = {
     "id": str,

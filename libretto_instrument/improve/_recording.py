@@ -15,7 +15,7 @@ from .._config.scope import scope
 from .._processing.process import process
 from .._runtime.install import enable, in_use
 from .._runtime.state import runtime
-from .._util.ids import fresh_id
+from .._util.ids import new_id
 from .._util.json import decode, encode
 from ..exporters import JsonLinesExporter, Report
 from ._request import Request
@@ -186,7 +186,7 @@ def call(client: Any, request: Request, *, name: str | None, context: Any) -> Ca
     """
     import openai
 
-    event_id = fresh_id()
+    event_id = new_id()
     records = _records.setdefault(event_id, [])
     libretto = {"event_id": event_id, "context": context, **request.template}
     if name is not None:

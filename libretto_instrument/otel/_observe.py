@@ -47,7 +47,7 @@ def _callback(name: str) -> Callable[[CallbackOptions], Iterable[Observation]]:
         try:
             found = _readings(with_spools=name.startswith("spool_"))
         except Exception as exc:
-            errors.swallow(exc, "otel.observe")
+            errors.log_internal_error(exc, "otel.observe")
             return []
         return [
             Observation(value, labels)

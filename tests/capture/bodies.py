@@ -19,10 +19,10 @@ def received(backend: Backend, number: int = 1) -> list[dict[str, Any]]:
     assert libretto.flush()
     backend.wait_for(number)
     assert len(backend.events) == number
-    return [settled(event) for event in backend.events]
+    return [split_delivery_options(event) for event in backend.events]
 
 
-def settled(event: dict[str, Any]) -> dict[str, Any]:
+def split_delivery_options(event: dict[str, Any]) -> dict[str, Any]:
     """Check by form what no two events share, and take it out."""
     for name in ("promptEventId", "feedbackKey"):
         assert UUID4.fullmatch(event.pop(name))

@@ -56,10 +56,10 @@ ON_THE_USERS_PATH = {
     "raw_views.__delete__",
     "raw_views.__set__",
     # A wrong libretto= is refused here, in the caller's face.
-    "fields.call_given",
-    "fields.given",
-    "fields._set_fields",
-    "fields.<dictcomp>",
+    "config.parse_call_params",
+    "config.set_fields",
+    "config._set_fields",
+    "config.<dictcomp>",
 }
 
 #: These contain the faults of all that they call. None is longer than a screen.
@@ -72,9 +72,9 @@ ZONES = {
     "call.on_error",
     "call.submit",
     "wrappers.finish",
-    "errors.swallow",
+    "errors.log_internal_error",
     "errors.log",
-    "errors.quiet",
+    "errors.should_suppress",
     "stream_state._freeze",
     "stream_state.on_response_closed",
     "stream_state.finish",

@@ -15,7 +15,7 @@ from libretto_instrument import _capture
 from libretto_instrument._capture.call import Call
 from libretto_instrument._capture.endpoints.table import CHAT
 from libretto_instrument._capture.stream_state import StreamState
-from libretto_instrument._config.settings import Settings
+from libretto_instrument._config.settings import CallSettings
 
 
 def ask(client: openai.OpenAI, **more: Any) -> Any:
@@ -191,7 +191,7 @@ def test_a_flush_while_another_thread_makes_streams(
 ) -> None:
     """Settling is safe while other threads begin and drop streams."""
     begun, over = threading.Event(), threading.Event()
-    call = Call(CHAT, Settings(), "key", kept)
+    call = Call(CHAT, CallSettings(), "key", kept)
     call.start_streaming("events")
 
     def make() -> None:

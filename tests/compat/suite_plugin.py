@@ -25,7 +25,7 @@ def pytest_configure() -> None:
     from libretto_instrument._util import errors
     from libretto_instrument.testing import capture_events
 
-    errors.strict = True
+    errors.reraise = True
     _events = _recording.enter_context(
         capture_events(annotate_responses=MODE == "annotated")
     )

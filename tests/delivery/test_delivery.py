@@ -141,7 +141,7 @@ def test_prepare_fails(deliver):
 
 def test_bad_item(deliver, monkeypatch, caplog):
     """An item that is none is said to be a fault of ours, and put does not raise."""
-    monkeypatch.setattr(errors, "strict", False)
+    monkeypatch.setattr(errors, "reraise", False)
     delivery = deliver(MemorySender())
     delivery.put(object())
     delivery.put(Parcel("a"))
@@ -153,7 +153,7 @@ def test_bad_item(deliver, monkeypatch, caplog):
 
 def test_bad_item_before_a_worker(deliver, monkeypatch):
     """A worker that comes upon an item that is none goes on with the others."""
-    monkeypatch.setattr(errors, "strict", False)
+    monkeypatch.setattr(errors, "reraise", False)
     sender = HeldSender()
     delivery = deliver(sender, max_in_flight=1)
     delivery.put(Parcel("a"))

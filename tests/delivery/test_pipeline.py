@@ -201,7 +201,7 @@ def test_prepare_fails(start, fault):
 
 def test_bad_item(start, monkeypatch, caplog):
     """An item that is none is reported as a fault of ours, and the others go on."""
-    monkeypatch.setattr(errors, "strict", False)
+    monkeypatch.setattr(errors, "reraise", False)
     pipeline = start(MemoryTransport())
     pipeline.put(object())
     pipeline.put(Parcel("a"))

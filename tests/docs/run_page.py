@@ -103,7 +103,7 @@ def main(page: Path) -> None:
     global _guarded
     sys.addaudithook(_guard_this_machine)
     sys.dont_write_bytecode = True
-    errors.strict = True
+    errors.reraise = True
     program, loop = _Program(), asyncio.new_event_loop()
     for block in blocks_of(page):
         if block.language != "python" or block.mark == "not run":

@@ -4,9 +4,10 @@ from typing import Any
 
 from libretto_instrument._capture.call import Call
 from libretto_instrument._capture.packing import unpack
-from libretto_instrument._config.fields import Given, LibrettoConfig
+from libretto_instrument._config.config import LibrettoConfig
+from libretto_instrument._config.fields import Overrides
 from libretto_instrument._config.scope import current
-from libretto_instrument._config.settings import Settings, merge
+from libretto_instrument._config.settings import CallSettings, merge_layers
 from libretto_instrument._util.json import encode
 
 
@@ -21,13 +22,13 @@ class Kept:
         self.calls: list[Call] = []
 
     def settings(
-        self, config: LibrettoConfig | None, given: Given | None
-    ) -> Settings | None:
+        self, config: LibrettoConfig | None, given: Overrides | None
+    ) -> CallSettings | None:
         """Record every call, under a made-up name."""
         frame = current()
-        scoped = frame.given if frame is not None else {}
+        scoped = frame.fields if frame is not None else {}
         name = {"api_key": "testing", "prompt_template_name": "kept"}
-        return Settings(**merge(name, scoped, given or {}))
+        return CallSettings(**merge_layers(name, scoped, given or {}))
 
     def submit(self, call: Call) -> None:
         """Keep a finished call."""

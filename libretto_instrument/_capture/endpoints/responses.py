@@ -7,7 +7,7 @@ granted.
 
 from typing import Any
 
-from ..._config.settings import Settings
+from ..._config.settings import CallSettings
 from .deltas import TextBuffer
 from .summary import ResponseSummary, extract_errors, iter_mappings, text_or_none
 
@@ -43,7 +43,7 @@ def wrap_template(template: list[Any] | str, request: dict[str, Any]) -> list[An
     return [*_instructions(request), *_messages(template)]
 
 
-def template_from_settings(settings: Settings) -> list[Any] | str | None:
+def template_from_settings(settings: CallSettings) -> list[Any] | str | None:
     """Return the template given beside the call."""
     if settings.template_chat is not None:
         return settings.template_chat

@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import frozen
 
-from ..._config.settings import Settings
+from ..._config.settings import CallSettings
 from . import chat, completions, responses
 from .summary import ResponseSummary
 
@@ -36,7 +36,7 @@ class Endpoint:
     labels: dict[str, str]
     prompt_to_template: Callable[[dict[str, Any]], Template]
     wrap_template: Callable[[Any, dict[str, Any]], Template]
-    template_from_settings: Callable[[Settings], Template | None]
+    template_from_settings: Callable[[CallSettings], Template | None]
     parse_response: Callable[[dict[str, Any]], ResponseSummary]
     merge_chunks: Callable[[list[Any]], dict[str, Any]]
     has_content: Callable[[dict[str, Any]], bool]

@@ -8,7 +8,7 @@ from attrs import asdict
 
 from ..._version import __version__
 from ..argtypes import seconds
-from ..run import add_flags, given
+from ..run import add_setting_options, read_setting_options
 from .report import PROBLEM, Report
 
 __all__ = ["add_arguments", "doctor_command"]
@@ -16,7 +16,7 @@ __all__ = ["add_arguments", "doctor_command"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options: those of ``run``, as if that was to follow, and our own."""
-    add_flags(parser)
+    add_setting_options(parser)
     parser.add_argument("--json", action="store_true", help="tell it to a program")
     parser.add_argument(
         "--timeout",
@@ -63,7 +63,7 @@ def examine(args: argparse.Namespace) -> Report:
     look_at_packages(report)
     if is_there("openai"):
         look_at_openai(report)
-    known = look_at_settings(report, dict(given(args)))
+    known = look_at_settings(report, dict(read_setting_options(args)))
     look_at_redaction(report, bool(known.get("redact_pii")))
     look_at_endpoints(report, args.timeout, is_there("httpx") or is_there("httpx2"))
     look_at_spool(report, known)

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from attrs import asdict
 
-from ..._config.settings import PREFIX_VARIABLE, endpoints
+from ..._config.environment import API_PREFIX_ENV_VAR, endpoint_urls
 from ...delivery.inspection import Reply, probe, without_secrets
 from .report import Report
 
@@ -12,16 +12,16 @@ from .report import Report
 _FAULTS = {
     "dns": (
         "The name {host} is not known to this machine.",
-        f"Check {PREFIX_VARIABLE} for a typing error, and the machine's DNS.",
+        f"Check {API_PREFIX_ENV_VAR} for a typing error, and the machine's DNS.",
     ),
     "refused": (
         "Nobody listens at {address}.",
-        f"Check host and port in {PREFIX_VARIABLE}, and that Libretto runs there.",
+        f"Check host and port in {API_PREFIX_ENV_VAR}, and that Libretto runs there.",
     ),
     "tls": (
         "{host} does not prove who it is ({reason}).",
         "If it has a certificate of your own authority, name that in SSL_CERT_FILE; "
-        "if it speaks http, say so in " + PREFIX_VARIABLE + ".",
+        "if it speaks http, say so in " + API_PREFIX_ENV_VAR + ".",
     ),
     "certificates": (
         "The certificates to trust cannot be read ({reason}).",
@@ -37,11 +37,11 @@ _FAULTS = {
     ),
     "protocol": (
         "What answers at {address} does not speak HTTP ({reason}).",
-        f"Check host and port in {PREFIX_VARIABLE}, and http or https.",
+        f"Check host and port in {API_PREFIX_ENV_VAR}, and http or https.",
     ),
     "unreachable": (
         "{address} cannot be reached ({reason}).",
-        f"Check the network, and host and port in {PREFIX_VARIABLE}.",
+        f"Check the network, and host and port in {API_PREFIX_ENV_VAR}.",
     ),
 }
 
@@ -55,7 +55,7 @@ def look_at_endpoints(report: Report, timeout: float, can_ask: bool) -> None:
         can_ask: Whether what it takes is installed.
     """
     try:
-        addresses = endpoints()
+        addresses = endpoint_urls()
     except ValueError as exc:
         report.problem("malformed-address", str(exc), "Correct it.")
         return
@@ -84,7 +84,7 @@ def _judge(report: Report, address: str, reply: Reply) -> None:
             "plain-http",
             f"Events go to {address} in clear: prompts and the key can be read on the "
             "way.",
-            f"Set {PREFIX_VARIABLE} to an https address.",
+            f"Set {API_PREFIX_ENV_VAR} to an https address.",
         )
     status = reply.status
     if reply.fault is not None:
@@ -107,13 +107,13 @@ def _judge(report: Report, address: str, reply: Reply) -> None:
         report.problem(
             "endpoint-redirects",
             f"{address} redirects (HTTP {status}), which is not followed.",
-            f"Set {PREFIX_VARIABLE} to where it leads.",
+            f"Set {API_PREFIX_ENV_VAR} to where it leads.",
         )
     elif status in (404, 410):
         report.warn(
             "endpoint-path",
             f"{address} answers with HTTP {status}: Libretto may not be there.",
-            f"Check the path in {PREFIX_VARIABLE}; by default it ends in /api.",
+            f"Check the path in {API_PREFIX_ENV_VAR}; by default it ends in /api.",
         )
     elif status in (401, 403):
         report.warn(

@@ -5,15 +5,13 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from ..._config.settings import (
-    ENDPOINTS,
-    PREFIX_VARIABLE,
-    VARIABLES,
-    Route,
-    Settings,
-    from_environment,
+from ..._config.environment import (
+    API_PREFIX_ENV_VAR,
+    ENDPOINT_ENV_VARS,
+    ENV_VARS,
+    read_env_var,
 )
-from ..run import FLAGS
+from ..._config.fields import FIELDS, OPTIONS
 from .report import Report
 
 _SECRET = {"api_key", "project_key"}
@@ -31,13 +29,13 @@ def look_at_settings(report: Report, given: Mapping[str, Any]) -> dict[str, Any]
         The settings that can be understood.
     """
     known: dict[str, Any] = dict(given)
-    for name, variable in VARIABLES.items():
+    for name, variable in ENV_VARS.items():
         source = "default"
         if name in given:
-            source = FLAGS[name]
+            source = OPTIONS[name]
         else:
             try:
-                value = from_environment(name)
+                value = read_env_var(name)
             except ValueError as exc:
                 report.problem("malformed-variable", str(exc), f"Correct {variable}.")
                 report.fact("settings", name, {"value": None, "from": variable})
@@ -45,8 +43,8 @@ def look_at_settings(report: Report, given: Mapping[str, Any]) -> dict[str, Any]
             if value is not None:
                 known[name] = value
                 source = variable
-        shown = known.get(name, _default(name))
-        if name in _SECRET:
+        shown = known.get(name, FIELDS[name].default)
+        if FIELDS[name].is_secret:
             shown = "set" if shown else "not set"
         elif name == "templates" and shown is not None:
             shown = repr(shown)
@@ -57,17 +55,12 @@ def look_at_settings(report: Report, given: Mapping[str, Any]) -> dict[str, Any]
     return known
 
 
-def _default(name: str) -> Any:
-    place = Settings() if hasattr(Settings(), name) else Route()
-    return getattr(place, name)
-
-
 def _look_at_keys(report: Report, known: Mapping[str, Any]) -> None:
     if not _SECRET & known.keys():
         report.problem(
             "no-api-key",
             "There is no Libretto API key, so nothing is recorded.",
-            f"Set {VARIABLES['api_key']}. (A key that the program gives to install() "
+            f"Set {ENV_VARS['api_key']}. (A key that the program gives to install() "
             "is not seen here.)",
         )
     for name in sorted(_SECRET & known.keys()):
@@ -76,8 +69,8 @@ def _look_at_keys(report: Report, known: Mapping[str, Any]) -> None:
         if not as_such or key != key.strip().strip(_QUOTES):
             report.problem(
                 "malformed-key",
-                f"{VARIABLES[name]} has quotes, blanks or other marks that no key has.",
-                f"Set {VARIABLES[name]} to the key alone.",
+                f"{ENV_VARS[name]} has quotes, blanks or other marks that no key has.",
+                f"Set {ENV_VARS[name]} to the key alone.",
             )
 
 
@@ -87,27 +80,27 @@ def _look_at_the_rest(report: Report, known: Mapping[str, Any]) -> None:
         report.warn(
             "no-template-name",
             "Calls without a prompt template name of their own are not recorded.",
-            f"Set {VARIABLES['prompt_template_name']}, or "
-            f"{VARIABLES['allow_unnamed_prompts']}=1 to have them named by Libretto; "
+            f"Set {ENV_VARS['prompt_template_name']}, or "
+            f"{ENV_VARS['allow_unnamed_prompts']}=1 to have them named by Libretto; "
             "or give prompt_template_name in the program.",
         )
     if known.get("enabled") is False:
         report.problem(
             "switched-off",
-            f"{VARIABLES['enabled']} switches recording off.",
-            f"Unset {VARIABLES['enabled']}.",
+            f"{ENV_VARS['enabled']} switches recording off.",
+            f"Unset {ENV_VARS['enabled']}.",
         )
     if known.get("sample_rate") == 0:
         report.problem(
             "nothing-sampled",
             "The sample rate is 0: no call is recorded.",
-            f"Unset {VARIABLES['sample_rate']}, or set it above 0.",
+            f"Unset {ENV_VARS['sample_rate']}, or set it above 0.",
         )
 
 
 def _look_for_typing_errors(report: Report) -> None:
-    own = {variable for variable, _ in ENDPOINTS.values()}
-    variables = {*VARIABLES.values(), PREFIX_VARIABLE, *own}
+    own = {variable for variable, _ in ENDPOINT_ENV_VARS.values()}
+    variables = {*ENV_VARS.values(), API_PREFIX_ENV_VAR, *own}
     for name in sorted(os.environ):
         if name.startswith("LIBRETTO_") and name not in variables:
             near = difflib.get_close_matches(name, variables, n=1)

@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import asdict
 
-from ..._config.settings import VARIABLES
+from ..._config.environment import ENV_VARS
 from ...delivery.inspection import SpoolLook, is_relayed, look
 from .report import Report
 
@@ -31,7 +31,7 @@ def look_at_spool(report: Report, known: Mapping[str, Any]) -> None:
             report.problem(
                 "no-spool",
                 "Events are to be left to a relay, but no spool is named.",
-                f"Set {VARIABLES['spool_dir']}, or unset {VARIABLES['spool_only']}.",
+                f"Set {ENV_VARS['spool_dir']}, or unset {ENV_VARS['spool_only']}.",
             )
         return
     path = Path(directory).absolute()
@@ -47,7 +47,7 @@ def look_at_spool(report: Report, known: Mapping[str, Any]) -> None:
         report.problem(
             name,
             f"{found.path} {what.format(reason=found.reason)}.",
-            f"Name another directory in {VARIABLES['spool_dir']}, or move it away.",
+            f"Name another directory in {ENV_VARS['spool_dir']}, or move it away.",
         )
     _look_at_contents(report, path, found)
     relayed = is_relayed(path)
@@ -67,7 +67,7 @@ def _look_at_directory(report: Report, path: Path) -> bool:
         report.problem(
             "spool-not-a-directory",
             f"{there} is not a directory.",
-            f"Name another directory in {VARIABLES['spool_dir']}, or move it away.",
+            f"Name another directory in {ENV_VARS['spool_dir']}, or move it away.",
         )
         return False
     if (reason := _refusal(there)) is not None:
@@ -75,7 +75,7 @@ def _look_at_directory(report: Report, path: Path) -> bool:
             "spool-not-writable",
             f"{there} cannot be written to ({reason}).",
             f"Give this user the right to, or name another directory in "
-            f"{VARIABLES['spool_dir']}.",
+            f"{ENV_VARS['spool_dir']}.",
         )
     report.fact("spool", "exists", there == path)
     if there == path and os.name == "posix":

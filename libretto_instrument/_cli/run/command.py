@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from .options import given
+from .options import read_setting_options
 
 if TYPE_CHECKING:
     from .program import Program
@@ -47,15 +47,15 @@ def prepared(args: argparse.Namespace) -> "Program":
         ValueError: The settings cannot be kept; the message says what to do.
     """
     from ... import install
-    from ..._config.settings import VARIABLES, environment
+    from ..._config.environment import ENV_VARS, load_environment
     from .program import Program
 
-    fields = given(args)
-    known = {**environment(), **fields}
+    fields = read_setting_options(args)
+    known = {**load_environment(), **fields}
     if known.get("spool_only") and not known.get("spool_dir"):
         raise ValueError(
             f"to leave the delivery to a relay takes a spool: give --spool DIR, or set "
-            f"{VARIABLES['spool_dir']}"
+            f"{ENV_VARS['spool_dir']}"
         )
     try:
         install(**fields)
