@@ -5,6 +5,8 @@ A placeholder is ``{name}``, the name made of letters, digits, ``_``, ``.``, ``[
 ``\\{name\\}`` is an escaped placeholder and renders as ``{name}``.
 """
 
+import hashlib
+import json
 import operator
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -284,6 +286,12 @@ def _step(value: Any, key: str) -> Any:
         return value[index] if index < len(value) else _MISSING
     # Names with an underscore in front lead into objects' insides, not to data.
     return _MISSING if key.startswith("_") else getattr(value, key, _MISSING)
+
+
+def hash_template(template: Any) -> str:
+    """Return the SHA-256 of a template, in hexadecimal: its version."""
+    text = json.dumps(template, ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def escape_unknown(template: Any, params: Mapping[str, Any]) -> Any:

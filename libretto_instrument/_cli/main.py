@@ -67,6 +67,11 @@ def _serve_arguments(parser: argparse.ArgumentParser) -> None:
     add("--db", default="libretto.db", help="SQLite file for the events")
     add("--retention", metavar="AGE", help="how long an event is kept, such as 30d")
     add("--max-size", metavar="SIZE", help="how large the file may grow, such as 2GB")
+    add(
+        "--delete-cases",
+        action="store_true",
+        help="delete calls with a correction or a good rating, too, when they expire",
+    )
     add("--api-key", metavar="KEY", help="the only key that events are taken with")
     add("--token", help="what reading takes: as a bearer, or as ?token= in a browser")
     add(
@@ -88,6 +93,7 @@ def _serve(args: argparse.Namespace) -> int:
         args.db,
         retention=args.retention,
         max_size=args.max_size,
+        delete_cases=args.delete_cases,
         api_key=args.api_key,
         token=args.token,
         hosts=args.hosts,

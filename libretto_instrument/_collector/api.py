@@ -25,6 +25,7 @@ INGEST_ROUTES = {
     "/api/v1/updateChain": ("chain", schema.parse_chain),
 }
 LISTINGS = ("events", "prompts", "chats", "chains", "feedback")
+DOWNLOADS = {"jsonl": LISTINGS, "csv": ("events", "feedback")}
 
 _PRIVATE_COLUMNS = ("body", "hours", "prompt_id", "first")
 
@@ -84,8 +85,12 @@ def _get_download(name: str, kind: str, request: Request) -> Response:
 
     def rows() -> Iterator[Row]:
         with request.app.state.store.read_connection() as db:
-            for row in queries.iter_rows(db, name, filters, bodies=kind == "jsonl"):
-                yield _serialize_row(row)
+            for row in queries.iter_rows(db, name, filters, bodies=True):
+                shown = _serialize_row(row)
+                if kind == "csv" and "event" in shown:
+                    params = shown.pop("event").get("params")
+                    shown["params"] = json.dumps(params, ensure_ascii=False)
+                yield shown
 
     return download_response(name, kind, rows())
 
@@ -112,7 +117,7 @@ routes = [
     *(Route(f"/api/{name}", partial(_get_listing, name)) for name in LISTINGS),
     *(
         Route(f"/{name}.{kind}", partial(_get_download, name, kind))
-        for name in LISTINGS
-        for kind in ("jsonl", "csv")
+        for kind, names in DOWNLOADS.items()
+        for name in names
     ),
 ]

@@ -22,11 +22,12 @@ MAX_CONTEXT = 500
 #: The rows of one answer, unless said otherwise, and at most.
 LIMIT, MAX_LIMIT = 50, 500
 
-_RATINGS = ("rated", "unrated", "low", "high", "judged")
+_RATINGS = ("rated", "unrated", "low", "high", "judged", "corrected", "case")
 _FIRST_SINCE = """WHERE received_at =
     (SELECT min(received_at) FROM events WHERE received_at >= :since)"""
 _LAST_UNTIL = """WHERE received_at =
     (SELECT max(received_at) FROM events WHERE received_at <= :until)"""
+_OF_FEEDBACK = "feedback_key IN (SELECT feedback_key FROM feedback"
 # Times never step back along seq, so that a time is a place in the order of seq.
 _CONDITIONS = {
     "q": "seq IN (SELECT rowid FROM search WHERE search MATCH :q)",
@@ -41,13 +42,21 @@ _CONDITIONS = {
     "unrated": "rating IS NULL",
     "low": "rating <= 0.5",
     "high": "rating > 0.5",
-    "judged": "feedback_key IN (SELECT feedback_key FROM feedback)",
+    "judged": f"{_OF_FEEDBACK})",
+    "corrected": f"{_OF_FEEDBACK} WHERE better_response IS NOT NULL)",
+    "case": f"{_OF_FEEDBACK} WHERE better_response IS NOT NULL OR rating >= 0.75)",
+    "model": "model = :model",
+    "replay": "replay = :replay",
+    "production": "replay IS NULL",
     "since": f"seq >= (SELECT min(seq) FROM events {_FIRST_SINCE})",
     "until": f"seq <= (SELECT max(seq) FROM events {_LAST_UNTIL})",
     "id": "id = :id",
     "before": "seq < :before",
 }
-_NAMES = "q prompt revision chat chain context error rating since until id before limit"
+_NAMES = (
+    "q prompt revision model chat chain context error rating replay since until id "
+    "before limit"
+)
 #: Characters of event bodies in one answer; what is left is on the next page.
 MAX_RESPONSE_BYTES = 16 * 2**20
 #: Hours that a sparkline covers.
@@ -73,9 +82,11 @@ def parse_filters(query: Mapping[str, str]) -> Filters:
     """Read a query string.
 
     ``q`` are words that must all be there, ``context`` is ``key`` or ``key=value``,
-    ``rating`` is rated, unrated, low (to 0.5), high, or judged (rated or corrected),
-    ``since`` and ``until`` are an age such as ``24h`` or a time in ISO 8601, ``before``
-    is a ``seq``.
+    ``rating`` is rated, unrated, low (to 0.5), high, corrected, judged (rated
+    or corrected) or case (corrected or rated 0.75 or more), ``replay`` the id of a
+    replay or ``any``, ``since`` and ``until`` are an age such as ``24h`` or a time in
+    ISO 8601, ``before`` is a ``seq``. Calls that a replay made are left out, unless
+    they are asked for by ``replay``, ``context`` or ``id``.
 
     Raises:
         RequestError: A filter is none, or its value is none; the error names it.
@@ -85,6 +96,10 @@ def parse_filters(query: Mapping[str, str]) -> Filters:
         if key not in _NAMES.split():
             raise RequestError("There is no such filter.", key[:50])
         filters |= _parse_value(key, text) if text else {}
+    if not any(query.get(key) for key in ("replay", "context", "id")):
+        filters["production"] = True
+    elif filters.get("replay") == "any":
+        del filters["replay"]
     return filters
 
 

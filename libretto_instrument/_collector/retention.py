@@ -1,5 +1,6 @@
 """What is kept, and for how long."""
 
+import json
 import time
 from functools import partial
 from sqlite3 import Connection
@@ -13,31 +14,37 @@ MAX_FREED_PAGES = 5_000
 
 
 async def delete_expired(
-    store: Store, seconds: int | None, max_bytes: int | None
+    store: Store,
+    seconds: int | None,
+    max_bytes: int | None,
+    delete_cases: bool = False,
 ) -> None:
     """Bring the store within its bounds, and its file down to what it needs.
 
     Args:
         seconds: How long an event is kept; ``None`` for good.
         max_bytes: How many bytes the file may have; the oldest events go first.
+        delete_cases: Delete calls with a correction or a good rating, too.
     """
     deleted = False
-    while await store.submit(partial(_delete, seconds, max_bytes)):
+    while await store.submit(partial(_delete, seconds, max_bytes, delete_cases)):
         deleted = True
     if deleted:
         await store.submit(_vacuum)
 
 
-def _delete(seconds: int | None, max_bytes: int | None, db: Connection) -> bool:
+def _delete(
+    seconds: int | None, max_bytes: int | None, delete_cases: bool, db: Connection
+) -> bool:
     cutoff = 0 if seconds is None else int(time.time() - seconds) * 1000
     excess = (
         0 if max_bytes is None else execute_script(db, "used")[0]["bytes"] - max_bytes
     )
-    expired = execute_script(
-        db, "expired", {"cutoff": cutoff, "excess": excess, "batch": BATCH}
-    )
+    bounds = {"cutoff": cutoff, "excess": excess, "batch": BATCH}
+    expired = execute_script(db, "expired", bounds | {"delete_cases": delete_cases})
     if expired:
-        execute_script(db, "delete", expired[-1])
+        seqs = json.dumps([row["seq"] for row in expired])
+        execute_script(db, "delete", {"seqs": seqs})
     return bool(expired)
 
 

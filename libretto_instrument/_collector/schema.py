@@ -3,7 +3,6 @@
 Each ``parse_…`` returns what the ``sql/put_….sql`` of its kind has placeholders for.
 """
 
-import hashlib
 import hmac
 import json
 import re
@@ -12,6 +11,7 @@ from typing import Any
 
 from attrs import define
 
+from .._templates import hash_template
 from .conversation import last_user_message, tool_call
 
 Row = dict[str, Any]
@@ -110,8 +110,8 @@ def parse_event(document: Row) -> Row:
         raise RequestError(message, "promptTemplateChat")
     if not 0 <= event["responseTime"] < 1e12:
         raise RequestError("responseTime must be zero or more, in ms.", "responseTime")
+    digest = hash_template(template)
     template = json.dumps(template, ensure_ascii=False, sort_keys=True)
-    digest = hashlib.sha256(template.encode()).hexdigest()
     name = event.get("promptTemplateName") or event.get("apiName")
     told = ("params", "response", "toolCalls", "responseErrors", "context", "chatId")
     said = [event.get(key) for key in (*told, "promptEventId")]

@@ -53,6 +53,7 @@ def create_app(
     hosts: Collection[str] = (),
     retention: str | None = None,
     max_size: str | None = None,
+    delete_cases: bool = False,
     public: bool = False,
 ) -> Starlette:
     """Return the collector as an ASGI application.
@@ -67,6 +68,8 @@ def create_app(
         retention: How long an event is kept, such as ``30d``; ``None`` for good.
         max_size: How large the file may grow, such as ``2GB``; beyond that the
             oldest events are deleted.
+        delete_cases: Delete calls with a correction or a good rating, too, which
+            are kept otherwise.
         public: It is reached from other machines, by whatever address.
 
     Raises:
@@ -77,7 +80,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        sweeping = asyncio.create_task(_retention_loop(store, *bounds))
+        sweeping = asyncio.create_task(_retention_loop(store, *bounds, delete_cases))
         yield
         sweeping.cancel()
         store.close()
@@ -186,10 +189,10 @@ def _bind(host: str, port: int) -> socket.socket:
 
 
 async def _retention_loop(
-    store: Store, seconds: int | None, max_bytes: int | None
+    store: Store, seconds: int | None, max_bytes: int | None, delete_cases: bool
 ) -> None:
     while seconds is not None or max_bytes is not None:
         # A disk that is full now may not be so the next time.
         with suppress(sqlite3.Error):
-            await delete_expired(store, seconds, max_bytes)
+            await delete_expired(store, seconds, max_bytes, delete_cases)
         await asyncio.sleep(RETENTION_INTERVAL)

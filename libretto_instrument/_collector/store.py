@@ -164,8 +164,18 @@ def create_search(db: Connection) -> None:
     execute_script(db, "create_search")
 
 
+def create_replays(db: Connection) -> None:
+    """What replays recorded, by their replay and case."""
+    execute_script(db, "create_replays")
+
+
 #: In order; a database remembers how many of them it has seen.
-MIGRATIONS = [create_events, create_feedback_and_chains, create_search]
+MIGRATIONS = [
+    create_events,
+    create_feedback_and_chains,
+    create_search,
+    create_replays,
+]
 
 
 def _migrate(db: Connection) -> None:

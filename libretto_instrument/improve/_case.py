@@ -1,6 +1,5 @@
 """A case: a recorded call with a target, the answer that is wanted."""
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -10,7 +9,7 @@ from typing import Any
 import attrs
 from attrs import field, frozen
 
-from .._templates import placeholders
+from .._templates import hash_template, placeholders
 
 #: Answers rated at least this are targets, unless told otherwise.
 MIN_RATING = 0.75
@@ -277,12 +276,6 @@ def _obstacle(event: Mapping[str, Any], template: Any) -> str | None:
 
 def _has_escapes(template: Any) -> bool:
     return bool(placeholders(template, escaped=True))
-
-
-def hash_template(template: Any) -> str:
-    """Return the SHA-256 of a template, in hexadecimal."""
-    text = json.dumps(template, ensure_ascii=False, sort_keys=True)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def answer_text(event: Mapping[str, Any]) -> str | None:

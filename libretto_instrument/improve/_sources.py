@@ -119,7 +119,7 @@ def replayed_calls(source: str, replay: str) -> Iterator[Recorded]:
         replay: The replay's id.
     """
     if is_url(source):
-        query = {"context": f"replay={replay}"}
+        query = {"replay": replay}
         yield from reversed(list(fetch_events(source, query)))
     elif Path(source).exists():
         yield from (call for call in _from_log(Path(source)) if call.replay == replay)

@@ -7,9 +7,9 @@ where these have none, those of their successor.
 import json
 import re
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any, TypeAlias
 
+from .._templates import hash_template
 from ._messages import (
     Body,
     as_mapping,
@@ -220,12 +220,14 @@ def _own(body: Body) -> dict[str, Any]:
     """Return what Libretto knows a call by."""
     template = body.get("promptTemplateChat", body.get("promptTemplateText"))
     name = body.get("promptTemplateName")
+    # Without parameters it may be no template, but what was said.
+    version = hash_template(template) if body.get("params") else None
     return {
         "gen_ai.conversation.id": body.get("chatId"),
         "gen_ai.prompt.name": name,
+        "gen_ai.prompt.version": version,
         "libretto.prompt_template_name": name,
-        # Without parameters it may be no template, but what was said.
-        "libretto.template_hash": _hash(template) if body.get("params") else None,
+        "libretto.template_hash": version,
         "libretto.chat_id": body.get("chatId"),
         "libretto.chain_id": body.get("chainId"),
         "libretto.event_id": body.get("promptEventId"),
@@ -241,12 +243,6 @@ def _content(body: Body) -> dict[str, Any]:
         "gen_ai.tool.definitions": tool_definitions(body) or None,
         **{f"gen_ai.prompt.variable.{name}": params[name] for name in params},
     }
-
-
-def _hash(template: Any) -> str:
-    """Return what tells one template from another, without telling it."""
-    text = json.dumps(template, sort_keys=True, separators=(",", ":"))
-    return sha256(text.encode()).hexdigest()
 
 
 def _as_float(value: Any) -> float | None:

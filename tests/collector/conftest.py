@@ -12,7 +12,9 @@ pytest.importorskip("starlette", reason="the extra 'collector' is not installed"
 
 from libretto_instrument._collector import RunningServer, running
 
-TABLES = "events bodies context revisions prompts feedback chains sqlite_sequence"
+TABLES = (
+    "events bodies context replayed revisions prompts feedback chains sqlite_sequence"
+)
 
 
 @pytest.fixture

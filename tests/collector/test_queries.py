@@ -200,9 +200,11 @@ def test_exports_hold_all(http: httpx.Client) -> None:
     rows = list(csv.DictReader(io.StringIO(http.get("/events.csv").text)))
     assert [row["id"] for row in rows] == posted[::-1]
     assert rows[0]["answer"] == "Hello, Ada!"
+    assert json.loads(rows[0]["params"]) == {"name": "Ada"}
     for name in ("prompts", "chats", "chains", "feedback"):
-        for kind in ("jsonl", "csv"):
-            assert http.get(f"/{name}.{kind}").status_code == 200
+        assert http.get(f"/{name}.jsonl").status_code == 200
+    assert http.get("/feedback.csv").status_code == 200
+    assert http.get("/chats.csv").status_code == 404
     assert http.get("/events.xml").status_code == 404
     assert http.get("/secrets.csv").status_code == 404
 

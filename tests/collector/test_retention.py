@@ -42,6 +42,31 @@ def _size(db: Path) -> int:
     return sum(file.stat().st_size for file in db.parent.iterdir())
 
 
+async def test_cases_stay(store: Store) -> None:
+    """Calls with a correction or a good rating stay, unless they are to go, too; those
+    that replays made go by their age.
+    """
+    told = {"rating": None, "better": None, "deleted": False}
+    for key, said in (
+        ("corrected", {"better": "Hi."}),
+        ("good", {"rating": 0.75}),
+        ("bad", {"rating": 0.7}),
+        ("of a replay", {"rating": 1.0}),
+    ):
+        context = {"replay": "r", "case": "c"} if key == "of a replay" else None
+        for _ in range(7):
+            await _put(store, 40, feedbackKey=key, context=context)
+        await _store(store, 40, "feedback", key=key, **told | said)
+    await delete_expired(store, 30 * DAY, None)
+    with store.read_connection() as db:
+        left = db.execute("SELECT feedback_key, count(*) FROM events GROUP BY 1")
+        assert sorted(map(tuple, left)) == [("corrected", 7), ("good", 7)]
+    assert _count(store, "replayed") == 0
+    await delete_expired(store, 30 * DAY, None, delete_cases=True)
+    assert _count(store, "events") == 0
+    store.close()
+
+
 async def test_what_is_too_old_goes(store: Store) -> None:
     """Events beyond the age go, batch by batch, with all that belonged to them."""
     old = {"promptTemplateName": "old", "context": {"k": "v"}, "chainId": "c"}
@@ -49,9 +74,9 @@ async def test_what_is_too_old_goes(store: Store) -> None:
         await _put(store, 40, **old, feedbackKey="f")
     for _ in range(3):
         await _put(store, 1)
-    good = {"rating": 1, "better": None, "deleted": False}
-    await _store(store, 35, "feedback", key="f", **good)
-    await _store(store, 0, "feedback", key="of an event to come", **good)
+    bad = {"rating": 0.5, "better": None, "deleted": False}
+    await _store(store, 35, "feedback", key="f", **bad)
+    await _store(store, 0, "feedback", key="of an event to come", **bad)
     await _store(store, 35, "chain", id="c", result="1")
     await delete_expired(store, 30 * DAY, None)
     for table, left in (

@@ -61,9 +61,8 @@ def test_a_call(client, reported, send, receiver) -> None:
     took = (span.end_time_unix_nano - span.start_time_unix_nano) / 1e6
     assert took == pytest.approx(event["responseTime"], abs=0.001)
     assert not span.parent_span_id
-    template = json.dumps(
-        event["promptTemplateChat"], sort_keys=True, separators=(",", ":")
-    )
+    template = json.dumps(event["promptTemplateChat"], sort_keys=True)
+    version = sha256(template.encode()).hexdigest()
     assert attributes(span) == {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "openai",
@@ -85,11 +84,12 @@ def test_a_call(client, reported, send, receiver) -> None:
         "gen_ai.usage.reasoning.output_tokens": 0,
         "gen_ai.conversation.id": "chat 7",
         "gen_ai.prompt.name": "greeting",
+        "gen_ai.prompt.version": version,
         "openai.api.type": "chat_completions",
         "openai.response.system_fingerprint": completion.system_fingerprint,
         "openai.response.service_tier": completion.service_tier,
         "libretto.prompt_template_name": "greeting",
-        "libretto.template_hash": sha256(template.encode()).hexdigest(),
+        "libretto.template_hash": version,
         "libretto.chat_id": "chat 7",
         "libretto.event_id": event["promptEventId"],
         "libretto.feedback_key": event["feedbackKey"],

@@ -1,3 +1,4 @@
-DELETE FROM bodies WHERE seq <= :seq;
-DELETE FROM context WHERE seq <= :seq;
-DELETE FROM events WHERE seq <= :seq;
+DELETE FROM bodies WHERE seq IN (SELECT value FROM json_each(:seqs));
+DELETE FROM context WHERE seq IN (SELECT value FROM json_each(:seqs));
+DELETE FROM replayed WHERE seq IN (SELECT value FROM json_each(:seqs));
+DELETE FROM events WHERE seq IN (SELECT value FROM json_each(:seqs));

@@ -14,11 +14,11 @@ bounds AS MATERIALIZED (
 )
 SELECT p.name, f.*,
     (SELECT json_group_array((SELECT count(*) FROM events
-        WHERE prompt_id = f.prompt_id AND seq >= first AND seq < beyond))
+        WHERE prompt_id = f.prompt_id AND replay IS NULL AND seq >= first AND seq < beyond))
         FROM (SELECT * FROM bounds ORDER BY hour)) AS hours
 FROM (
     SELECT prompt_id, count(*) AS calls, sum(failed) AS errors, avg(failed) AS error_rate,
         sum(tokens) AS tokens, avg(rating) AS rating, count(rating) AS ratings, max(seq) AS seq
-    FROM events WHERE {condition} GROUP BY prompt_id
+    FROM events WHERE {condition} AND replay IS NULL GROUP BY prompt_id
 ) AS f JOIN prompts AS p ON p.id = f.prompt_id
 ORDER BY f.seq DESC LIMIT 500;

@@ -1,4 +1,5 @@
-SELECT r.id, r.hash, r.template, count(e.seq) AS calls,
+SELECT r.id, r.hash, r.template, count(iif(e.replay IS NULL, 1, NULL)) AS calls,
+    count(e.replay) AS replayed,
     min(e.received_at) AS first, max(e.received_at) AS last
 FROM (
     SELECT * FROM revisions WHERE prompt_id = (SELECT id FROM prompts WHERE name = :prompt)
