@@ -91,7 +91,7 @@ def parse_filters(query: Mapping[str, str]) -> Filters:
     Raises:
         RequestError: A filter is none, or its value is none; the error names it.
     """
-    filters = {"limit": LIMIT}
+    filters: Filters = {"limit": LIMIT}
     for key, text in query.items():
         if key not in _NAMES.split():
             raise RequestError("There is no such filter.", key[:50])
