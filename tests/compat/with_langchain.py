@@ -3,10 +3,15 @@
 from typing import Any
 
 import pytest
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import RunnablePassthrough
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel
 from sameness import Gateway, finish, same
+
+import libretto_instrument as libretto
 
 
 class Person(BaseModel):
@@ -63,3 +68,44 @@ def test_structured_output(llm: ChatOpenAI, running: Gateway, method: str) -> No
     structured = llm.with_structured_output(Person, method=method)
     same(lambda: structured.invoke("Who?"), running)
     same(lambda: finish(structured.ainvoke("Who?")), running)
+
+
+def test_a_rag_by_its_templates(llm: ChatOpenAI, running: Gateway) -> None:
+    """A RAG is recorded with template and parameters, without a change to it."""
+    prompt = ChatPromptTemplate.from_messages(
+        [
+            ("system", "You answer from the context."),
+            ("human", "Context:\n{context}\n\nQuestion: {question}"),
+        ]
+    )
+    documents = ["Oil the chain.", "Wipe it."]
+    sources = {
+        "context": lambda question: "\n\n".join(documents),
+        "question": RunnablePassthrough(),
+    }
+    rag = sources | prompt | llm | StrOutputParser()
+    template = [
+        {"role": "system", "content": "You answer from the context."},
+        {"role": "user", "content": "Context:\n{context}\n\nQuestion: {question}"},
+    ]
+    with libretto.scope(templates={"rag": template}):
+        (event,) = same(lambda: rag.invoke("How often?"), running)
+    assert event["apiName"] == "rag"
+    assert [m["content"] for m in event["promptTemplateChat"]] == [
+        m["content"] for m in template
+    ]
+    assert event["params"] == {
+        "context": "Oil the chain.\n\nWipe it.",
+        "question": "How often?",
+    }
+
+
+def test_the_caller(llm: ChatOpenAI, running: Gateway) -> None:
+    """An unnamed prompt is named by what calls LangChain."""
+
+    def ask() -> Any:
+        return llm.invoke("Hello you").text
+
+    with libretto.scope(allow_unnamed_prompts="caller"):
+        (event,) = same(ask, running)
+    assert event["apiName"] == f"{__name__}.test_the_caller.ask"

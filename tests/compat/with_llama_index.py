@@ -3,12 +3,16 @@
 from typing import Any
 
 import pytest
+from llama_index.core import Document, SummaryIndex
+from llama_index.core.embeddings import MockEmbedding
 from llama_index.core.llms import ChatMessage
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools import FunctionTool
 from llama_index.llms.openai import OpenAI
 from pydantic import BaseModel
 from sameness import Gateway, finish, same
+
+import libretto_instrument as libretto
 
 PROMPT = "Hello you"
 
@@ -66,3 +70,21 @@ def test_structured_output(llm: OpenAI, running: Gateway) -> None:
     """The structured answer is the same."""
     prompt = PromptTemplate("Who is {who}?")
     same(lambda: llm.structured_predict(Person, prompt, who="that"), running)
+
+
+def test_a_rag_by_its_templates(llm: OpenAI, running: Gateway) -> None:
+    """A query engine is recorded with template and parameters, as it comes."""
+    template = "Context:\n{context_str}\n\nQuestion: {query_str}"
+    index = SummaryIndex.from_documents(
+        [Document(text="Oil the chain."), Document(text="Wipe it.")],
+        embed_model=MockEmbedding(embed_dim=2),
+    )
+    engine = index.as_query_engine(llm=llm, text_qa_template=PromptTemplate(template))
+    with libretto.scope(templates={"rag": template}):
+        (event,) = same(lambda: str(engine.query("How often?")), running)
+    assert event["apiName"] == "rag"
+    assert [m["content"] for m in event["promptTemplateChat"]] == [template]
+    assert event["params"] == {
+        "context_str": "Oil the chain.\n\nWipe it.",
+        "query_str": "How often?",
+    }
