@@ -14,8 +14,8 @@ from .schema import RequestError, parse_event
 from .store import connect, execute_script, open_database
 
 #: Events that proposals are made from, the newest; and their bodies, in characters.
-MAX_PROPOSED_FROM = 2_000
-MAX_PROPOSED_CHARS = 20_000_000
+MAX_PROPOSED_FROM = 1_000
+MAX_PROPOSED_CHARS = 2_000_000
 #: Events that one transaction reads again, and their bodies, in characters.
 BATCH = 100
 BATCH_CHARS = 5_000_000
@@ -27,11 +27,13 @@ class Rereading:
     """How far stored events were read again.
 
     Attributes:
-        before: Those before this number are left; none if it is 0.
+        batch: Events that one transaction reads.
+        before: Those before this number are left.
         events: How many were read.
         recognized: How many of these have a template now.
     """
 
+    batch: int = BATCH
     before: int = _NEWEST
     events: int = 0
     recognized: int = 0
@@ -41,7 +43,7 @@ class Rereading:
         rows = execute_script(
             db,
             "untemplated_events",
-            {"before": self.before, "limit": BATCH, "room": BATCH_CHARS},
+            {"before": self.before, "limit": self.batch, "room": BATCH_CHARS},
         )
         for row in rows:
             self.events += 1

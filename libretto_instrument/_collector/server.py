@@ -20,7 +20,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from .._util.units import age, size
-from . import api, pages
+from . import api, pages, proposals
 from .middleware import AccessMiddleware
 from .responses import PACKAGE_DIR, error_response
 from .retention import delete_expired
@@ -89,6 +89,7 @@ def create_app(
         routes=[
             *api.routes,
             *pages.routes,
+            *proposals.routes,
             Mount("/static", StaticFiles(directory=PACKAGE_DIR / "static")),
         ],
         middleware=[

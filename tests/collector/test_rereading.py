@@ -1,5 +1,6 @@
 """Stored events read again with templates that are known now."""
 
+import json
 import random
 import sqlite3
 from contextlib import closing
@@ -108,3 +109,62 @@ def test_another_programs_database(tmp_path: Path) -> None:
     for name in ("other.db", "text.db"):
         with pytest.raises(ValueError, match=name):
             reread_database(tmp_path / name, KNOWN)
+
+
+# The page
+
+
+def test_the_page(http: httpx.Client) -> None:
+    """A proposal of the page, once taken, is the template of the stored events."""
+    for product in ("tea", "black coffee", "cocoa <b>"):
+        post(http, unnamed(f"A slogan for {product}, please."))
+    page = http.get("/templates")
+    assert page.status_code == 200
+    assert "A slogan for {input}, please." in page.text
+    chat = [{"role": "user", "content": "A slogan for {product}, please."}]
+    form = {"name": "slogan", "template": json.dumps(chat)}
+    done = http.post("/templates", data=form)
+    assert (done.status_code, done.headers["location"]) == (
+        303,
+        "/events?prompt=slogan",
+    )
+    events = [row["event"] for row in wire.read(http, prompt="slogan")]
+    assert [event["promptTemplateChat"] for event in events] == [chat] * 3
+    assert events[0]["params"] == {"product": "cocoa <b>"}
+    assert "Nothing to propose" in http.get("/templates").text
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {},
+        {"name": "n"},
+        {"name": " ", "template": '"x"'},
+        {"name": "n" * 1_001, "template": '"x"'},
+        {"name": "n", "template": "{"},
+        {"name": "n", "template": "7"},
+        {"name": "n", "template": '[{"role": "chat_history", "content": "x"}]'},
+        {"name": "n", "template": "[" * 50_000},
+    ],
+)
+def test_what_the_page_refuses(http: httpx.Client, form: dict[str, str]) -> None:
+    """What is no template is refused, and nothing is read again."""
+    assert http.post("/templates", data=form).status_code == 400
+
+
+def test_another_site_may_not_use_the_page(http: httpx.Client) -> None:
+    """A form of another site does not reach the stored events."""
+    form = {"name": "n", "template": '"{x}"'}
+    origin = {"Origin": "http://elsewhere.example"}
+    assert http.post("/templates", data=form, headers=origin).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a" * 100_000, "a b " * 25_000, "{a}" * 30_000, "\n" * 100_000, "x:" * 50_000],
+)
+def test_hostile_prompts(http: httpx.Client, text: str) -> None:
+    """Long prompts that repeat themselves hold nobody up."""
+    for n in range(30):
+        post(http, unnamed(text + str(n) + text))
+    assert http.get("/templates", timeout=60).status_code == 200
