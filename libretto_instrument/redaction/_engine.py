@@ -1,11 +1,12 @@
 """The built-in redactor: rules and word lists, no model, no network."""
 
-import re
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from attrs import frozen
 
 from ._entities import Entity, merge_overlapping, replace_entities
+from ._normalize import Shadow, base64_texts, shadows
 from .detectors.cards import cards
 from .detectors.digits import DigitGroups
 from .detectors.iban import ibans
@@ -15,6 +16,14 @@ from .detectors.secrets import crypto, secrets
 from .detectors.ssn import social_security_numbers
 from .detectors.street_address import street_addresses
 from .names.detector import person_names
+
+#: Long texts are looked through in windows of this many characters, so that the time is
+#: looked at in between. The characters before and after a window are its context.
+_WINDOW = 16_384
+_CONTEXT_BEFORE = 128
+_CONTEXT_AFTER = 512
+
+Detector = Callable[[str], Iterable[Entity]]
 
 
 @frozen
@@ -26,53 +35,75 @@ class Engine:
         return replace_entities(text, self.analyze(text))
 
     def analyze(self, text: str) -> Sequence[Entity]:
-        """Return what was found in ``text``, first to last, none overlapping."""
-        return merge_overlapping(_detect(_normalize(text)))
+        """Return the entities of ``text``, first to last, none overlapping."""
+        return merge_overlapping(_analyze(text, _no_limit))
+
+    def redact_until(self, text: str, deadline: float) -> str:
+        """Redact as `redact` does, in limited time.
+
+        Args:
+            text: The text.
+            deadline: When to give up, by `time.monotonic`.
+
+        Raises:
+            TimeoutError: It was not done by then.
+        """
+
+        def check_time() -> None:
+            if time.monotonic() > deadline:
+                raise TimeoutError
+
+        return replace_entities(text, merge_overlapping(_analyze(text, check_time)))
 
 
-#: How JSON that was cut off, and much code, writes line ends, tabs and quotes.
-_ESCAPES = re.compile(r"\\[nrt\"]")
-#: Typographic marks, and the plain ones that the detectors know.
-_TYPOGRAPHIC_CHARS = str.maketrans(
-    {
-        "\u2018": "'",
-        "\u2019": "'",
-        "\u201c": '"',
-        "\u201d": '"',
-        "\u2010": "-",
-        "\u2011": "-",
-        "\u2012": "-",
-        "\u2013": "-",
-        "\u2014": "-",
-        "\u2212": "-",
-        "\u00a0": " ",
-        "\u2007": " ",
-        "\u2009": " ",
-        "\u202f": " ",
-        "\uff0b": "+",
-        "\uff1a": ":",
-        "\uff20": "@",
-    }
-)
+def _no_limit() -> None:
+    """Let the work take as long as it does."""
 
 
-def _normalize(text: str) -> str:
-    """Put plain marks for typographic ones, and white space for ``\\n``.
+def _analyze(text: str, check_time: Callable[[], None]) -> Iterator[Entity]:
+    for shadow in shadows(text):
+        for entity in _detect(shadow.text, check_time):
+            yield _place(entity, shadow)
+    for start, end, decoded in base64_texts(text):
+        check_time()
+        for shadow in shadows(decoded):
+            for entity in _detect(shadow.text, check_time):
+                yield Entity(start, end, entity.type)
+                break
 
-    The result is as long as ``text``, so what is found in it stands in ``text``, too.
-    """
-    if "\\" in text:
-        # Left as it is, the escape would glue an n to the word behind it.
-        text = _ESCAPES.sub(" \n", text)
-    return text if text.isascii() else text.translate(_TYPOGRAPHIC_CHARS)
+
+def _place(entity: Entity, shadow: Shadow) -> Entity:
+    return Entity(*shadow.span(entity.start, entity.end), entity.type)
 
 
-def _detect(text: str) -> Iterator[Entity]:
+def _detect(text: str, check_time: Callable[[], None]) -> Iterator[Entity]:
+    """Run the detectors; those of entities of limited length, window by window."""
+    for detector in (secrets, emails, urls):
+        check_time()
+        yield from detector(text)
+    start = 0
+    while start < len(text):
+        check_time()
+        end = _window_end(text, start)
+        offset = max(0, start - _CONTEXT_BEFORE)
+        for entity in _detect_short(text[offset : end + _CONTEXT_AFTER]):
+            position = offset + entity.start
+            if start <= position < end:
+                yield Entity(position, offset + entity.end, entity.type)
+        start = end
+
+
+def _window_end(text: str, start: int) -> int:
+    """Return where the window that starts at ``start`` ends: at a space, if it can."""
+    end = start + _WINDOW
+    if end >= len(text):
+        return len(text)
+    space = text.rfind(" ", end - _CONTEXT_AFTER, end)
+    return space + 1 if space > 0 else end
+
+
+def _detect_short(text: str) -> Iterator[Entity]:
     """Run each detector that the characters of ``text`` give something to do."""
-    yield from secrets(text)
-    if "@" in text:
-        yield from emails(text)
-    yield from urls(text)
     yield from ip_addresses(text)
     numbers = DigitGroups.parse(text)
     if numbers.groups:

@@ -1,8 +1,8 @@
 """Redacts a finished body, leaf by leaf, and withholds what it could not redact."""
 
+import re
 import time
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from attrs import define, field
@@ -11,7 +11,7 @@ from .._util import errors
 from . import _policy
 from ._cache import LruCache
 from ._entities import Redactor
-from ._json_text import dump_like, parse_json
+from ._json_text import UniqueNames, is_json, is_like_json, redact_json
 from ._media import split_media
 
 #: What stands in the place of a leaf that could not be redacted.
@@ -21,9 +21,16 @@ LOGPROBS = "<LOGPROBS>"
 
 _MAX_DEPTH = 64
 _MAX_TEXT = 2_000_000
+#: How many dicts and lists are still walked through once the time is over.
+_MAX_LATE = 10_000
 #: A number shorter than this is a count; no card and no telephone number is.
 _MIN_NUMBER = 10**9
+#: Numbers under a telling key may be as short as this.
+_MIN_LABELLED_NUMBER = 10**6
 _NUMBER_ENTITIES = ("CREDIT_CARD", "PHONE_NUMBER")
+#: Longer texts show by themselves what they are.
+_MAX_LABELLED = 200
+_PLACEHOLDER = re.compile(r"<([A-Z][A-Z_]*)>")
 
 
 @define
@@ -34,8 +41,7 @@ class BodyRedactor:
 
     Attributes:
         redactor: Finds and replaces personal data in a text.
-        time_limit: Seconds that one body may take. What is left when they are over is
-            withheld.
+        time_limit: Seconds that one body may take. What is left after them is withheld.
         cache_limit: How many characters to hold of texts that were redacted before.
     """
 
@@ -77,17 +83,19 @@ class _BodyWalker:
     redactor: Redactor
     cache: LruCache
     deadline: float
+    late: int = 0
 
     def body(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Redact the sections of a body, each by what it holds."""
         result: dict[str, Any] = {}
+        names = UniqueNames()
         for key, value in body.items():
             if _policy.is_exempt_field(key, value):
-                result[key] = value
-            elif _policy.is_wire_key(key):
-                result[key] = self.value(value, key, _policy.is_structural(key), 1)
-            else:
-                self._set_key(result, key, self.value(value, str(key), False, 1))
+                result[names.add(key)] = value
+                continue
+            structural = _policy.is_structural(key)
+            name = key if _policy.is_wire_key(key) else self._key(key)
+            result[names.add(name)] = self.value(value, str(key), structural, 1)
         return result
 
     def value(self, value: Any, key: str | None, structural: bool, depth: int) -> Any:
@@ -95,7 +103,7 @@ class _BodyWalker:
 
         Args:
             value: What JSON can say; anything else is withheld.
-            key: The key it stands under, or None for the item of a list.
+            key: The key that says what it is, if any does.
             structural: Whether keys such as ``"role"`` have OpenAI's meaning here.
             depth: How many dicts and lists it stands in.
         """
@@ -121,46 +129,77 @@ class _BodyWalker:
         if structural and key is not None and _policy.is_exempt_leaf(key, value):
             return value
         if isinstance(value, str):
-            return self._text(str(value), key, depth)
+            return self._text(str(value), key, structural, depth)
         if isinstance(value, int | float):
-            return self._number(value, key)
+            return self._number(value, None if structural else key)
         if depth > _MAX_DEPTH:
             raise _WithheldError("nested too deeply")
-        if structural and _policy.is_logprobs(key, value):
-            # They spell the answer token by token, with the likeliest alternatives.
-            return LOGPROBS
-        inner = partial(self.value, key=None, structural=structural, depth=depth + 1)
+        if time.monotonic() > self.deadline:
+            self.late += 1
+            if self.late > _MAX_LATE:
+                raise _WithheldError("out of time")
         if isinstance(value, Mapping):
-            result: dict[str, Any] = {}
-            for name, item in value.items():
-                redacted = inner(item, key=str(name))
-                if structural and _policy.is_api_key(name):
-                    result[name] = redacted
-                else:
-                    self._set_key(result, name, redacted)
-            return result
+            return self._mapping(value, key, structural, depth)
         if isinstance(value, list | tuple):
-            return [inner(item) for item in value]
+            return [self.value(item, key, structural, depth + 1) for item in value]
         raise _WithheldError("of a type that JSON does not have")
 
-    def _set_key(self, result: dict[str, Any], key: Any, value: Any) -> None:
-        """Add an item under its redacted key, numbered where two keys become one."""
-        is_odd = isinstance(key, tuple)
-        name = REDACTION_FAILED if is_odd else self.value(key, None, False, 0)
-        unique, number = name, 2
-        while unique in result:
-            unique = f"{str(name).removesuffix('>')}_{number}>"
-            number += 1
-        result[unique] = value
+    def _mapping(
+        self, value: Mapping[Any, Any], key: str | None, structural: bool, depth: int
+    ) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        names = UniqueNames()
+        for name, item in value.items():
+            is_container = isinstance(item, Mapping | list | tuple)
+            inner = structural and (not is_container or _policy.is_structural(name))
+            if name == "name" and structural and "role" in value:
+                item_key = _policy.PARTICIPANT
+            else:
+                item_key = _policy.inherit_key(key, str(name))
+            if structural and _policy.is_logprobs(name, item):
+                # They spell the answer token by token, with the likeliest alternatives.
+                redacted: Any = LOGPROBS
+            else:
+                redacted = self.value(item, item_key, inner, depth + 1)
+            is_known = structural and _policy.is_api_key(name)
+            result[names.add(name if is_known else self._key(name))] = redacted
+        return result
 
-    def _text(self, text: str, key: str | None, depth: int) -> str:
-        data = parse_json(text) if depth < _MAX_DEPTH else None
-        if data is not None:
-            redacted = self.value(data, None, False, depth + 1)
-            return text if redacted == data else dump_like(redacted, like=text)
+    def _key(self, key: Any) -> str:
+        name: Any = self.value(key, None, False, 0)
+        return name if isinstance(name, str) else str(name)
+
+    def _text(self, text: str, key: str | None, structural: bool, depth: int) -> str:
+        if depth < _MAX_DEPTH and is_like_json(text):
+            text = redact_json(
+                text,
+                lambda value, key: self.value(value, key, False, depth + 1),
+                _policy.inherit_key,
+            )
+            if is_json(text):
+                return text
         cleaned = self._redact_text(text)
-        entity = _policy.entity_from_key(key, text) if cleaned == text else None
-        return f"<{entity}>" if entity else cleaned
+        if key is None or not text or len(text) > _MAX_LABELLED:
+            return cleaned
+        if not (structural and _policy.is_api_key(key)):
+            cleaned = self._redact_labelled(cleaned, key)
+        if cleaned != text:
+            return cleaned
+        entity = _policy.entity_from_key(key, text)
+        if entity is None and _policy.is_identifier_key(key):
+            entity = self._classify_identifier(text, key)
+        return f"<{entity}>" if entity else text
+
+    def _redact_labelled(self, text: str, key: str) -> str:
+        """Redact a text as it would be redacted behind its key."""
+        label = _policy.label_from_key(key)
+        redacted = self._redact_text(label + text)
+        return redacted.removeprefix(label) if redacted.startswith(label) else text
+
+    def _classify_identifier(self, text: str, key: str) -> str | None:
+        """Return the entity that is spelled in an identifier: ``user_jane-doe``."""
+        found = _PLACEHOLDER.search(self._redact_text(_policy.spell_out(text, key)))
+        return found[1] if found else None
 
     def _redact_text(self, text: str) -> str:
         """Redact a text, from the cache where it can be."""
@@ -169,16 +208,28 @@ class _BodyWalker:
             return known
         if len(text) > _MAX_TEXT:
             raise _WithheldError("too long")
-        parts = []
-        for piece, media in split_media(text):
-            if time.monotonic() > self.deadline:
-                raise _WithheldError("out of time")
-            cleaned = piece if media or not piece else self.redactor.redact(piece)
-            if not isinstance(cleaned, str):
-                raise _WithheldError("the redactor returned no text")
-            parts.append(cleaned)
-        redacted = "".join(parts)
+        redacted = "".join(
+            piece if is_media else self._redact_piece(piece)
+            for piece, is_media in split_media(text)
+        )
         self.cache.put(text, redacted)
+        return redacted
+
+    def _redact_piece(self, text: str) -> str:
+        if not text:
+            return text
+        if time.monotonic() > self.deadline:
+            raise _WithheldError("out of time")
+        redact_until = getattr(self.redactor, "redact_until", None)
+        try:
+            if redact_until is not None:
+                redacted = redact_until(text, self.deadline)
+            else:
+                redacted = self.redactor.redact(text)
+        except TimeoutError:
+            raise _WithheldError("out of time") from None
+        if not isinstance(redacted, str):
+            raise _WithheldError("the redactor returned no text")
         return redacted
 
     def _number(self, number: int | float, key: str | None) -> Any:
@@ -188,16 +239,18 @@ class _BodyWalker:
         digits = str(int(number))
         entity = _policy.entity_from_key(key, digits)
         if entity is None and number >= _MIN_NUMBER:
-            entity = self._classify_number(digits) or self._classify_number(
-                f"+{digits}"
-            )
+            entity = self._classify_number(digits)
+            entity = entity or self._classify_number(f"+{digits}")
+        if entity is None and key is not None and number >= _MIN_LABELLED_NUMBER:
+            found = _PLACEHOLDER.fullmatch(self._redact_labelled(digits, key))
+            entity = found[1] if found else None
         return f"<{entity}>" if entity else number
 
     def _classify_number(self, digits: str) -> str | None:
         if time.monotonic() > self.deadline:
             raise _WithheldError("out of time")
         for entity in self.redactor.analyze(digits):
-            whole = entity.end - entity.start >= len(digits.lstrip("+"))
-            if whole and entity.type in _NUMBER_ENTITIES:
+            is_whole = entity.end - entity.start >= len(digits.lstrip("+"))
+            if is_whole and entity.type in _NUMBER_ENTITIES:
                 return entity.type
         return None

@@ -73,25 +73,23 @@ def urls(text: str) -> Iterator[Entity]:
     """Yield URLs: with a scheme, with ``www.``, or a bare well-known domain."""
     if "://" in text or ":" in text:
         for match in _SCHEME_URL.finditer(text):
-            yield _url(text, match)
+            yield _url(match)
     if "." not in text:
         return
     for pattern in (_WWW_URL, _BARE_HOST):
         for match in pattern.finditer(text):
-            yield _url(text, match)
+            yield _url(match)
 
 
-def _url(text: str, match: re.Match[str]) -> Entity:
+def _url(match: re.Match[str]) -> Entity:
     """Leave the punctuation of the surrounding sentence out of a URL."""
-    start, end = match.span()
-    while end > start:
-        last = text[end - 1]
-        opening = _BRACKETS.get(last)
-        if last in _TRAILING or (opening and opening not in text[start:end]):
-            end -= 1
-        else:
-            break
-    return Entity(start, end, "URL")
+    url = match.group()
+    trailing = _TRAILING
+    for closing, opening in _BRACKETS.items():
+        if opening not in url:
+            trailing += closing
+    start = match.start()
+    return Entity(start, start + len(url.rstrip(trailing)), "URL")
 
 
 def ip_addresses(text: str) -> Iterator[Entity]:

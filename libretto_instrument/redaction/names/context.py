@@ -13,14 +13,14 @@ from .words import (
     WEAK_INTRODUCTIONS,
 )
 
-_LINE_END = re.compile(r"[ \t]*[.,!]?[ \t]*(?:\n|$)")
-_GREETING_END = re.compile(r"[ \t]*(?:[,.!?:;)]|-|\n|$)")
-_FIELD_END = re.compile(r"[ \t]*(?:[,;.|<(\[\"'}]|\n|$)")
+_LINE_END = re.compile(r"[ \t]{0,8}[.,!]?[ \t]{0,8}(?:\n|$)")
+_GREETING_END = re.compile(r"[ \t]{0,8}(?:[,.!?:;)]|-|\n|$)")
+_FIELD_END = re.compile(r"[ \t]{0,8}(?:[,;.|<(\[\"'}]|\n|$)")
 _CLOSING_GAP = re.compile(
-    r"[,.!]?[ \t]*(?:\r?\n[\s>]*|(?<=[,.!])[ \t]*)(?:[-~]{1,3}[ \t]*)?"
+    r"[,.!]?[ \t]{0,8}(?:\r?\n[\s>]*|(?<=[,.!])[ \t]{0,8})(?:[-~]{1,3}[ \t]{0,8})?"
 )
 _LABEL_GAP = re.compile(r"[\"'*_]{0,3}[ \t]{0,3}[:=][ \t\"'*_]{0,8}\n?[ \t]{0,3}")
-_DASHES = re.compile(r"(?:^|\n)[ \t]*(?:--?|~)[ \t]*$")
+_DASHES = re.compile(r"(?:^|\n)[ \t]{0,8}(?:--?|~)[ \t]{0,8}$")
 
 
 class Cue(Enum):
