@@ -27,7 +27,7 @@ from ._templates import TemplateChat, TemplateError, TemplateString, TemplateTex
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .delivery import Stats
+    from ._delivery import Stats
 
 __all__ = [
     "Chain",
@@ -60,7 +60,7 @@ if not TYPE_CHECKING:  # Or else checkers would take any name for one of ours.
     def __getattr__(name: str) -> Any:
         # Nothing of the delivery is imported before something was recorded.
         if name == "Stats":
-            from .delivery import Stats
+            from ._delivery import Stats
 
             return Stats
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

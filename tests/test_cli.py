@@ -13,7 +13,7 @@ import pytest
 
 from libretto_instrument import __version__
 from libretto_instrument._cli import main
-from libretto_instrument.delivery.durable import Spool
+from libretto_instrument._spool import Spool
 
 
 def run(*args: str) -> subprocess.CompletedProcess[str]:
@@ -145,7 +145,8 @@ def test_a_port_that_is_taken_is_told() -> None:
         (["spool", "ls", "--spool", "{tmp}/foreign"], "doctor --spool"),
         (["spool", "retry"], "--spool DIR"),
         (["relay"], "--spool DIR"),
-        (["relay", "--spool", "{tmp}/latin"], "may write to"),
+        (["relay", "--spool", "{tmp}/latin"], "of this user's own"),
+        (["relay", "--spool", "{tmp}/foreign"], "chmod 700"),
         (["relay", "--spool", "{tmp}/new", "--max-size", "lots"], "2GB"),
         (["relay", "--spool", "{tmp}/new", "--max-age", "long"], "30d"),
         (["serve", "--port", "0", "--db", "{tmp}/no/such/folder"], "Cannot open"),
@@ -162,14 +163,13 @@ def test_what_cannot_be_says_what_to_do(
     """A command that cannot run here says what to do instead, with status 2."""
     (tmp_path / "latin").write_bytes(b"caf\xe9")
     (tmp_path / "foreign").mkdir()
-    foreign = tmp_path / "foreign" / "spool-2.db"
-    foreign.write_bytes(b"not a database at all" * 100)
+    (tmp_path / "foreign").chmod(0o777)
     status = main.main([part.format(tmp=tmp_path) for part in argv])
     told = capsys.readouterr()
     assert (status, told.out) == (2, "")
     assert told.err.startswith(f"libretto-instrument {argv[0]}: ")
     assert said in told.err
-    assert foreign.exists()
+    assert not list((tmp_path / "foreign").iterdir())
 
 
 def test_a_relay_keeps_to_bounds(
@@ -179,10 +179,10 @@ def test_a_relay_keeps_to_bounds(
     bounds: list[tuple[int, float]] = []
 
     def relay(spool: Spool, *_: object, **__: object) -> bool:
-        bounds.append((spool._bounds.max_bytes, spool._bounds.max_age))
+        bounds.append((spool.max_bytes, spool.max_age))
         return True
 
-    monkeypatch.setattr("libretto_instrument.delivery._cli.relay", relay)
+    monkeypatch.setattr("libretto_instrument._cli.relay.run_relay", relay)
     command = ["relay", "--spool", str(tmp_path / "spool")]
     assert main.main(command) == 0
     assert main.main([*command, "--max-size", "2GB", "--max-age", "30d"]) == 0
@@ -193,9 +193,9 @@ def test_a_relay_keeps_to_bounds(
 def test_no_number_of_seconds(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A time that is none is told before anything begins."""
     with pytest.raises(SystemExit) as ended:
-        main.main(["relay", "--spool", "unused", f"--drain={seconds}"])
+        main.main(["relay", "--spool", "unused", f"--drain-timeout={seconds}"])
     assert ended.value.code == 2
-    assert "--drain" in capsys.readouterr().err
+    assert "--drain-timeout" in capsys.readouterr().err
 
 
 def test_a_reader_that_has_seen_enough() -> None:

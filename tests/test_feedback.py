@@ -107,10 +107,10 @@ def test_feedback_arrives(
 def test_feedback_on_what_was_not_recorded(backend: Backend) -> None:
     """A program need not ask whether a response was recorded before it tells of it."""
     libretto.install(api_key="key")
-    before = libretto.stats().recorded
+    before = libretto.stats().accepted
     libretto.send_feedback(libretto.feedback_key(object()), rating=1)
     assert libretto.flush()
-    assert libretto.stats().recorded == before
+    assert libretto.stats().accepted == before
     assert backend.stored("feedback") == []
 
 

@@ -18,15 +18,12 @@ PACKAGES = ("libretto_instrument", "libretto_openai")
 
 ANYTHING = "anything"
 
-#: openai 3 has editions of its own of the first two.
-HTTP = "httpcore httpx httpcore2 httpx2"
 
 VALUES = ("_util", "_templates", "_events", "_recognition")
 CLIENT = (
     *VALUES,
     "_version",
     "redaction",
-    "delivery",
     "_delivery",
     "_spool",
     "exporters",
@@ -46,16 +43,18 @@ LAYERS: dict[str, tuple[tuple[str, ...], str]] = {
     "_events":     (("_util",), "attrs"),
     "_recognition": (("_templates",), "attrs"),
     "redaction":   (("_util",), "attrs phonenumbers stdnum"),
-    "delivery":    (("_util", "_version"), f"attrs certifi {HTTP}"),
     "_delivery":   (("_util", "_version"), "attrs certifi truststore"),
     "_spool":      (("_delivery", "_util"), "attrs"),
     "exporters":   (("_util",), "attrs"),
     "_config":     ((*VALUES, "exporters"), "attrs"),
     "_capture":    ((*VALUES, "_config"), "attrs openai wrapt"),
-    "_processing": ((*VALUES, "_config", "_capture", "redaction", "delivery"), "attrs"),
+    "_processing": (
+        (*VALUES, "_config", "_capture", "redaction", "_delivery"),
+        "attrs",
+    ),
     "_runtime":    (
-        (*VALUES, "redaction", "delivery", "exporters", "_config", "_capture",
-         "_processing"),
+        (*VALUES, "redaction", "_delivery", "_spool", "exporters", "_config",
+         "_capture", "_processing"),
         "attrs",
     ),
     "otel":        (CLIENT, "attrs opentelemetry requests"),
@@ -167,7 +166,7 @@ def refused(layer: str, found: Import) -> str | None:
         ("from .call import Call", Import("libretto_instrument._capture.call", 1)),
         ("from .._util import errors", Import("libretto_instrument._util.errors", 1)),
         ("from .. import install", Import("libretto_instrument", 1)),
-        ("from ..delivery import Stats", Import("libretto_instrument.delivery", 1)),
+        ("from .._delivery import Stats", Import("libretto_instrument._delivery", 1)),
         ("def f():\n  import httpx", Import("httpx", 2)),
         ("async def f():\n  async with x:\n    import httpx", Import("httpx", 3)),
         ("try:\n  import a\nexcept E:\n  pass", Import("a", 2)),
@@ -189,16 +188,16 @@ def test_imports_are_read(source: str, expected: Import) -> None:
         ("_capture", "httpx"),
         ("_capture", "httpcore"),
         ("_capture", "httpx2"),
-        ("_capture", "libretto_instrument.delivery"),
+        ("_capture", "libretto_instrument._delivery"),
         ("_capture", "libretto_instrument._runtime.state"),
         ("_capture", "libretto_instrument"),
-        ("delivery", "openai"),
-        ("delivery", "libretto_instrument._events"),
-        ("delivery", "libretto_instrument._capture"),
+        ("_delivery", "openai"),
+        ("_delivery", "libretto_instrument._events"),
+        ("_delivery", "libretto_instrument._capture"),
         ("_runtime", "openai"),
         ("_config", "libretto_instrument._capture"),
         ("_templates", "attrs"),
-        ("redaction", "libretto_instrument.delivery"),
+        ("redaction", "libretto_instrument._delivery"),
         ("_collector", "libretto_instrument._config.fields"),
         ("__init__", "libretto_openai"),
         ("libretto_openai", "libretto_instrument._capture"),

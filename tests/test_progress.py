@@ -7,15 +7,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from support.backend import Backend, slow
-from support.parcels import Parcel, prepare
+from support.spooling import append, read
 from support.waiting import eventually
 
-from libretto_instrument.delivery.durable import Spool
+from libretto_instrument._spool import Spool
 
 ROOT = Path(__file__).parents[1]
 COMMAND = "from libretto_instrument._cli.main import main; import sys; sys.exit(main())"
@@ -83,21 +83,23 @@ def piped(*args: object) -> "subprocess.Popen[str]":
 @pytest.fixture
 def spool(tmp_path: Path) -> Iterator[Spool]:
     """Yield a spool with 200 messages."""
-    with Spool(tmp_path / "spool", busy_timeout=5) as made:
-        for number in range(200):
-            assert made.add(prepare(Parcel(str(number))))
+    with closing(Spool(tmp_path / "spool")) as made:
+        append(made, *map(str, range(200)))
         yield made
 
 
 def refuse_all(spool: Spool) -> None:
-    for claimed in spool.claim(1000):
-        spool.set_aside(claimed, "HTTP 413")
+    for stored in read(spool, 5000):
+        spool.reject(stored, "HTTP 413")
+    spool.close()
 
 
 def test_a_relay_on_a_terminal(spool: Spool, backend: Backend) -> None:
     """On a terminal a relay shows how much of what waits is delivered."""
     backend.answer(slow(0.2))
-    with terminal("relay", "--spool", spool.directory) as relay:
+    with terminal(
+        "relay", "--api-prefix", backend.url, "--spool", spool.directory.path
+    ) as relay:
         backend.wait_for(200, timeout=60)
         eventually(lambda: "/200" in relay.shown)
         relay.process.send_signal(signal.SIGTERM)
@@ -108,7 +110,7 @@ def test_a_relay_on_a_terminal(spool: Spool, backend: Backend) -> None:
 
 def test_a_relay_without_a_terminal(spool: Spool, backend: Backend) -> None:
     """Into a log a relay writes one line, and nothing of its progress."""
-    relay = piped("relay", "--spool", spool.directory)
+    relay = piped("relay", "--api-prefix", backend.url, "--spool", spool.directory.path)
     try:
         backend.wait_for(200, timeout=60)
         relay.send_signal(signal.SIGTERM)
@@ -116,21 +118,21 @@ def test_a_relay_without_a_terminal(spool: Spool, backend: Backend) -> None:
     finally:
         relay.kill()
     assert (relay.returncode, out) == (0, "")
-    assert err == f"Relaying {spool.directory} to {backend.urls['event']}\n"
+    assert err == f"Relaying {spool.directory.path} to {backend.url}\n"
 
 
 @pytest.mark.parametrize(("action", "word"), [("retry", "Retrying"), ("drop", "Dropp")])
 def test_refused_messages(spool: Spool, action: str, word: str) -> None:
     """To retry and to drop show how far they are on a terminal, and only there."""
     refuse_all(spool)
-    with terminal("spool", action, "--spool", spool.directory) as shown:
+    with terminal("spool", action, "--spool", spool.directory.path) as shown:
         status, out = shown.ended()
         assert (status, out.split()[0]) == (0, "200")
         assert word in shown.shown
         assert "0/200" in shown.shown
     if action == "retry":
         refuse_all(spool)
-    quiet = piped("spool", action, "--spool", spool.directory)
+    quiet = piped("spool", action, "--spool", spool.directory.path)
     out, err = quiet.communicate(timeout=30)
     assert (quiet.returncode, err) == (0, "")
     assert out.split()[0] == ("200" if action == "retry" else "0")
@@ -138,16 +140,13 @@ def test_refused_messages(spool: Spool, action: str, word: str) -> None:
 
 def test_more_than_one_part(tmp_path: Path) -> None:
     """However many messages there are, all are retried, and counted."""
-    with Spool(tmp_path, busy_timeout=5) as spool:
-        for number in range(1201):
-            spool.add(prepare(Parcel(str(number))))
-        while claimed := spool.claim(500):
-            for each in claimed:
-                spool.set_aside(each, "HTTP 413")
+    with closing(Spool(tmp_path)) as spool:
+        append(spool, *map(str, range(1201)))
+        refuse_all(spool)
         done = piped("spool", "retry", "--spool", tmp_path)
         out, err = done.communicate(timeout=60)
         assert (out, err) == ("1201 to be sent once more\n", "")
-        assert (spool.stats().waiting, spool.stats().aside) == (1201, 0)
+        assert (spool.stats().pending, spool.stats().dead_letters) == (1201, 0)
 
 
 def test_the_demonstration(tmp_path: Path) -> None:
@@ -165,7 +164,7 @@ def test_without_what_shows_it(spool: Spool, lack: str) -> None:
     refuse_all(spool)
     hide = "import sys; sys.modules['tqdm'] = None\n" if lack == "tqdm" else ""
     dumb = {"TERM": "dumb"} if lack == "terminal" else {}
-    args = ("spool", "retry", "--spool", spool.directory)
+    args = ("spool", "retry", "--spool", spool.directory.path)
     with terminal(*args, code=hide + COMMAND, **dumb) as shown:
         assert shown.ended() == (0, "200 to be sent once more\n")
         assert shown.shown == ""

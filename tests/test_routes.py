@@ -20,7 +20,7 @@ from libretto_instrument._config.settings import CallSettings, DeliveryOptions
 from libretto_instrument._events import Feedback
 from libretto_instrument._processing import process
 from libretto_instrument._runtime.state import runtime
-from libretto_instrument.delivery.durable import Spool
+from libretto_instrument._spool import Spool
 from libretto_instrument.exporters import MemoryExporter
 
 NOT_THE_DEFAULT = {
@@ -28,7 +28,6 @@ NOT_THE_DEFAULT = {
     "spool_only": True,
     "spool_max_bytes": 1,
     "spool_max_age": 2.0,
-    "spool_busy_timeout": 3.0,
     "queue_max_events": 4,
     "queue_max_bytes": 5,
     "exit_timeout": 6.0,
@@ -43,18 +42,14 @@ def ask(client: openai.OpenAI, text: str = "hello") -> None:
 
 
 def waiting(directory: Path) -> int:
-    spool = Spool(directory)
-    try:
-        return spool.stats().waiting
-    finally:
-        spool.close()
+    return Spool(directory).stats().pending
 
 
 def counted_since(before: libretto.Stats) -> dict[str, int]:
     now = libretto.stats()
     return {
         name: getattr(now, name) - getattr(before, name)
-        for name in ("recorded", "sent", "spooled")
+        for name in ("accepted", "sent", "spooled")
     }
 
 
@@ -102,8 +97,6 @@ def test_spool_dir_from_the_environment(
         ("spool_max_age", "a week", TypeError),
         ("spool_max_age", 0, ValueError),
         ("spool_max_age", float("nan"), ValueError),
-        ("spool_busy_timeout", -1, ValueError),
-        ("spool_busy_timeout", float("inf"), ValueError),
         ("queue_max_events", 0, ValueError),
         ("exit_timeout", -0.1, ValueError),
         ("exit_timeout", float("inf"), ValueError),
@@ -130,7 +123,7 @@ def test_on_disk_before_the_call_returns(
     assert waiting(tmp_path / "spool") == 1
     assert libretto.flush()
     assert backend.connections == 0
-    assert counted_since(before) == {"recorded": 1, "sent": 0, "spooled": 1}
+    assert counted_since(before) == {"accepted": 1, "sent": 0, "spooled": 1}
     assert (tmp_path / "spool").stat().st_mode & 0o777 == 0o700
 
 
@@ -148,11 +141,12 @@ def test_the_spool_is_drained_by_its_own_process(
 def test_what_an_earlier_process_left_is_delivered(
     client: openai.OpenAI, backend: Backend, tmp_path: Path
 ) -> None:
-    """install() with a spool delivers what waits there, without a call being made."""
+    """After install() a flush delivers what waits in the spool, without a call."""
     libretto.install(LibrettoConfig("key", "old", spool_dir=tmp_path, spool_only=True))
     ask(client)
     libretto.shutdown()
     libretto.install(LibrettoConfig("key", "new", spool_dir=tmp_path))
+    assert libretto.flush(20)
     backend.wait_for(1, timeout=20)
     assert backend.events[0]["apiName"] == "old"
 
@@ -168,7 +162,7 @@ def test_redacted_before_it_touches_the_disk(
     ask(client, "write to margaret.houlihan@example.com")
     assert libretto.flush(timeout=20)
     assert waiting(tmp_path) == 1
-    held = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+    held = b"".join(path.read_bytes() for path in tmp_path.rglob("*.seg"))
     assert b"<EMAIL_ADDRESS>" in held
     assert b"houlihan" not in held
 
@@ -187,7 +181,7 @@ def test_a_configuration_each(
     assert libretto.flush(timeout=20)
     assert [event["apiName"] for event in backend.events] == ["by memory"]
     assert waiting(tmp_path) == 1
-    assert counted_since(before) == {"recorded": 2, "sent": 1, "spooled": 1}
+    assert counted_since(before) == {"accepted": 2, "sent": 1, "spooled": 1}
 
 
 def test_another_address_holds_for_what_comes_after(
@@ -303,6 +297,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert ended.returncode == -signal.SIGKILL
     backend.recover()
     libretto.install(LibrettoConfig("key", "next", spool_dir=tmp_path))
+    assert libretto.flush(20)
     backend.wait_for(1, timeout=40)
     assert json.dumps(backend.events).count("killed") >= 1
 
@@ -314,7 +309,7 @@ def test_figures_outlive_a_shutdown(client: openai.OpenAI, backend: Backend) -> 
     for count in (1, 2):
         ask(client)
         assert libretto.shutdown(timeout=20)
-        assert counted_since(before) == {"recorded": count, "sent": count, "spooled": 0}
+        assert counted_since(before) == {"accepted": count, "sent": count, "spooled": 0}
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
@@ -343,7 +338,7 @@ def test_a_call_weighs_what_it_was_given(
     fields: Any = {given: {"long": [LONG]}}
     with libretto.scope(**fields):
         ask(client)
-    assert taken[0].weight > len(LONG)
+    assert taken[0].size_bytes > len(LONG)
 
 
 def test_a_statement_weighs_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -353,7 +348,7 @@ def test_a_statement_weighs_what_it_says(monkeypatch: pytest.MonkeyPatch) -> Non
     libretto.install(LibrettoConfig("key", "name"))
     libretto.send_feedback("key", better_response=LONG)
     libretto.update_chain("chain", {"long": LONG})
-    assert [item.weight > len(LONG) for item in taken] == [True, True]
+    assert [item.size_bytes > len(LONG) for item in taken] == [True, True]
 
 
 def test_redactors_are_not_kept_for_ever() -> None:
@@ -378,21 +373,3 @@ def test_a_fork_during_redaction() -> None:
             body = process.process(report, settings)
             os._exit(0 if body == report.to_wire() else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-
-
-def test_what_finishes_is_imported_before_there_is_a_thread(tmp_path: Path) -> None:
-    """A child forked while a thread imports would wait for that import for ever."""
-    script = """
-import sys, threading
-import libretto_instrument
-importing = {}
-def find_spec(name, path=None, target=None):
-    importing[name] = threading.current_thread() is threading.main_thread()
-sys.meta_path.insert(0, type("", (), {"find_spec": staticmethod(find_spec)}))
-libretto_instrument.install(
-    api_key="key", prompt_template_name="name", spool_dir=sys.argv[1]
-)
-libretto_instrument.flush(20)
-assert importing["libretto_instrument._capture.packing"]
-"""
-    subprocess.run([sys.executable, "-c", script, tmp_path], check=True, timeout=60)

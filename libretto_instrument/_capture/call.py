@@ -25,7 +25,6 @@ from .build_event import build_event
 from .caller import name_caller
 from .endpoints.table import Endpoint
 from .error_response import response_from_exception
-from .packing import Makings, pack
 from .record import CallRecord
 from .snapshot import snapshot, snapshot_kwargs
 
@@ -171,10 +170,6 @@ class Call(CallRecord):
     def report(self) -> Event | None:
         """Return the event that tells of this call, if it is to be recorded."""
         return build_event(self)
-
-    def makings(self) -> Makings | None:
-        """Return what the event can be made of later; None if it is better made now."""
-        return pack(self)
 
 
 def start_call(

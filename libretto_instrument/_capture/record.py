@@ -74,7 +74,12 @@ class CallRecord(CopyBudget):
         self.chunk_times = []
 
     @property
-    def weight(self) -> int:
+    def ordering_key(self) -> str | None:
+        """Calls of one key are delivered in order: a chain, or else a chat."""
+        return self.settings.chain_id or self.settings.chat_id
+
+    @property
+    def size_bytes(self) -> int:
         """Roughly how many bytes this record holds."""
         weight = self.size
         if self.response:

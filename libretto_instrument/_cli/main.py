@@ -6,7 +6,6 @@ one line.
 """
 
 import argparse
-import functools
 import importlib.util
 import os
 import sys
@@ -148,17 +147,21 @@ def _spool_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _spool_dir(args: argparse.Namespace) -> str:
-    directory: str | None = args.spool
-    if not directory:
-        raise ValueError("name the spool: --spool DIR, or LIBRETTO_SPOOL_DIR")
-    return directory
-
-
 def _relay_arguments(parser: argparse.ArgumentParser) -> None:
     _spool_argument(parser)
     add = parser.add_argument
-    add("--drain", type=seconds, default=10.0, help="seconds to go on after SIGTERM")
+    add(
+        "--api-prefix",
+        metavar="URL",
+        help="send all events here, not where each was recorded for",
+    )
+    add(
+        "--drain-timeout",
+        metavar="SECONDS",
+        type=seconds,
+        default=10.0,
+        help="how long to go on after SIGTERM",
+    )
     add("--max-size", metavar="SIZE", help="how much the spool may hold, such as 2GB")
     add("--max-age", metavar="AGE", help="for how long it keeps an event, such as 7d")
     add(
@@ -175,55 +178,22 @@ def _relay_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _relay(args: argparse.Namespace) -> int:
-    from .._config.environment import endpoint_urls
-    from .._processing.serialize import FINISHERS
-    from .._runtime.exporter_transport import ExporterSender
-    from .._util.units import age, size
-    from ..delivery._cli import relay_command
-    from .exporter_args import exporters_named
+    from .relay import relay_command
 
-    directory, show = _spool_dir(args), None
-    if args.metrics_port is not None:
-        if _missing("metrics"):
-            raise ValueError(
-                "--metrics-port needs prometheus_client: "
-                "pip install 'libretto-instrument[metrics]'"
-            )
-        from .prometheus import serve
-
-        show = functools.partial(serve, args.metrics_host, args.metrics_port)
-    exporters = exporters_named(args.exporters)
-    others = {exporter.name: ExporterSender(exporter) for exporter in exporters}
-    bounds: dict[str, int] = {}
-    if args.max_size is not None:
-        bounds["max_bytes"] = size(args.max_size)
-    if args.max_age is not None:
-        bounds["max_age"] = age(args.max_age)
-    return relay_command(
-        directory,
-        endpoint_urls(),
-        args.drain,
-        others,
-        show,
-        finishers=FINISHERS,
-        bounds=bounds,
-    )
+    return relay_command(args)
 
 
 def _spool_arguments(parser: argparse.ArgumentParser) -> None:
     _spool_argument(parser)
     add = parser.add_argument
     add("action", choices=("ls", "retry", "drop"), help="what to do with the refused")
-    add("rows", nargs="*", type=int, help="which, by number; all if left out")
+    add("ids", metavar="ID", nargs="*", help="which; all if left out")
 
 
 def _spool(args: argparse.Namespace) -> int:
-    from ..delivery import _cli
+    from .spool import spool_command
 
-    if args.action == "ls":
-        return _cli.list_command(_spool_dir(args), sys.stdout)
-    command = _cli.retry_command if args.action == "retry" else _cli.drop_command
-    return command(_spool_dir(args), args.rows, sys.stdout)
+    return spool_command(args)
 
 
 COMMANDS = (

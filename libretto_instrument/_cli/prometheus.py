@@ -16,8 +16,8 @@ from prometheus_client.registry import Collector
 from .._runtime.metrics import Reading, readings
 
 if TYPE_CHECKING:
-    from ..delivery import Stats
-    from ..delivery.durable import SpoolStats
+    from .._delivery import Stats
+    from .._spool import SpoolStats
 
 Look: TypeAlias = "Callable[[], tuple[Stats, SpoolStats]]"
 

@@ -1,5 +1,6 @@
 """Checks of single settings. Each returns the value to keep, or raises."""
 
+import inspect
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -101,6 +102,8 @@ def hook(name: str, value: Any) -> Any:
     """Accept a function from an event's body to a body, or None."""
     if not callable(value):
         raise TypeError(f"{name} must be callable: event dict → dict or None.")
+    if inspect.iscoroutinefunction(value):
+        raise TypeError(f"{name} must not be a coroutine function: nobody awaits it.")
     return value
 
 

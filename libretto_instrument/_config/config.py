@@ -61,8 +61,6 @@ class LibrettoConfig:
             delivers (``LIBRETTO_SPOOL_ONLY``). Off unless set.
         spool_max_bytes: How much the spool may hold; 512 MiB unless set.
         spool_max_age: For how many seconds it keeps an event; 7 days unless set.
-        spool_busy_timeout: For how many seconds a call may wait for other writers
-            before its event stays in memory; 0.05 unless set.
         queue_max_events: How many events may wait in memory; 10,000 unless set.
         queue_max_bytes: How many bytes they may take; 64 MiB unless set.
         exit_timeout: For how many seconds the process waits at its end for what is not
@@ -106,7 +104,6 @@ class LibrettoConfig:
     spool_only: bool | None = field(default=None, kw_only=True)
     spool_max_bytes: int | None = field(default=None, kw_only=True)
     spool_max_age: float | None = field(default=None, kw_only=True)
-    spool_busy_timeout: float | None = field(default=None, kw_only=True)
     queue_max_events: int | None = field(default=None, kw_only=True)
     queue_max_bytes: int | None = field(default=None, kw_only=True)
     exit_timeout: float | None = field(default=None, kw_only=True)
@@ -197,7 +194,6 @@ class ConfigFields(TypedDict, total=False):
     spool_only: bool | None
     spool_max_bytes: int | None
     spool_max_age: float | None
-    spool_busy_timeout: float | None
     queue_max_events: int | None
     queue_max_bytes: int | None
     exit_timeout: float | None

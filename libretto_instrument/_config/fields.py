@@ -204,9 +204,6 @@ FIELDS: dict[str, Field] = {
     "spool_max_age": _delivery(
         checks.max_age, "longest stay in the spool, in seconds", 7 * 24 * 3600.0
     ),
-    "spool_busy_timeout": _delivery(
-        checks.seconds, "longest wait of a call for other writers, in seconds", 0.05
-    ),
     "queue_max_events": _delivery(
         checks.count_of("events"), "most events that wait in memory", 10_000
     ),

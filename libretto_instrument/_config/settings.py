@@ -53,7 +53,6 @@ class DeliveryOptions:
     spool_only: bool = _default("spool_only")
     spool_max_bytes: int = _default("spool_max_bytes")
     spool_max_age: float = _default("spool_max_age")
-    spool_busy_timeout: float = _default("spool_busy_timeout")
     queue_max_events: int = _default("queue_max_events")
     queue_max_bytes: int = _default("queue_max_bytes")
     exit_timeout: float = _default("exit_timeout")

@@ -62,6 +62,7 @@ class Connection:
         timeout: Seconds without a byte sent or received, and from the first byte of an
             answer to its last.
         used_at: When the last answer came, by the monotonic clock.
+        is_connected: The last request got as far as to connect.
         is_reusable: It is open, and the last answer was read to its end.
     """
 
@@ -69,6 +70,7 @@ class Connection:
     connect_timeout: float
     timeout: float
     used_at: float = 0.0
+    is_connected: bool = False
     is_reusable: bool = False
     _socket: Any = None
     _buffer: bytearray = field(factory=bytearray, repr=False)
@@ -126,8 +128,10 @@ class Connection:
             raise ProxyError("SOCKS proxies are not supported")
         if proxy is not None and proxy.is_https and endpoint.is_https:
             raise ProxyError("https through a proxy that is itself reached by https")
+        self.is_connected = False
         limit = self._limit(self.connect_timeout)
         self._socket = socket.create_connection((first.host, first.port), limit)
+        self.is_connected = True
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if first.is_https:
             self._start_tls(first.host)

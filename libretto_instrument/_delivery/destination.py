@@ -92,9 +92,9 @@ class Destination:
             self.queue.end(now - started, now)
         self._warn_if_dropped()
         if fault is not None:
-            errors.log_internal_error(fault, "delivery.send")
             if not isinstance(fault, Exception):
-                raise fault
+                raise fault  # It ends this worker, and is logged there.
+            errors.log_internal_error(fault, "delivery.send")
 
     def _update_store(self, entry: Entry, outcome: Outcome) -> None:
         if entry.stored is None or self.store is None:

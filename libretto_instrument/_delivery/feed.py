@@ -29,6 +29,7 @@ class Feed:
         leads: For which destinations this process is the reader.
         next_at: When to poll, by the monotonic clock; None while that is under way.
         has_read_all: The last poll found nothing new.
+        is_stopped: Nothing more is sent from the store.
     """
 
     store: Store
@@ -37,13 +38,14 @@ class Feed:
     leads: set[str] = field(factory=set)
     next_at: float | None = 0.0
     has_read_all: bool = False
+    is_stopped: bool = False
     _pause: float = MIN_POLL
     _lead_at: float = 0.0
     _is_expedited: bool = False
 
     def begin(self, now: float) -> bool:
         """Say whether to poll now; if so, ``poll`` must follow."""
-        if self.next_at is None or now < self.next_at:
+        if self.is_stopped or self.next_at is None or now < self.next_at:
             return False
         self.next_at = None
         self._is_expedited = False
@@ -84,7 +86,21 @@ class Feed:
             with self.lock:
                 self._add(found, monotonic())
 
+    def stop(self, now: float) -> list[Any]:
+        """Send nothing more from the store; return what is to be released."""
+        self.is_stopped = True
+        queues = self.queues.values()
+        entries = [each for queue in queues for each in queue.withdraw_stored(now)]
+        return [entry.stored for entry in entries]
+
+    @property
+    def in_flight(self) -> int:
+        """How many stored messages are in the queues or being sent."""
+        return sum(queue.stored_pending for queue in self.queues.values())
+
     def _add(self, found: "list[tuple[DeliveryQueue, Any]]", now: float) -> None:
+        if self.is_stopped:  # They are given back with the store's leadership.
+            found = []
         for queue, stored in found:
             message = stored.message
             key, size = message.ordering_key, message.size_bytes

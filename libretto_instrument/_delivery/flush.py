@@ -14,6 +14,7 @@ class FlushMarker:
     Attributes:
         deadline: Until when the flush waits, by the monotonic clock.
         done: Locked until the point is passed; the flush acquires it.
+        is_placed: The inbox was emptied up to the point.
         last_seq: The entry before the point.
         outstanding: How many messages before the point are still on their way.
         has_loss: One of them was lost.
@@ -22,6 +23,7 @@ class FlushMarker:
 
     deadline: float
     done: Any
+    is_placed: bool = False
     last_seq: int = 0
     outstanding: int = 0
     has_loss: bool = False
@@ -54,7 +56,7 @@ class FlushTracker:
         """
         now = monotonic()
         self._markers = [each for each in self._markers if now < each.deadline]
-        marker.last_seq = last_seq
+        marker.is_placed, marker.last_seq = True, last_seq
         marker.has_loss = self._has_loss or any(m.has_loss for m in self._markers)
         self._has_loss = False
         self._markers.append(marker)

@@ -62,6 +62,7 @@ class HttpTransport:
         self._connect_timeout = connect_timeout
         self._timeout = timeout
         self._idle: dict[str, deque[Connection]] = {}
+        self._epoch = 0
         self.reset()
 
     def reset(self) -> None:
@@ -85,7 +86,8 @@ class HttpTransport:
         return [self._post(message, timeout) for message in messages]
 
     def close(self) -> None:
-        """Close the idle connections."""
+        """Close the connections, those in use as soon as they are not."""
+        self._epoch += 1
         for idle in list(self._idle.values()):
             while idle:
                 try:
@@ -102,7 +104,7 @@ class HttpTransport:
         except ValueError:
             return Outcome(delivered=False, error="malformed endpoint")
         limit = _MAX_SECONDS if timeout is None else min(timeout, _MAX_SECONDS)
-        connection = self._acquire(url, endpoint)
+        epoch, connection = self._epoch, self._acquire(url, endpoint)
         try:
             response = connection.request(
                 "POST", headers, message.body, monotonic() + limit
@@ -116,7 +118,10 @@ class HttpTransport:
                 is_connection_error=True,
             )
         finally:
-            self._release(url, connection)
+            if epoch == self._epoch:
+                self._release(url, connection)
+            else:
+                connection.close()
         return _judge(response, message)
 
     def _prepare(self, url: str) -> tuple[Endpoint, str]:

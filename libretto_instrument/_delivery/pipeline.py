@@ -32,6 +32,8 @@ from .workers import WorkerPool, new_latch
 MAX_DEFERRED, MAX_DEFERRED_BYTES = 64, 64 * 2**10
 #: How often a flush looks whether there are workers enough, in seconds.
 _POLL_INTERVAL = 0.1
+#: For how long a flush waits for the only worker to notice it, in seconds.
+_PLACE_TIMEOUT = 0.02
 #: How often a flush asks the store what is left, at first and at most, in seconds.
 _MIN_STORE_POLL, _MAX_STORE_POLL = 0.01, 0.1
 
@@ -182,6 +184,8 @@ class Pipeline:
             self.put(item, names)  # A worker finds the same, and counts and reports it.
         elif store.append(message, scheduler.owed(names)):
             self._inbox.append((SPOOLED, names))
+            if self._is_drained:
+                return
             if monotonic() > self._workers.due_at:
                 self._attend()
             elif len(self._inbox) > self._max_deferred:
@@ -222,6 +226,11 @@ class Pipeline:
         if self._store is not None:
             self._register()
 
+    def read_store(self) -> None:
+        """Have a worker read the store from now on, as a relay does without a `put`."""
+        self.start()
+        self._workers.wake()
+
     # Waiting
 
     def flush(self, timeout: float = 5.0) -> bool:
@@ -255,12 +264,14 @@ class Pipeline:
         self._inbox.append((marker, None))
         workers = self._workers
         workers.wake(limit=1)
+        pause = _PLACE_TIMEOUT
         while not marker.is_passed:
             remaining = deadline - monotonic()
-            if remaining <= 0:
+            if remaining <= 0 or marker.done.acquire(True, min(pause, remaining)):
                 break
-            if marker.done.acquire(True, min(_POLL_INTERVAL, remaining)):
-                break
+            is_first, pause = pause == _PLACE_TIMEOUT, _POLL_INTERVAL
+            if is_first and marker.is_placed:
+                continue
             if workers.size:
                 workers.wake()
             else:
@@ -275,12 +286,7 @@ class Pipeline:
             remaining = deadline - monotonic()
             if remaining <= 0:
                 return False
-            with self._lock:
-                self._feed.expedite()
-            self._workers.wake()
-            if not self._workers.size:
-                self._work_here(None, min(deadline, monotonic() + pause))
-            time.sleep(min(pause, remaining))
+            self._read_store(self._feed, min(deadline, monotonic() + pause))
             pause = min(pause * 2, _MAX_STORE_POLL)
         return not self._scheduler.flushes.report_loss()
 
@@ -314,19 +320,32 @@ class Pipeline:
         Returns:
             What ``flush`` returned.
         """
+        deadline = monotonic() + max(0.0, timeout)
         is_complete = self.flush(timeout)
+        scheduler = self._scheduler
         with self._lock:
-            self._scheduler.close(monotonic())
+            scheduler.close(monotonic())
+            scheduler.is_retiring = scheduler.is_released = True
+        self._close_store(deadline)
         self._workers.wake_all()
-        self._scheduler.release()
+        scheduler.release()
         return is_complete
 
-    def retire(self) -> None:
-        """Deliver what is left in the background, then release everything."""
+    def retire(self, *, reads_store: bool = True) -> None:
+        """Deliver what is left in the background, then release everything.
+
+        Args:
+            reads_store: Whether to deliver what is in the store, too; another pipeline
+                of this process may do that.
+        """
         self._check_process()
+        if not reads_store:
+            self._stop_feed()
         with self._lock:
             self._scheduler.is_retiring = True
-        self._workers.wake()
+            self._scheduler.is_released = not (self._is_registered or self._inbox)
+        if not self._scheduler.is_released:
+            self._workers.wake(limit=1)
 
     @property
     def is_retired(self) -> bool:
@@ -371,23 +390,49 @@ class Pipeline:
             self._drain_store(self._feed, self._exit_deadline)
         self._is_drained = True
         self._warn_undelivered()
-        if self._store is not None:
-            self._store.close()
+        self._close_store(self._exit_deadline)
 
     def _drain_store(self, feed: Feed, deadline: float) -> None:
-        """Deliver from the store what this process wrote, if no other one does it."""
+        """Deliver from the store what this process wrote, if it is the reader.
+
+        If it wrote nothing, deliver what there is: it may be a job that runs for that.
+        """
         store = self._store
+        has_written = self.stats().spooled > 0
         while store is not None and monotonic() < deadline:
-            leads = {name for name in self._names if store.try_lead(name)}
-            left = store.own_pending(tuple(leads)) if leads else 0
-            if not left and (feed.has_read_all or not leads):
+            leads = tuple(name for name in self._names if store.try_lead(name))
+            if not leads or (has_written and not store.own_pending(leads)):
                 return
+            if not has_written and feed.has_read_all and not feed.in_flight:
+                return
+            self._read_store(feed, min(deadline, monotonic() + _MIN_STORE_POLL))
+
+    def _read_store(self, feed: Feed, until: float) -> None:
+        with self._lock:
+            feed.expedite()
+        self._workers.wake(limit=1)
+        if not self._workers.size:
+            self._work_here(None, until)
+        time.sleep(max(0.0, until - monotonic()))
+
+    def _stop_feed(self) -> None:
+        if self._feed is not None and self._store is not None:
             with self._lock:
-                feed.expedite()
-            self._workers.wake()
-            if not self._workers.size:
-                self._work_here(None, min(deadline, monotonic() + _MIN_STORE_POLL))
-            time.sleep(_MIN_STORE_POLL)
+                released = self._feed.stop(monotonic())
+            for stored in released:
+                self._store.release(stored)
+
+    def _close_store(self, deadline: float) -> None:
+        """Stop reading, and let other processes; what is being sent has until then."""
+        if self._store is None:
+            return
+        self._stop_feed()
+        if self._feed is not None:
+            while self._feed.in_flight and self._workers.size:
+                if monotonic() > deadline:
+                    break
+                time.sleep(_MIN_STORE_POLL)
+        self._store.close()
 
     def _deliver_late(self) -> None:
         """Deliver what an exit handler recorded after this pipeline has drained."""

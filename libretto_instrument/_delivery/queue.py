@@ -113,7 +113,6 @@ class DeliveryQueue:
         max_concurrency: At most this many takers at a time.
         active: How many takers there are.
         bytes: The size of all entries that are in memory only.
-        stored_pending: How many entries there are that are on disk, too.
         latency: What a taker needs, in seconds: a moving average; 0 is unknown.
         last_end: When a taker was done last, by the monotonic clock.
     """
@@ -122,13 +121,14 @@ class DeliveryQueue:
     max_concurrency: int = 8
     active: int = 0
     bytes: int = 0
-    stored_pending: int = 0
     latency: float = 0.0
     last_end: float = 0.0
     _expedited_until: float = 0.0
     # What may be dropped, the oldest first: in memory only, and not in flight.
     _waiting: "OrderedDict[Entry, None]" = field(factory=OrderedDict)
     _taken: "dict[Entry, None]" = field(factory=dict)
+    # What is on disk, too: waiting or taken.
+    _stored: "dict[Entry, None]" = field(factory=dict)
     # Per key in use, the entries behind the one that goes first.
     _keys: dict[str, deque[Entry]] = field(factory=dict)
     _endpoints: dict[str | None, CircuitBreaker] = field(factory=dict)
@@ -150,6 +150,11 @@ class DeliveryQueue:
         """How many entries are in memory only, waiting or in flight."""
         return len(self._waiting) + len(self._taken)
 
+    @property
+    def stored_pending(self) -> int:
+        """How many entries are on disk, too, waiting or in flight."""
+        return len(self._stored)
+
     def waiting_entries(self) -> Sequence[Entry]:
         """Return what waits in memory only, oldest first."""
         return list(self._waiting)
@@ -169,7 +174,7 @@ class DeliveryQueue:
             self.bytes += entry.size
             self._waiting[entry] = None
         else:
-            self.stored_pending += 1
+            self._stored[entry] = None
         key = entry.ordering_key
         if key is not None and key in self._keys:
             self._keys[key].append(entry)
@@ -272,7 +277,7 @@ class DeliveryQueue:
             del self._taken[entry]
             self.bytes -= entry.size
         else:
-            self.stored_pending -= 1
+            self._stored.pop(entry, None)
         self._release_key(entry, now)
         self._forget_circuit(entry.circuit)
 
@@ -315,6 +320,18 @@ class DeliveryQueue:
         self._forget_circuit(entry.circuit)
         entry.payload = None
         return entry
+
+    def withdraw_stored(self, now: float) -> list[Entry]:
+        """Let go of what waits and is on disk, and return it."""
+        withdrawn = [entry for entry in self._stored if entry.is_waiting]
+        for entry in withdrawn:
+            entry.is_waiting = False
+            del self._stored[entry]
+        for entry in withdrawn:
+            if entry.is_head:
+                self._release_key(entry, now)
+            entry.circuit.clean()
+        return withdrawn
 
     def expedite(self, now: float, until: float) -> None:
         """Cut all pauses short, and new ones until a time: a flush waits."""

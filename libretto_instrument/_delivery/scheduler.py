@@ -172,7 +172,7 @@ class Scheduler:
     def take(self, now: float, busy: int) -> Job | None:
         """Return the next job, while ``busy`` other workers have one."""
         self.drain_inbox(now)
-        if self.feed is not None and not self.is_closed and self.feed.begin(now):
+        if self.feed is not None and self.feed.begin(now):
             return self.feed.poll
         for each in self._turns():
             queue = self.incoming if each is None else each.queue
@@ -181,19 +181,26 @@ class Scheduler:
                 self._prepares_next = each is not None
                 run = self._prepare_items if each is None else each.send_batch
                 return partial(run, batch)
-        if self.is_retiring and not self.is_released and not self.pending:
+        if self.is_retiring and not self.is_released and self._is_idle():
             self.is_released = True
             return self.release
         return None
 
+    def _is_idle(self) -> bool:
+        feed = self.feed
+        is_read = feed is None or feed.is_stopped or feed.has_read_all
+        return is_read and not (self.pending or (feed is not None and feed.in_flight))
+
     def _turns(self) -> list[Destination | None]:
         # To prepare and to send take turns, so that neither holds up the other.
         turns: list[Destination | None] = [*self.destinations.values()]
-        return [None, *turns] if self._prepares_next else [*turns, None]
+        is_next = self._prepares_next or self.store is not None
+        return [None, *turns] if is_next else [*turns, None]
 
     def _min_wait(self, queue: DeliveryQueue, now: float, busy: int) -> float:
         """Return how long an entry has to be ready before another worker joins."""
-        if not (queue.active or (busy and queue is self.incoming)):
+        shares_worker = queue is self.incoming and self.store is None
+        if not (queue.active or (busy and shares_worker)):
             return 0.0
         is_fast = 0 < queue.latency < MIN_PARALLEL_LATENCY
         if is_fast and now - queue.last_end < STALL_TIMEOUT:
@@ -209,7 +216,7 @@ class Scheduler:
             queue.next_at(now, self._min_wait(queue, now, busy))
             for queue in self._all_queues()
         ]
-        if self.feed is not None and not self.is_closed:
+        if self.feed is not None and not self.feed.is_stopped:
             times.append(self.feed.next_at)
         return min((time for time in times if time is not None), default=None)
 
@@ -259,9 +266,9 @@ class Scheduler:
         with self.lock:
             self._finish(entry, message, is_stored, fault)
         if fault is not None:
-            errors.log_internal_error(fault, "delivery.prepare")
             if not isinstance(fault, Exception):
-                raise fault
+                raise fault  # It ends this worker, and is logged there.
+            errors.log_internal_error(fault, "delivery.prepare")
 
     def owed(self, names: tuple[str, ...]) -> tuple[str, ...] | None:
         """Return who is to get a stored message; None leaves it to the relay."""

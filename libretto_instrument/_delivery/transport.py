@@ -32,15 +32,17 @@ class Outcome:
 
 
 class Transport(Protocol):
-    """Sends messages to one destination.
+    """Sends messages to one destination."""
 
-    Attributes:
-        max_batch: At most this many messages are given to one ``send``.
-        max_concurrency: At most this many threads call ``send`` at a time.
-    """
+    @property
+    def max_batch(self) -> int:
+        """At most this many messages are given to one ``send``."""
+        ...
 
-    max_batch: int
-    max_concurrency: int
+    @property
+    def max_concurrency(self) -> int:
+        """At most this many threads call ``send`` at a time."""
+        ...
 
     def send(
         self, messages: Sequence[Message], timeout: float | None = None

@@ -4,8 +4,10 @@ Runs on the worker. What fails here is not sent: with redaction on, nothing leav
 clear because something went wrong.
 """
 
+import inspect
 import os
 import threading
+from collections.abc import Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from attrs import field, frozen
 
 from .._config.scope import SUPPRESS_RECORDING
 from .._config.settings import CallSettings
+from .._util import errors
 from .media import truncate
 
 if TYPE_CHECKING:
@@ -42,16 +45,18 @@ class Submission:
     ended: float = field(factory=perf_counter)
 
     @property
-    def weight(self) -> int:
+    def size_bytes(self) -> int:
         """Roughly how many bytes it holds."""
         return self.size + _SUBMISSION_OVERHEAD_BYTES
+
+    @property
+    def ordering_key(self) -> str | None:
+        """Submissions of one key arrive in the order in which they were made."""
+        return self.payload.order_key
 
     def report(self) -> "Report":
         """Return what is to be sent."""
         return self.payload
-
-    def makings(self) -> None:
-        """Return None: there is nothing to be made of it but the report."""
 
 
 # By the id of the user's redactor, which its entry keeps alive.
@@ -99,8 +104,29 @@ def process(report: "Report", settings: CallSettings) -> dict[str, Any] | None:
             with _redaction_lock:
                 body = body_redactor(settings.redactor).redact(body)
         if settings.before_send is not None and report.kind == "event":
-            return settings.before_send(body)
+            return _checked(settings.before_send(body))
     return body
+
+
+def _checked(result: Any) -> dict[str, Any] | None:
+    """Return what ``before_send`` returned.
+
+    Raises:
+        TypeError: It is something else than a body or None: a coroutine, perhaps.
+    """
+    if result is None or isinstance(result, dict):
+        return result
+    if isinstance(result, Mapping):
+        return dict(result)
+    if inspect.iscoroutine(result):
+        result.close()
+    errors.warn_once(
+        "before_send",
+        "before_send must return the event's body, a dict, or None, and not %s: events "
+        "are not sent. It can't be a coroutine function.",
+        type(result).__name__,
+    )
+    raise TypeError(f"before_send returned {type(result).__name__}")
 
 
 def has_libretto_destination(item: Any) -> bool:

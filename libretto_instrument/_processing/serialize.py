@@ -1,38 +1,38 @@
-"""Reports as messages: the JSON to post, or what others can make it of.
+"""Turns reports into messages: the JSON to post.
 
-Imported with the first report, as the delivery room is. What finishes messages comes
-with it, not when it is needed: a process that forks while another thread of it imports
-leaves its child an import that never ends.
+Imported with the first report, as delivery is.
 """
 
 import os
+from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from time import perf_counter, time
 from typing import Any
 
-from attrs import evolve
-
-from .._capture.packing import unpack
 from .._config.settings import CallSettings
+from .._delivery import Message
 from .._events import Report
 from .._recognition import apply as _  # noqa: F401  # Loaded before it is needed.
 from .._util import errors
 from .._util.json import encode
-from ..delivery import Finishers, Message
-from .media import may_need_truncation, truncate
+from .media import may_need_truncation
 from .process import is_passthrough, process
 
-#: In which form the makings of an event are written, by number. Another form, or one
-#: more endpoint, needs another, and this one is to be read for ever.
-_MAKINGS = 1
-#: From so many bytes on, makings may hold a picture that the event only tells of.
-_LONG = 16 * 2**10
-#: Without it, ids that were written down could be found out by trying.
-_VEIL = os.urandom(32)
+#: Without it, ids that were replaced by a hash could be found out by trying.
+_ID_HASH_KEY = os.urandom(32)
 
 
-def prepare(item: Any) -> Message | None:
-    """Turn a finished call or a statement into the message to post. On the worker."""
+def prepare(endpoints: Mapping[str, str], item: Any) -> Message | None:
+    """Turn a finished call, feedback or a chain's result into the message to post.
+
+    Args:
+        endpoints: The URL for each kind of report.
+        item: The call or the submission.
+
+    Returns:
+        None if the user's hook withheld it.
+    """
     report = item.report()
     settings = item.settings
     if report is None:
@@ -42,67 +42,52 @@ def prepare(item: Any) -> Message | None:
             "not recorded. Give it a name, or allow_unnamed_prompts.",
         )
         return None
-    encoded = _quickly_encoded(report, settings)
+    encoded = _encode_unmodified(report, settings)
     if encoded is None:
         body = process(report, settings)
         if body is None:
             return None
         encoded = encode(body)
-    name, key = report.id, report.order_key
+    report_id, key = report.id, report.order_key
     if settings.redact_pii:
-        name = _veiled(name, encoded)
-        key = None if key is None else _veiled(key, encoded)
-    return Message(report.kind, name, encoded, key, _at(item))
+        report_id = _pseudonymize(report_id, encoded)
+        key = None if key is None else _pseudonymize(key, encoded)
+    api_key = settings.api_key or settings.project_key
+    return Message(
+        kind=report.kind,
+        id=report_id,
+        body=encoded,
+        ordering_key=key,
+        timestamp=_ended_at(item),
+        endpoint=endpoints.get(report.kind),
+        credential=None if api_key is None else _hash_credential(api_key),
+    )
 
 
-def prepare_to_keep(item: Any) -> Message | None:
-    """Turn a finished call or a statement into what is written to disk.
-
-    As `prepare` does, but where the event would not be much shorter, it is left to
-    others to make it: this is the caller's thread.
-    """
-    limit = item.settings.max_field_bytes
-    makings = item.makings() if item.weight <= limit else None
-    if makings is None:
-        return prepare(item)
-    name, key, data = makings
-    if len(data) > _LONG and may_need_truncation(data, limit):
-        return prepare(item)
-    return Message("event", name, data, key, _at(item), _MAKINGS)
+@lru_cache(maxsize=64)
+def _hash_credential(api_key: str) -> str:
+    return blake2b(api_key.encode(errors="surrogatepass"), digest_size=8).hexdigest()
 
 
-def _finish(message: Message) -> Message:
-    """Make what `prepare` would have made. In any process."""
-    event, settings = unpack(message.body, message.id)
-    encoded = _quickly_encoded(event, settings)
-    if encoded is None:
-        encoded = encode(truncate(event.to_wire(), settings.max_field_bytes))
-    return evolve(message, body=encoded, form=0)
-
-
-#: What finishes messages that `prepare_to_keep` wrote.
-FINISHERS: Finishers = {_MAKINGS: _finish}
-
-
-def _at(item: Any) -> float | None:
+def _ended_at(item: Any) -> float | None:
     """Return when a call ended, in seconds since the epoch; None if it did not."""
     # A clock that nobody sets back timed it; the one on the wall is read here.
     return time() - (perf_counter() - item.ended) if item.ended else None
 
 
-def _veiled(name: str, redacted: bytes) -> str:
-    """Return an id that may be written down beside a redacted body.
+def _pseudonymize(value: str, redacted: bytes) -> str:
+    """Return an id that may stand beside a redacted body, also on disk.
 
-    One that the body has lost to redaction becomes a stand-in, which is the same for
+    One that the body has lost to redaction is replaced by a hash, which is the same for
     the same id as long as this process lives, and tells nobody which id it was.
     """
-    data = name.encode(errors="surrogatepass")
+    data = value.encode(errors="surrogatepass")
     if data in redacted:
-        return name
-    return blake2b(data, key=_VEIL, digest_size=16).hexdigest()
+        return value
+    return blake2b(data, key=_ID_HASH_KEY, digest_size=16).hexdigest()
 
 
-def _quickly_encoded(report: Report, settings: CallSettings) -> bytes | None:
+def _encode_unmodified(report: Report, settings: CallSettings) -> bytes | None:
     """Return a report's JSON, if nothing has to be done to its body in between."""
     if not is_passthrough(settings):
         return None

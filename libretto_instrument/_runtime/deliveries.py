@@ -1,13 +1,13 @@
-"""The deliveries of this process: one for each route that reports take.
+"""The pipelines of this process: one for each set of delivery options in use.
 
-Most processes have one. None is made, and nothing of the delivery room is imported,
-before the first report.
+Most processes have one. None is made, and nothing of delivery is imported, before the
+first report.
 """
 
 import threading
 from collections.abc import Callable
-from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
@@ -15,186 +15,216 @@ from .._config.settings import DeliveryOptions
 from .._processing.process import has_libretto_destination, needs_worker
 
 if TYPE_CHECKING:
-    from ..delivery import Delivery, Fan, Sender, Stats
-    from ..delivery.durable import DurableDelivery, SpoolStats
-    from .exporter_transport import ExporterSender
+    from .._delivery import Pipeline, Stats, Transport
+    from .._spool import Spool, SpoolStats
+    from .exporter_transport import ExporterTransport
 
-    AnyDelivery: TypeAlias = Delivery | Fan | DurableDelivery
+#: At most this many pipelines are kept for scopes and clients with options of their
+#: own; the one that was used least recently is retired.
+MAX_PIPELINES = 16
 
 
 @define(eq=False)
 class Deliveries:
-    """Takes reports and hands each to the delivery of its route.
+    """Takes reports and hands each to the pipeline of its delivery options.
 
     Attributes:
-        on_start: Called when a delivery has been given its first report.
+        on_start: Called when a pipeline has been given its first report.
     """
 
     on_start: Callable[[], None]
-    _urls: dict[str, str] = field(factory=dict)
-    _by_route: "dict[DeliveryOptions, AnyDelivery]" = field(factory=dict)
-    # By the id of the user's exporter, which its sender keeps alive.
-    _exporters: "dict[int, ExporterSender]" = field(factory=dict)
-    # To addresses that held before.
-    _retired: "list[AnyDelivery]" = field(factory=list)
-    # Stopped, but not known to have nothing in hand any more.
-    _stopped: "list[AnyDelivery]" = field(factory=list)
-    # The figures, added up, of those that have come to an end: one or none.
+    _endpoints: dict[str, str] = field(factory=dict)
+    _pipelines: "dict[DeliveryOptions, Pipeline]" = field(factory=dict)
+    _spools: "dict[Pipeline, Spool]" = field(factory=dict)
+    # By the id of the user's exporter, which its transport keeps alive.
+    _exporters: "dict[int, ExporterTransport]" = field(factory=dict)
+    # No longer used; they deliver what they have, and are then forgotten.
+    _retired: "list[Pipeline]" = field(factory=list)
+    # The statistics, added up, of those that are forgotten: one or none.
     _past: "list[Stats]" = field(factory=list)
     # Reentrant, as streams report from finalizers, which run anywhere.
-    _lock: threading.RLock = field(factory=threading.RLock)
+    _lock: Any = field(factory=threading.RLock)
 
-    def address(self, urls: dict[str, str]) -> None:
-        """Send to these addresses from now on."""
+    def set_endpoints(self, endpoints: dict[str, str]) -> None:
+        """Send to these URLs, by kind of message, from now on."""
+        if endpoints != self._endpoints:
+            self._retire(lambda options: True)
+            self._endpoints = endpoints
+
+    def retire_others(self, options: DeliveryOptions | None) -> None:
+        """Retire what was installed before; what still needs it, gets another."""
+        self._retire(lambda each: each != options, options)
+
+    def _retire(
+        self,
+        is_retired: Callable[[DeliveryOptions], bool],
+        options: DeliveryOptions | None = None,
+    ) -> None:
         with self._lock:
-            if urls != self._urls:
-                self._retired.extend(self._by_route.values())
-                self._by_route = {}
-                self._urls = urls
+            pipelines = self._pipelines
+            retired = {each: pipelines[each] for each in pipelines if is_retired(each)}
+            self._retired += retired.values()
+            self._pipelines = {
+                each: pipelines[each] for each in pipelines if each not in retired
+            }
+            used = {id(e) for each in self._pipelines for e in each.exporters}
+            self._exporters = {
+                key: transport
+                for key, transport in self._exporters.items()
+                if key in used
+            }
+        for former, pipeline in retired.items():
+            is_shared = options is not None and options.spool_dir == former.spool_dir
+            pipeline.retire(reads_store=not is_shared)
+        self._forget_retired()
 
     def submit(self, item: Any) -> None:
-        """Take a finished call or a statement.
+        """Take a finished call, feedback or a chain's result.
 
         Without a spool it returns at once. With one, it returns when the report is on
         disk, unless a redactor or a hook has to see it first, or templates are to be
         recognised: these run on a worker.
         """
-        route = item.settings.delivery
-        known = self._by_route.get(route)
-        delivery: Any = known or self._start(route)
-        # Without exporters, what is not for Libretto does not come here.
-        if route.spool_dir is not None and not needs_worker(item.settings):
-            home = not route.exporters or has_libretto_destination(item)
-            delivery.keep(item, home=home)
-        elif route.exporters and not has_libretto_destination(item):
-            delivery.put(item, home=False)
+        options = item.settings.delivery
+        known = self._pipelines.get(options)
+        pipeline = known or self._start(options)
+        names = None
+        if options.exporters and not has_libretto_destination(item):
+            names = tuple(exporter.name for exporter in options.exporters)
+        if options.spool_dir is not None and not needs_worker(item.settings):
+            pipeline.persist(item, names)
         else:
-            delivery.put(item)
+            pipeline.put(item, names)
         if known is None:
             self.on_start()
 
-    def resume(self, route: DeliveryOptions) -> None:
-        """Deliver what earlier processes left in a route's spool."""
-        if route.spool_dir is not None and not route.spool_only:
-            delivery: Any = self._by_route.get(route) or self._start(route)
-            delivery.start()
+    def recover(self, options: DeliveryOptions) -> None:
+        """Have the next flush, or the exit, deliver what earlier processes spooled."""
+        if options.spool_dir is not None and not options.spool_only:
+            (self._pipelines.get(options) or self._start(options)).start()
             self.on_start()
 
     def flush(self, timeout: float) -> bool:
         """Wait until all that was submitted is delivered; say whether it is."""
+        pipelines = self._all()
+        if not pipelines:
+            return True
+        from .._delivery.clock import monotonic
+
         deadline = monotonic() + timeout
-        delivered = [each.flush(deadline - monotonic()) for each in self._all()]
+        delivered = [each.flush(deadline - monotonic()) for each in pipelines]
         return all(delivered)
 
     def shutdown(self, timeout: float) -> bool:
         """Deliver what there is, and stop; say whether all of it was delivered."""
-        deadline = monotonic() + timeout
         with self._lock:
             stopped = self._all()
-            self._by_route, self._retired, self._exporters = {}, [], {}
-            self._stopped.extend(stopped)
+            self._retired += self._pipelines.values()
+            self._pipelines, self._exporters = {}, {}
+        if not stopped:
+            return True
+        from .._delivery.clock import monotonic
+
+        deadline = monotonic() + timeout
         delivered = [each.shutdown(deadline - monotonic()) for each in stopped]
-        self._add_up()
+        self._forget_retired()
         return all(delivered)
 
-    def _add_up(self) -> None:
-        """Keep of stopped deliveries that have nothing in hand the figures alone."""
-        from ..delivery import Stats
-
-        # Not with the lock held: the figures wait for a delivery's own lock, whose
-        # holder may be in a finalizer that wants this one.
-        figures = [(each, each.stats()) for each in self._stopped.copy()]
-        with self._lock:
-            for each, stats in figures:
-                in_hand = sum(
-                    its.queued + its.in_flight
-                    for its in (stats, *stats.exporters.values())
-                )
-                if each in self._stopped and not in_hand:
-                    self._stopped.remove(each)
-                    self._past = [Stats.total([*self._past, stats])]
+    def _forget_retired(self) -> None:
+        """Keep only the statistics of retired pipelines that have nothing to do."""
+        done = [each for each in self._retired.copy() if each.is_retired]
+        for each in done:
+            # Not with the lock held: a pipeline's own lock may be held by a thread that
+            # is in a finalizer, which wants this one.
+            stats = each.stats()
+            with self._lock:
+                if each in self._retired:
+                    self._retired.remove(each)
+                    self._spools.pop(each, None)
+                    self._past = [type(stats).sum([*self._past, stats])]
 
     def drain_at_exit(self) -> None:
-        """Deliver what there is as the process ends, starting no thread."""
-        for delivery in self._all():
-            delivery.drain_at_exit()
+        """Deliver what there is as the process ends."""
+        for pipeline in self._all():
+            pipeline.drain_at_exit()
 
     def stats(self) -> "Stats":
-        """Return the figures of all deliveries together, stopped ones included."""
-        from ..delivery import Stats
+        """Return the statistics of all pipelines together, former ones included."""
+        from .._delivery import Stats
 
+        self._forget_retired()
         with self._lock:
-            past, deliveries = self._past, [*self._stopped, *self._all()]
-        return Stats.total([*past, *(each.stats() for each in deliveries)])
+            past, pipelines = self._past, self._all()
+        return Stats.sum([*past, *(each.stats() for each in pipelines)])
 
     def spools(self) -> "list[SpoolStats]":
         """Return what is in the spools that are in use."""
-        found = (getattr(each, "spool_stats", None) for each in self._all())
-        return [look() for look in found if look is not None]
-
-    def _all(self) -> "list[AnyDelivery]":
-        return [*self._retired, *self._by_route.values()]
-
-    def _start(self, route: DeliveryOptions) -> "AnyDelivery":
         with self._lock:
-            if route not in self._by_route:
-                senders = self._senders(route)
-                started = _delivery_on(route, senders)
+            spools = [
+                self._spools[pipeline]
+                for pipeline in self._pipelines.values()
+                if pipeline in self._spools
+            ]
+        return [spool.stats() for spool in spools]
+
+    def _all(self) -> "list[Pipeline]":
+        return [*self._retired, *self._pipelines.values()]
+
+    def _start(self, options: DeliveryOptions) -> "Pipeline":
+        with self._lock:
+            if len(self._pipelines) >= MAX_PIPELINES and options not in self._pipelines:
+                oldest, *_ = self._pipelines
+                self._retire(lambda each: each is oldest)
+            if options not in self._pipelines:
+                started = self._make_pipeline(options)
                 # A finalizer may have come in between on this very thread.
-                self._by_route.setdefault(route, started)
-            return self._by_route[route]
+                self._pipelines.setdefault(options, started)
+            return self._pipelines[options]
 
-    def _senders(self, route: DeliveryOptions) -> "dict[str, Sender]":
-        """Return what delivers to each destination of a route, Libretto first."""
-        from ..delivery import HOME, HttpSender
+    def _make_pipeline(self, options: DeliveryOptions) -> "Pipeline":
+        from .._delivery import LIBRETTO, HttpTransport, Pipeline
+        from .._processing.serialize import prepare
 
-        senders: dict[str, Sender] = {HOME: HttpSender(self._urls)}
-        if route.exporters:
-            from .exporter_transport import ExporterSender
+        destinations: dict[str, Transport] = {LIBRETTO: HttpTransport()}
+        if options.exporters:
+            from .exporter_transport import ExporterTransport
 
-            for exporter in route.exporters:
-                # One for all routes, as it keeps them from using it at the same time.
-                sender = self._exporters.get(id(exporter)) or ExporterSender(exporter)
-                senders[exporter.name] = self._exporters[id(exporter)] = sender
-        return senders
+            for exporter in options.exporters:
+                # One for all pipelines: it keeps them from using it at the same time.
+                transport = self._exporters.get(id(exporter))
+                if transport is None:
+                    transport = ExporterTransport(exporter)
+                    self._exporters[id(exporter)] = transport
+                destinations[exporter.name] = transport
+        spool = None if options.spool_dir is None else _make_spool(options)
+        pipeline = Pipeline(
+            partial(prepare, self._endpoints),
+            destinations,
+            spool,
+            max_events=options.queue_max_events,
+            max_bytes=options.queue_max_bytes,
+            exit_timeout=options.exit_timeout,
+            spool_only=options.spool_only,
+        )
+        if spool is not None:
+            self._spools[pipeline] = spool
+        return pipeline
 
-    def renew_lock(self) -> None:
+    def reset_after_fork(self) -> None:
         """Forget, in a forked child, a lock that another thread held at the fork.
 
-        So too what the parent had delivered and stopped: a child counts its own.
+        So too what the parent had delivered and retired: a child counts its own.
         """
         self._lock = threading.RLock()
-        self._stopped, self._past = [], []
+        self._retired, self._past = [], []
 
 
-def _delivery_on(route: DeliveryOptions, senders: "dict[str, Sender]") -> "AnyDelivery":
-    from .._processing.serialize import FINISHERS, prepare, prepare_to_keep
-    from ..delivery import HOME, Delivery, Fan
+def _make_spool(options: DeliveryOptions) -> "Spool":
+    from .._spool import Spool
 
-    bounds: dict[str, Any] = {
-        "max_events": route.queue_max_events,
-        "max_bytes": route.queue_max_bytes,
-        "exit_timeout": route.exit_timeout,
-    }
-    if route.spool_dir is None:
-        if route.exporters:
-            return Fan(prepare, senders, **bounds)
-        return Delivery(prepare, senders[HOME], **bounds)
-    from ..delivery.durable import DurableDelivery, Spool
-
-    spool = Spool(
-        route.spool_dir,
-        max_bytes=route.spool_max_bytes,
-        max_age=route.spool_max_age,
-        busy_timeout=route.spool_busy_timeout,
-        finishers=FINISHERS,
-    )
-    return DurableDelivery(
-        prepare,
-        senders.pop(HOME),
-        spool,
-        prepare_to_keep=prepare_to_keep,
-        others=senders,
-        spool_only=route.spool_only,
-        **bounds,
+    assert options.spool_dir is not None
+    return Spool(
+        options.spool_dir,
+        max_bytes=options.spool_max_bytes,
+        max_age=options.spool_max_age,
     )

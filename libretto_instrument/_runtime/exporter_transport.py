@@ -1,4 +1,4 @@
-"""Users' exporters as the delivery sees them: senders that never raise."""
+"""The transport that gives messages to a user's exporter."""
 
 import threading
 from collections.abc import Sequence
@@ -7,46 +7,42 @@ from time import time
 from typing import TYPE_CHECKING
 
 from .._config.scope import SUPPRESS_RECORDING
+from .._delivery import Message, Outcome
 from .._util import errors
 from .._util.json import decode
-from ..delivery import Message, Outcome, reset_after_fork
 from ..exporters import ExportError, Report
 
 if TYPE_CHECKING:
     from ..exporters import Exporter
 
 #: How long an exporter may take to close before it is left to itself, in seconds.
-CLOSING = 1.0
+CLOSE_TIMEOUT = 1.0
 _DELIVERED = Outcome(delivered=True)
 _BUSY = Outcome(delivered=False, retry=True, error="busy")
 
 
-class ExporterSender:
+class ExporterTransport:
     """Gives messages to an exporter, as reports, from one thread at a time.
 
     Attributes:
         exporter: The exporter.
-        max_batch: It takes so many reports at once.
+        max_batch: At most this many reports are given to it at once.
+        max_concurrency: 1.
     """
+
+    max_concurrency = 1
 
     def __init__(self, exporter: "Exporter") -> None:
         self.exporter = exporter
         self.max_batch: int = getattr(exporter, "max_batch", 1)
         self._name = exporter.name
-        self._start_afresh()
-        reset_after_fork(self)
+        self.reset()
 
-    def _start_afresh(self) -> None:
-        # After a fork, too: the thread that held it is not here to release it.
-        self._exporting = threading.Lock()
+    def reset(self) -> None:
+        """Forget, in a forked child, a lock that another thread may have held."""
+        self._lock = threading.Lock()
 
-    after_fork_in_child = _start_afresh
-
-    def send(self, message: Message, timeout: float | None = None) -> Outcome:
-        """Give it one message; see ``send_batch``."""
-        return self.send_batch([message], timeout)[0]
-
-    def send_batch(
+    def send(
         self, messages: Sequence[Message], timeout: float | None = None
     ) -> Sequence[Outcome]:
         """Give it messages, once.
@@ -56,12 +52,12 @@ class ExporterSender:
 
         Args:
             messages: What to export.
-            timeout: How long to wait, in seconds, while it is busy with others. What it
-                does itself can't be cut short.
+            timeout: Seconds to wait while another pipeline uses it. What it does itself
+                can't be cut short.
         """
-        patience = TIMEOUT_MAX if timeout is None else max(0.0, timeout)
-        lock = self._exporting
-        if not lock.acquire(timeout=min(patience, TIMEOUT_MAX)):
+        seconds = TIMEOUT_MAX if timeout is None else max(0.0, timeout)
+        lock = self._lock
+        if not lock.acquire(True, min(seconds, TIMEOUT_MAX)):
             return [_BUSY] * len(messages)
         try:
             outcome = self._export(messages)
@@ -73,7 +69,7 @@ class ExporterSender:
 
     def _export(self, messages: Sequence[Message]) -> Outcome:
         try:
-            reports = [_report(message) for message in messages]
+            reports = [_to_report(message) for message in messages]
         except (ValueError, RecursionError) as exc:
             return Outcome(delivered=False, error=type(exc).__name__)
         try:
@@ -108,11 +104,11 @@ class ExporterSender:
 
     def close(self) -> None:
         """Have it let go of files and connections, unless it is busy or too slow."""
-        done, lock = threading.Event(), self._exporting
+        done, lock = threading.Event(), self._lock
 
         def close() -> None:
             try:
-                if lock.acquire(timeout=CLOSING):
+                if lock.acquire(timeout=CLOSE_TIMEOUT):
                     try:
                         self.exporter.close()
                     finally:
@@ -127,10 +123,10 @@ class ExporterSender:
             threading.Thread(target=close, name="libretto-close", daemon=True).start()
         except RuntimeError:
             return  # The process ends, and closes everything itself.
-        done.wait(CLOSING)
+        done.wait(CLOSE_TIMEOUT)
 
 
-def _report(message: Message) -> Report:
+def _to_report(message: Message) -> Report:
     body = decode(message.body)
     if isinstance(body, dict):
         body.pop("apiKey", None)
@@ -139,7 +135,7 @@ def _report(message: Message) -> Report:
         kind=message.kind,
         id=message.id,
         body=body,
-        at=time() if message.at is None else message.at,
+        at=time() if message.timestamp is None else message.timestamp,
     )
 
 

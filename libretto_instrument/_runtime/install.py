@@ -16,7 +16,7 @@ from .state import runtime
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ..delivery import Stats
+    from .._delivery import Stats
 
 _lock = threading.RLock()
 _attached: "weakref.WeakSet[Any]" = weakref.WeakSet()
@@ -45,6 +45,7 @@ def install(
     runtime.check(whole)
     with _lock:
         runtime.configure(whole)
+        runtime.retire_former()
         runtime.resume(None)
         enable()
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from ..delivery import HOME, Stats
+from .._delivery import LIBRETTO, Stats
 
 if TYPE_CHECKING:
-    from ..delivery.durable import SpoolStats
+    from .._spool import SpoolStats
 
 Labels = dict[str, str]
 
@@ -35,15 +35,15 @@ class Reading:
 
 #: Figures of `Stats` by their names there: what they tell, and whether they only grow.
 _OF_STATS = {
-    "recorded": ("Reports taken for delivery.", True),
+    "accepted": ("Reports taken for delivery.", True),
     "queued": ("Reports that wait in memory.", False),
     "in_flight": ("Reports that are being prepared or sent.", False),
     "sent": ("Reports that were accepted.", True),
     "retried": ("Attempts that failed and were put off.", True),
     "spooled": ("Reports written to the spool.", True),
     "relayed": ("Reports from the spool that were accepted.", True),
-    "unspooled": ("Reports that could not be written to the spool at once.", True),
-    "restarted": ("Workers that died and were replaced.", True),
+    "spool_failures": ("Reports that could not be written to the spool at once.", True),
+    "workers_restarted": ("Workers that died and were replaced.", True),
 }
 
 
@@ -54,7 +54,7 @@ def readings(stats: Stats, spools: "Iterable[SpoolStats] | None") -> list[Readin
         stats: What became of its reports.
         spools: The spools that it uses, perhaps none; None leaves their figures out.
     """
-    everywhere = {HOME: stats, **stats.exporters}
+    everywhere = {LIBRETTO: stats, **stats.exporters}
     found = [
         Reading(
             name,
@@ -79,14 +79,14 @@ def readings(stats: Stats, spools: "Iterable[SpoolStats] | None") -> list[Readin
 
 
 def _of_spools(spools: "list[SpoolStats]") -> list[Reading]:
-    waiting = sum(spool.waiting for spool in spools)
-    aside = sum(spool.aside for spool in spools)
+    waiting = sum(spool.pending for spool in spools)
+    aside = sum(spool.dead_letters for spool in spools)
     size = sum(spool.size for spool in spools)
     lost: Counter[str] = Counter()
     backlog: Counter[str] = Counter()
     for spool in spools:
-        lost.update(spool.lost)
-        backlog.update(spool.waiting_for)
+        lost.update(spool.dropped)
+        backlog.update(spool.pending_by_destination)
     return [
         Reading("spool_waiting", "Reports in the spool.", False, [({}, waiting)]),
         Reading(

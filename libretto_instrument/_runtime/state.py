@@ -69,7 +69,7 @@ class Runtime:
     def configure(self, config: LibrettoConfig | None = None) -> None:
         """Read the environment again and, given ``config``, record every client."""
         urls, self._environment = endpoint_urls(), load_environment()
-        self.deliveries.address(urls)
+        self.deliveries.set_endpoints(urls)
         if config is not None:
             self._installed = config.set_fields()
             self.records_all_clients = True
@@ -81,7 +81,11 @@ class Runtime:
 
     def resume(self, config: LibrettoConfig | None) -> None:
         """Deliver what earlier processes left in the spool, if there is one."""
-        self.deliveries.resume(self._resolve(current(), config).settings.delivery)
+        self.deliveries.recover(self._resolve(current(), config).settings.delivery)
+
+    def retire_former(self) -> None:
+        """Let what was installed before deliver what it has, and then end."""
+        self.deliveries.retire_others(self._resolve(None, None).settings.delivery)
 
     @staticmethod
     def check(config: LibrettoConfig) -> None:
@@ -106,6 +110,7 @@ class Runtime:
         self.records_all_clients = self._is_configured = False
         self._installed = {}
         self._merge_process_layer()
+        self.deliveries.retire_others(None)
 
     def _merge_process_layer(self) -> None:
         layers = [self._environment, self._installed]
@@ -215,9 +220,9 @@ class Runtime:
         The delivery package handles every kind of process exit but is imported only
         when there is something to deliver; until then, `atexit` is used.
         """
-        from ..delivery import drain_at_exit
+        from .._delivery import on_exit
 
-        drain_at_exit(self)
+        on_exit(self)
 
     def drain_at_exit(self) -> None:
         """Finalize all streams and deliver what is left, as the process ends."""
@@ -263,7 +268,7 @@ runtime = Runtime()
 
 
 def _after_fork_in_child() -> None:
-    runtime.deliveries.renew_lock()
+    runtime.deliveries.reset_after_fork()
     errors.reset()
     # Children of multiprocessing (and billiard) skip `atexit`, and clear inherited
     # finalizers when they start, so one is registered at that moment.

@@ -2,6 +2,7 @@
 
 from .cursor import Stored
 from .inspection import SpoolInspection, SpoolStats, inspect_spool, is_relay_running
+from .relay import run_relay
 from .spool import Spool
 
 __all__ = [
@@ -11,4 +12,5 @@ __all__ = [
     "Stored",
     "inspect_spool",
     "is_relay_running",
+    "run_relay",
 ]

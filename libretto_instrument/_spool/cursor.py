@@ -64,6 +64,10 @@ class Cursor:
             and offset not in self.again
         )
 
+    def is_complete(self, size: int) -> bool:
+        """Return whether the destination has all of the segment, if of that size."""
+        return self.offset >= size and not (self.pending or self.again)
+
     def format(self) -> Iterator[str]:
         """Return the lines that say so in the log."""
         yield format_segment(self.name, self.offset, self.pending.union(self.again))

@@ -18,7 +18,7 @@ from .._delivery.message import Message
 from .._util.filelock import try_lock
 from .cursor import Stored
 from .directory import SpoolDirectory, open_private, opened
-from .segment import MAX_BODY_BYTES, MAX_HEAD_BYTES
+from .segment import MAX_BODY_BYTES, MAX_HEAD_BYTES, parse_number
 
 #: A longer line is none of ours: a body in Base64, and what says what it is.
 _MAX_LINE_BYTES = MAX_BODY_BYTES // 3 * 4 + 2 * MAX_HEAD_BYTES
@@ -173,6 +173,31 @@ class DeadLetters:
                     yield line
 
 
+def _find(directory: SpoolDirectory) -> list[DeadLetters]:
+    names = directory.refusing_destinations()
+    return [DeadLetters(directory, name, 0) for name in names]
+
+
+def iter_dead_letters(directory: SpoolDirectory) -> Iterator[DeadLetter]:
+    """Yield what all destinations refused."""
+    for letters in _find(directory):
+        yield from letters
+
+
+def count_dead_letters(directory: SpoolDirectory) -> int:
+    """Return how many there are."""
+    return sum(letters.count() for letters in _find(directory))
+
+
+def remove_dead_letters(
+    directory: SpoolDirectory,
+    ids: Collection[str] | None,
+    use: Callable[[DeadLetter], bool],
+) -> int:
+    """Remove those of all destinations that were used; see `DeadLetters.remove`."""
+    return sum(letters.remove(ids, use) for letters in _find(directory))
+
+
 def _write(fd: int, line: bytes) -> None:
     start = os.fstat(fd).st_size
     try:
@@ -228,12 +253,12 @@ def _parse(line: bytes, destination: str) -> DeadLetter | None:
             kind=str(found["kind"]),
             id=str(found["id"]),
             body=body,
-            timestamp=None if timestamp is None else float(timestamp),
+            timestamp=None if timestamp is None else parse_number(timestamp),
             **texts,
         )
         name = str(found.get("destination", destination))
         return DeadLetter(
-            message, name, str(found["reason"]), float(found["rejected_at"])
+            message, name, str(found["reason"]), parse_number(found["rejected_at"])
         )
     except (
         ValueError,

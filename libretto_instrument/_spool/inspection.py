@@ -11,7 +11,7 @@ from attrs import define, field, frozen
 from .._delivery.message import LIBRETTO
 from .._util.filelock import try_lock
 from .acks import AckLog, SegmentAcks
-from .dead_letters import DeadLetters
+from .dead_letters import count_dead_letters
 from .directory import RefusedError, SpoolDirectory, opened
 from .drop_counts import DropCounts
 from .segment import DamagedError, IncompleteError, iter_offsets, read_head
@@ -71,26 +71,16 @@ class _Segment:
 class Scanner:
     """Counts what is in a spool."""
 
-    def __init__(
-        self,
-        directory: SpoolDirectory,
-        drops: DropCounts,
-        default: tuple[str, ...] = (LIBRETTO,),
-    ) -> None:
-        """Name a spool; nothing is opened.
-
-        Args:
-            directory: The spool.
-            drops: Where its losses are counted.
-            default: Who gets what names no destination.
-        """
+    def __init__(self, directory: SpoolDirectory, drops: DropCounts) -> None:
         self._directory = directory
         self._drops = drops
-        self._default = default
         self._segments: dict[str, _Segment] = {}
 
-    def scan(self) -> SpoolStats:
+    def scan(self, default: tuple[str, ...] = (LIBRETTO,)) -> SpoolStats:
         """Count what is in the spool now.
+
+        Args:
+            default: Who gets what names no destination.
 
         Raises:
             OSError: It can't be read.
@@ -107,7 +97,7 @@ class Scanner:
             except FileNotFoundError:
                 continue
             acks = {}
-            for destination in segment.destinations or self._default:
+            for destination in segment.destinations or default:
                 if destination not in logs:
                     logs[destination] = AckLog(self._directory.ack_log(destination))
                     logs[destination].refresh()
@@ -122,10 +112,8 @@ class Scanner:
                 oldest_at = min(oldest_at or segment.stored_at, segment.stored_at)
         return SpoolStats(
             pending=total,
-            pending_by_destination=dict(pending),
-            dead_letters=sum(
-                letters.count() for letters in find_dead_letters(self._directory)
-            ),
+            pending_by_destination=dict(+pending),
+            dead_letters=count_dead_letters(self._directory),
             dropped=self._drops.read(),
             oldest_at=oldest_at,
             size=sum(sizes.values()) + self._directory.other_bytes(),
@@ -156,14 +144,6 @@ def _find_pending(segment: _Segment, acks: SegmentAcks) -> list[int]:
     ]
 
 
-def find_dead_letters(directory: SpoolDirectory) -> list[DeadLetters]:
-    """Return the dead letters of each destination that has some."""
-    return [
-        DeadLetters(directory, destination, 0)
-        for destination in directory.refusing_destinations()
-    ]
-
-
 def inspect_spool(
     path: str | os.PathLike[str], *, default: tuple[str, ...] = (LIBRETTO,)
 ) -> SpoolInspection:
@@ -179,7 +159,7 @@ def inspect_spool(
         if not directory.segments.is_dir():
             return SpoolInspection(directory.path, "absent")
         drops = DropCounts(directory.path / "dropped.json")
-        stats = Scanner(directory, drops, default).scan()
+        stats = Scanner(directory, drops).scan(default)
     except FileNotFoundError:
         return SpoolInspection(directory.path, "absent")
     except RefusedError as exc:

@@ -33,8 +33,6 @@ _TIME_LIMIT = 0.04
 _CLOCK_TOLERANCE = 60.0
 #: More damage than this in one segment, and the rest of it is left out.
 _MAX_DAMAGE = 200
-#: Segments that are kept open for reading.
-_MAX_OPEN = 16
 
 
 class DestinationReader:
@@ -46,13 +44,6 @@ class DestinationReader:
     def __init__(
         self, directory: SpoolDirectory, destination: str, retention: Retention
     ) -> None:
-        """Name a destination; nothing is opened.
-
-        Args:
-            directory: The spool.
-            destination: The destination.
-            retention: Tells what is too old, and counts what is lost.
-        """
         self._directory = directory
         self.destination = destination
         self._retention = retention
@@ -60,18 +51,15 @@ class DestinationReader:
         self._acks = AckWriter(directory.ack_log(destination))
         self._dead = DeadLetters(directory, destination, retention.max_bytes // 8)
         self._cursors: dict[str, Cursor] = {}
-        self._fds: dict[str, int] = {}
+        # The segment that was read last, and its descriptor.
+        self._open: tuple[str, int] | None = None
         # Refused, while somebody else works on the dead letters.
         self._rejected: list[tuple[Stored, str]] = []
 
     # The lock
 
     def try_lead(self) -> bool:
-        """Take the lock, or keep it; return whether this process has it.
-
-        Raises:
-            OSError: The spool can't be used.
-        """
+        """Take the lock, or keep it; return whether this process has it."""
         if self._lock_fd is not None:
             if self._is_lock_there():
                 return True
@@ -81,16 +69,13 @@ class DestinationReader:
             self._directory.relay_lock(self.destination), os.O_RDWR | os.O_CREAT
         )
         try:
-            if not try_lock(fd):
+            if try_lock(fd):
+                self._load()
+                self._lock_fd = fd
+        finally:
+            if self._lock_fd is None:
                 os.close(fd)
-                return False
-            self._load()
-        except BaseException:
-            with suppress(OSError):
-                os.close(fd)
-            raise
-        self._lock_fd = fd
-        return True
+        return self.is_leading
 
     def _is_lock_there(self) -> bool:
         assert self._lock_fd is not None
@@ -121,15 +106,13 @@ class DestinationReader:
         """Let another process read; what was handed out will be read again."""
         if self._lock_fd is None:
             return
-        with suppress(OSError):
-            self._compact()
+        self._compact()
         self.abandon()
 
     def abandon(self) -> None:
         """Close all files, writing nothing, as after a fork."""
         self._acks.close()
-        for name in list(self._fds):
-            self._close(name)
+        self._close_segment()
         self._cursors = {}
         fd, self._lock_fd = self._lock_fd, None
         if fd is not None:
@@ -138,11 +121,7 @@ class DestinationReader:
     # Reading
 
     def read(self, max_messages: int, max_bytes: int) -> list[Stored]:
-        """Return what comes next, oldest first, within bounds of number and bytes.
-
-        Raises:
-            OSError: The spool can't be read now.
-        """
+        """Return what comes next, oldest first, within bounds of number and bytes."""
         began = monotonic()
         self._list_segments()
         # Of two messages written one after the other, the later must not be read
@@ -191,7 +170,8 @@ class DestinationReader:
     def forget(self, name: str) -> None:
         """Close a segment that was deleted: until then it takes room on the disk."""
         self._cursors.pop(name, None)
-        self._close(name)
+        if self._open and self._open[0] == name:
+            self._close_segment()
 
     def _peek(self, cursor: Cursor, began: float) -> SortKey | None:
         """Find the next entry of a segment that may be handed out now."""
@@ -210,11 +190,7 @@ class DestinationReader:
         return key
 
     def _look(self, cursor: Cursor) -> bool:
-        """Look at the next place of a segment; return whether to go on.
-
-        Raises:
-            OSError: The segment can't be read.
-        """
+        """Look at the next place of a segment; return whether to go on."""
         fd = self._get_fd(cursor.name)
         offset = cursor.again[-1] if cursor.again else cursor.offset
         try:
@@ -256,14 +232,9 @@ class DestinationReader:
             cursor.skip.discard(head.offset)
 
     def _take(self, cursor: Cursor, head: Head) -> Stored | None:
-        """Hand out the next entry; None if it is damaged or too old.
-
-        Raises:
-            OSError: It can't be read now.
-        """
-        fd = self._get_fd(cursor.name)
+        """Hand out the next entry; None if it is damaged or too old."""
         try:
-            body = read_body(fd, head)
+            body = read_body(self._get_fd(cursor.name), head)
         except DamagedError:
             cursor.next = None
             self._skip_damage(cursor)
@@ -306,24 +277,25 @@ class DestinationReader:
             os.close(fd)
 
     def _get_fd(self, name: str) -> int:
-        fd = self._fds.pop(name, None)
-        if fd is None:
-            if len(self._fds) >= _MAX_OPEN:
-                self._close(next(iter(self._fds)))
+        if self._open is None or self._open[0] != name:
+            self._close_segment()
             fd = open_private(self._directory.segments / name, os.O_RDONLY)
-        self._fds[name] = fd
-        return fd
+            self._open = name, fd
+        return self._open[1]
 
-    def _close(self, name: str) -> None:
-        fd = self._fds.pop(name, None)
-        if fd is not None:
-            os.close(fd)
+    def _close_segment(self) -> None:
+        segment, self._open = self._open, None
+        if segment is not None:
+            os.close(segment[1])
 
     # Results
 
     def ack(self, stored: Stored) -> None:
-        """Note that the destination has a message."""
-        self._finish(stored, "")
+        """Note that the destination has a message, or will never get it."""
+        cursor = self._cursors.get(stored.segment)
+        if cursor is not None and stored.offset in cursor.pending:
+            cursor.pending.discard(stored.offset)
+            self._acks.append(f"{stored.segment} {stored.offset}")
 
     def reject(self, stored: Stored, reason: str) -> None:
         """Keep a message that the destination refused as a dead letter."""
@@ -340,13 +312,7 @@ class DestinationReader:
                 self._directory.dead,
                 exc,
             )
-        self._finish(stored, " !")
-
-    def _finish(self, stored: Stored, result: str) -> None:
-        cursor = self._cursors.get(stored.segment)
-        if cursor is not None and stored.offset in cursor.pending:
-            cursor.pending.discard(stored.offset)
-            self._acks.append(f"{stored.segment} {stored.offset}{result}")
+        self.ack(stored)
 
     def release(self, stored: Stored) -> None:
         """Take back a message that was not sent, to be read again."""
@@ -359,11 +325,7 @@ class DestinationReader:
     # Maintenance
 
     def maintain(self) -> None:
-        """Write what could not be written when it was due.
-
-        Raises:
-            OSError: That is still so.
-        """
+        """Write what could not be written when it was due."""
         rejected, self._rejected = self._rejected, []
         for stored, reason in rejected:
             self.reject(stored, reason)
@@ -382,11 +344,7 @@ class DestinationReader:
     def is_complete(self, segment: str, size: int) -> bool:
         """Return whether the destination has all of a segment of that size."""
         cursor = self._cursors.get(segment)
-        return (
-            cursor is not None
-            and cursor.offset >= size
-            and not (cursor.pending or cursor.again)
-        )
+        return cursor is not None and cursor.is_complete(size)
 
     def note_complete(self, segment: str) -> None:
         """Tell the readers for other destinations that this one has all of it."""

@@ -218,11 +218,16 @@ def _decode(
         id=_text(found["id"]),
         body=b"",
         ordering_key=_text_or_none(found["key"]),
-        timestamp=None if timestamp is None else _number(timestamp),
+        timestamp=None if timestamp is None else parse_number(timestamp),
         endpoint=_text_or_none(found["endpoint"]),
         credential=_text_or_none(found["credential"]),
     )
-    return message, names, _number(found["stored_at"]), _number(found["clock"])
+    return (
+        message,
+        names,
+        parse_number(found["stored_at"]),
+        parse_number(found["clock"]),
+    )
 
 
 def _text(value: object) -> str:
@@ -235,11 +240,16 @@ def _text_or_none(value: object) -> str | None:
     return None if value is None else _text(value)
 
 
-def _number(value: object) -> float:
-    # Far from what a float or a date can hold.
+def parse_number(value: object) -> float:
+    """Return a number of seconds that a date can be made of.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It is far from any time.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError
     number = float(value)
-    if not (math.isfinite(number) and abs(number) < 1e12):
+    if not (math.isfinite(number) and abs(number) < 2e11):
         raise ValueError
     return number

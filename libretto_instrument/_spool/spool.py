@@ -3,37 +3,28 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from weakref import WeakSet
 
 from .._delivery.clock import monotonic
-from .._delivery.message import Message
+from .._delivery.message import LIBRETTO, Message
 from .._util import errors
 from .acks import AckLog
+from .cleanup import delete_finished
 from .cursor import Stored
-from .dead_letters import DeadLetter
 from .directory import SpoolDirectory
 from .drop_counts import DropCounts
-from .inspection import Scanner, SpoolStats, find_dead_letters
+from .inspection import Scanner, SpoolStats
 from .reader import DestinationReader
 from .retention import Retention
-from .segment import (
-    DamagedError,
-    IncompleteError,
-    TooLargeError,
-    encode_entry,
-    read_head,
-)
+from .segment import TooLargeError, encode_entry
 from .writer import SEGMENT_BYTES, Destinations, SegmentWriter, StuckError
 
 #: After a write failed, none is tried for at least and at most this many seconds.
 _MIN_WRITE_BACKOFF, _MAX_WRITE_BACKOFF = 0.01, 30.0
-#: For how long finished segments are deleted at a time, in seconds.
-_TIME_LIMIT = 0.025
 #: How often, in seconds, the bounds are looked at.
 _RETENTION_INTERVAL = 5.0
-
 
 #: A child resets all of them at once: descriptors closed for one are free for others.
 _spools: "WeakSet[Spool]" = WeakSet()
@@ -43,6 +34,11 @@ class Spool:
     """A directory in which messages wait to be sent; see `Store`.
 
     Nothing waits for another process. Only ``stats`` raises.
+
+    Attributes:
+        directory: Where it is.
+        max_bytes: How large it may be.
+        max_age: For how long it keeps a message, in seconds.
     """
 
     def __init__(
@@ -67,6 +63,7 @@ class Spool:
                 "a spool needs max_bytes of at least 1 and max_age above 0, not "
                 f"{max_bytes} and {max_age}"
             )
+        self.max_bytes, self.max_age = max_bytes, max_age
         self.directory = SpoolDirectory(directory)
         self._drops = DropCounts(self.directory.path / "dropped.json")
         self._retention = Retention(
@@ -290,100 +287,22 @@ class Spool:
     def _maintain(self) -> None:
         self.directory.check()
         self._drops.write()
-        leading = {
-            name: reader for name, reader in self._readers.items() if reader.is_leading
-        }
-        if leading:
-            self._delete_finished(leading)
+        delete_finished(self.directory, self._readers, self._get_log)
         now = monotonic()
         if now >= self._check_bounds_at:
             self._check_bounds_at = now + _RETENTION_INTERVAL
             self._retention.make_room(0)
-        for reader in leading.values():
-            reader.maintain()
-
-    def _delete_finished(self, leading: dict[str, DestinationReader]) -> None:
-        deadline = monotonic() + _TIME_LIMIT
-        for name, size in self.directory.list_segments().items():
-            if monotonic() > deadline:
-                break
-            if not all(reader.is_complete(name, size) for reader in leading.values()):
-                continue
-            fd = self.directory.lock_for_deletion(name)
-            if fd is None:
-                continue
-            try:
-                if self.directory.get_size(fd) != size:
-                    continue
-                if self._have_others(name, fd, size, leading):
-                    os.unlink(self.directory.segments / name)
-                    for reader in leading.values():
-                        reader.forget(name)
-                else:
-                    for reader in leading.values():
-                        reader.note_complete(name)
-            finally:
-                os.close(fd)
-
-    def _have_others(
-        self, name: str, fd: int, size: int, leading: Collection[str]
-    ) -> bool:
-        """Return whether the destinations that others read for have a segment, too."""
-        try:
-            destinations = read_head(fd, 0, size).destinations
-        except (DamagedError, IncompleteError):
-            return True
-        for destination in self._readers if destinations is None else destinations:
-            if destination not in leading:
-                log = self._get_log(destination)
-                log.refresh()
-                if not log.get(name).is_complete(size):
-                    return False
-        return True
-
-    def dead_letters(self) -> Iterator[DeadLetter]:
-        """Yield what was refused, by all destinations.
-
-        Raises:
-            OSError: It can't be read.
-        """
-        for letters in find_dead_letters(self.directory):
-            yield from letters
-
-    def retry_dead_letters(self, ids: Collection[str] | None) -> int:
-        """Have refused messages sent once more, to where they were refused.
-
-        Args:
-            ids: Their ids; None for all.
-
-        Returns:
-            How many will be.
-
-        Raises:
-            BlockingIOError: Another process works on them just now.
-            OSError: They can't be read or written.
-        """
-        return self._remove_dead_letters(
-            ids, lambda letter: self.append(letter.message, (letter.destination,))
-        )
-
-    def drop_dead_letters(self, ids: Collection[str] | None) -> int:
-        """Forget refused messages; as ``retry_dead_letters``."""
-        return self._remove_dead_letters(ids, lambda letter: True)
-
-    def _remove_dead_letters(
-        self, ids: Collection[str] | None, use: Callable[[DeadLetter], bool]
-    ) -> int:
-        letters = find_dead_letters(self.directory)
-        return sum(each.remove(ids, use) for each in letters)
+        for reader in self._readers.values():
+            if reader.is_leading:
+                reader.maintain()
 
     def stats(self) -> SpoolStats:
-        """Count what is in the spool, whoever wrote it.
+        """Count what is in the spool, whichever process wrote it.
 
         Raises:
             OSError: It can't be read.
         """
-        return self._scanner.scan()
+        return self._scanner.scan(tuple(self._readers) or (LIBRETTO,))
 
 
 def _has_all(

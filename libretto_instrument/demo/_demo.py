@@ -111,7 +111,7 @@ def _record_to(url: str, run_id: str) -> Generator[None]:
 def _progress() -> Standing:
     stats = libretto.stats()
     done = stats.sent + sum(stats.dropped.values())
-    return "Delivering", done, stats.recorded
+    return "Delivering", done, stats.accepted
 
 
 def _run_scenario(scenario: Scenario, client: DemoClient) -> None:

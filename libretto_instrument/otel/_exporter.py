@@ -20,7 +20,7 @@ from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 
-from ..delivery import drain_at_exit, reset_after_fork
+from .._delivery import on_exit, on_fork
 from ..exporters import ExportError, Report
 from ._figures import Figures
 from ._memory import Memory
@@ -96,14 +96,14 @@ class OTLPExporter:
         self._resource = Resource.create()
         self._pid = os.getpid()
         self._start_afresh()
-        reset_after_fork(self)
+        on_fork(self)
 
     def _start_afresh(self) -> None:
         self._open: _Open | None = None
         self._opening = threading.Lock()
 
     # Connections and figures are the parent's.
-    after_fork_in_child = _start_afresh
+    reset_after_fork = _start_afresh
 
     def __repr__(self) -> str:
         return f"OTLPExporter(name={self.name!r})"
@@ -120,7 +120,7 @@ class OTLPExporter:
                     self._whose_calls(), self._settings.content, self._memory
                 )
                 self._open = _Open(self._settings, teller)
-                drain_at_exit(self._open)
+                on_exit(self._open)
             sending = self._open
         sending.export(reports)
 

@@ -3,12 +3,12 @@
 import json
 import os
 import socket
-import sqlite3
 import subprocess
 import sys
 import urllib.request
 import venv
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,13 +19,13 @@ import wrapt
 from attrs import frozen
 from openai.resources.chat.completions import Completions
 from support.backend import Backend, garbage, hang, redirect, status
-from support.parcels import Parcel, prepare
+from support.spooling import append, read
 from support.tls import self_signed
 from support.waiting import eventually
 
 from libretto_instrument import _capture, _collector
 from libretto_instrument._cli import main
-from libretto_instrument.delivery.durable import Spool
+from libretto_instrument._spool import Spool
 
 _HTTPX_BEFORE_0_28 = find_spec("httpx2") is None and (
     tuple(map(int, metadata.version("httpx").split(".")[:2])) < (0, 28)
@@ -272,20 +272,21 @@ def test_each_server_is_asked(doctor: Doctor, backend: Backend) -> None:
 @pytest.fixture
 def spool(tmp_path: Path) -> Iterator[Spool]:
     """Yield a spool with one message."""
-    with Spool(tmp_path / "spool", busy_timeout=5) as made:
-        assert made.add(prepare(Parcel("1")))
+    with closing(Spool(tmp_path / "spool")) as made:
+        append(made, "1")
         yield made
 
 
 def test_what_waits(doctor: Doctor, spool: Spool) -> None:
     """How much waits, and since when, is told; looking changes nothing."""
-    told = doctor("--spool", str(spool.directory))
+    told = doctor("--spool", str(spool.directory.path))
     assert told.levels == {}
     facts = told.facts["spool"]
-    assert (facts["waiting"], facts["aside"], facts["mode"]) == (1, 0, "700")
+    assert (facts["pending"], facts["dead_letters"]) == (1, 0)
+    assert facts["mode"] == "700"
     assert facts["size"] > 0
     assert 0 <= facts["oldest_seconds"] < 600
-    assert spool.stats().waiting == 1
+    assert spool.stats().pending == 1
 
 
 def test_a_file_in_the_way(doctor: Doctor, tmp_path: Path) -> None:
@@ -310,50 +311,44 @@ def test_a_directory_that_cannot_be_written(doctor: Doctor, tmp_path: Path) -> N
     assert told.levels == {"spool-not-writable": "problem"}
 
 
-def test_a_foreign_file(doctor: Doctor, spool: Spool) -> None:
-    """Another program's database in the spool's place is named, and left alone."""
-    path = spool.directory / "spool-2.db"
-    spool.close()
-    for left in spool.directory.iterdir():
-        left.unlink()
-    theirs = sqlite3.connect(path)
-    theirs.execute("CREATE TABLE theirs (x)")
-    theirs.close()
-    told = doctor("--spool", str(spool.directory))
-    assert told.levels == {"foreign-spool": "problem"}
-    assert [one.name for one in spool.directory.iterdir()] == ["spool-2.db"]
+@pytest.mark.parametrize("directory", ["", "acks"])
+def test_open_to_all(doctor: Doctor, spool: Spool, directory: str) -> None:
+    """A directory that others could write to is named, and what to do about it."""
+    path = spool.directory.path / directory
+    path.chmod(0o777)
+    told = doctor("--spool", str(spool.directory.path))
+    assert told.levels["foreign-spool"] == "problem"
+    assert f"chmod 700 {path}" in told.finding("foreign-spool")["message"]
 
 
-def test_a_damaged_file(doctor: Doctor, spool: Spool) -> None:
-    """A file that is no database is named; so is one that was moved away before."""
-    path = spool.directory / "spool-2.db"
-    spool.close()
-    path.write_bytes(b"no database at all " * 1000)
-    told = doctor("--spool", str(spool.directory))
-    assert told.levels == {"damaged-spool": "problem"}
-    assert path.exists()
-    with Spool(spool.directory, busy_timeout=5) as renewed:
-        renewed.add(prepare(Parcel("2")))
-    told = doctor("--spool", str(spool.directory))
-    assert told.levels.get("spool-was-damaged") == "warning"
+def test_hostile_content(doctor: Doctor, spool: Spool) -> None:
+    """What is damaged or hostile in a spool is no fault of the report."""
+    path = spool.directory.path
+    (segment,) = (path / "segments").iterdir()
+    segment.write_bytes(b"\xffLS1" + b"[" * 100_000)
+    for name in ("acks/libretto.log", "dead/libretto.jsonl", "dropped.json"):
+        (path / name).touch(0o600)
+        (path / name).write_bytes(b"[" * 100_000 + b"\n{}\n")
+    told = doctor("--spool", str(path))
+    assert told.facts["spool"]["pending"] == 0
 
 
 def test_others_may_look_in(doctor: Doctor, spool: Spool) -> None:
     """A directory that is open to others is told."""
-    spool.directory.chmod(0o755)
-    told = doctor("--spool", str(spool.directory))
+    spool.directory.path.chmod(0o755)
+    told = doctor("--spool", str(spool.directory.path))
     assert told.levels == {"spool-open-to-others": "warning"}
 
 
 def test_refused_and_lost(doctor: Doctor, tmp_path: Path) -> None:
     """What Libretto refused, and what the bounds pushed out, is told."""
-    with Spool(tmp_path / "spool", max_age=1e-9) as made:
-        made.add(prepare(Parcel("1")))
-        assert made.claim(1) == []
-    with Spool(tmp_path / "spool") as made:
-        made.add(prepare(Parcel("2")))
-        (claimed,) = made.claim(1)
-        made.set_aside(claimed, "HTTP 413")
+    with closing(Spool(tmp_path / "spool", max_age=1e-9)) as made:
+        append(made, "1")
+        assert read(made) == []
+    with closing(Spool(tmp_path / "spool")) as made:
+        append(made, "2")
+        for stored in read(made):
+            made.reject(stored, "HTTP 413")
     told = doctor("--spool", str(tmp_path / "spool"))
     assert told.levels == {"refused-events": "warning", "lost-events": "warning"}
 
@@ -363,7 +358,7 @@ def test_no_relay(doctor: Doctor, spool: Spool) -> None:
 
     However the relay ends, it is not taken to be at work any more.
     """
-    left = ("--spool", str(spool.directory), "--spool-only")
+    left = ("--spool", str(spool.directory.path), "--spool-only")
     assert doctor(*left).levels == {"no-relay": "problem"}
     command = [sys.executable, "-m", "libretto_instrument", "relay", *left[:2]]
     with subprocess.Popen(

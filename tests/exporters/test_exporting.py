@@ -15,7 +15,7 @@ from support.waiting import eventually
 
 import libretto_instrument as libretto
 from libretto_instrument import LibrettoConfig
-from libretto_instrument.delivery import Stats
+from libretto_instrument._delivery import Stats
 from libretto_instrument.exporters import (
     Exporter,
     ExportError,
@@ -50,7 +50,7 @@ def _counted_afresh() -> None:
     libretto.shutdown(0)
     from libretto_instrument._runtime.state import runtime
 
-    runtime.deliveries.renew_lock()
+    runtime.deliveries.reset_after_fork()
 
 
 # The ordinary course of things
@@ -111,7 +111,7 @@ def test_without_libretto(
     assert backend.connections == 0
     assert not warnings_of.records
     stats = libretto.stats()
-    assert (stats.recorded, stats.exporters["memory"].recorded) == (0, 3)
+    assert (stats.accepted, stats.exporters["memory"].accepted) == (0, 3)
 
 
 def test_a_key_for_some_calls(
@@ -125,8 +125,8 @@ def test_a_key_for_some_calls(
     assert len(memory.reports) == 2
     assert len(backend.events) == 1
     stats = libretto.stats()
-    assert (stats.recorded, stats.sent) == (1, 1)
-    assert (stats.exporters["memory"].recorded, stats.exporters["memory"].sent) == (
+    assert (stats.accepted, stats.sent) == (1, 1)
+    assert (stats.exporters["memory"].accepted, stats.exporters["memory"].sent) == (
         2,
         2,
     )
@@ -191,7 +191,7 @@ def test_redacted_and_hooked(
     assert len(seen) == 2
     stats = libretto.stats()
     assert stats.dropped == stats.exporters["memory"].dropped == {"withheld": 1}
-    assert total(stats) == stats.recorded == 2
+    assert total(stats) == stats.accepted == 2
 
 
 def test_sampled(
@@ -241,9 +241,9 @@ def test_one_down(client: openai.OpenAI, backend: Backend) -> None:
     eventually(lambda: libretto.stats().sent == 50)
     stats = libretto.stats()
     there, away = stats.exporters["up"], stats.exporters["down"]
-    assert (there.recorded, there.sent, there.retried) == (50, 50, 0)
-    assert (away.recorded, away.sent, total(away)) == (50, 0, 50)
-    assert (stats.recorded, stats.sent) == (50, 50)
+    assert (there.accepted, there.sent, there.retried) == (50, 50, 0)
+    assert (away.accepted, away.sent, total(away)) == (50, 0, 50)
+    assert (stats.accepted, stats.sent) == (50, 50)
     assert away.retried > 0
     assert away.last_error == "away"
     assert not libretto.flush(0.2)
@@ -303,8 +303,8 @@ def test_ending_the_thread(client: openai.OpenAI, backend: Backend) -> None:
     ask(client)
     assert libretto.flush(20)
     stats = libretto.stats().exporters["doing"]
-    assert (stats.recorded, stats.sent) == (2, 2)
-    assert stats.restarted >= 1
+    assert (stats.accepted, stats.sent) == (2, 2)
+    assert libretto.stats().workers_restarted >= 1
 
 
 def test_a_refusal_costs_one_report(client: openai.OpenAI, backend: Backend) -> None:
@@ -368,7 +368,7 @@ def test_hanging(client: openai.OpenAI, backend: Backend) -> None:
         stats = libretto.stats()
         assert stats.exporters["up"].sent == 30
         lost = stats.exporters["hanging"]
-        assert total(lost) == lost.recorded == 30
+        assert total(lost) == lost.accepted == 30
         assert lost.dropped["queue_full"] == 20
         assert stuck.closed == 0
     finally:
@@ -397,7 +397,7 @@ def test_shutdown(client: openai.OpenAI, backend: Backend) -> None:
         assert libretto.shutdown(20)
         assert (len(memory.given), memory.closed) == (count, count)
         stats = libretto.stats().exporters["doing"]
-        assert (stats.recorded, stats.sent) == (count, count)
+        assert (stats.accepted, stats.sent) == (count, count)
 
 
 def test_an_exporter_that_asks_a_model(client: openai.OpenAI, backend: Backend) -> None:
@@ -562,7 +562,7 @@ for number in range(3):
     if not child:
         client = connect()
         now = libretto.stats()
-        assert now.recorded == now.exporters["jsonl"].recorded == 0, now
+        assert now.accepted == now.exporters["jsonl"].accepted == 0, now
         for n in range(20):
             ask(f"child{number}-{n}")
         sys.exit(0 if libretto.flush(20) else 7)

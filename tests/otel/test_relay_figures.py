@@ -7,16 +7,17 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.backend import Backend, status
-from support.parcels import Parcel, prepare
+from support.spooling import append, make_message
 from support.waiting import eventually
 
-from libretto_instrument.delivery.durable import Spool
+from libretto_instrument._spool import Spool
 
 ROOT = Path(__file__).parents[2]
 RELAY = (sys.executable, "-m", "libretto_instrument", "relay", "--spool")
@@ -29,7 +30,7 @@ def start(backend: Backend, tmp_path: Path) -> Iterator[Callable[..., str]]:
 
     def start(*options: str) -> str:
         process = subprocess.Popen(
-            [*RELAY, str(tmp_path), *options],
+            [*RELAY, str(tmp_path), "--api-prefix", backend.url, *options],
             env=os.environ | {"PYTHONPATH": str(ROOT)},
             stderr=subprocess.PIPE,
             text=True,
@@ -63,11 +64,11 @@ def test_a_relays_figures(start, backend: Backend, tmp_path: Path) -> None:
     url = start("--metrics-port", "0")
     empty = told(url)
     assert empty["libretto_sent_total", ""] == empty["libretto_spool_waiting", ""] == 0
-    with Spool(tmp_path) as spool:
-        assert spool.add(prepare(Parcel("good")))
+    with closing(Spool(tmp_path)) as spool:
+        append(spool, "good")
         backend.wait_for(1)
         backend.answer(status(400))
-        assert spool.add(prepare(Parcel("bad")))
+        append(spool, "bad")
         eventually(lambda: told(url)["libretto_spool_refused", ""] == 1)
     full = told(url)
     assert full["libretto_sent_total", ""] == 1
@@ -78,8 +79,8 @@ def test_a_relays_figures(start, backend: Backend, tmp_path: Path) -> None:
 def test_each_exporter_apart(start, backend: Backend, tmp_path: Path) -> None:
     """What an exporter got, and what waits for it, is told apart from Libretto's."""
     url = start("--metrics-port", "0", "--exporter", f"jsonl:{tmp_path / 'lines'}")
-    with Spool(tmp_path) as spool:
-        spool.add(prepare(Parcel("one")), ("libretto", "jsonl", "nobody"))
+    with closing(Spool(tmp_path)) as spool:
+        spool.append(make_message("one"), ("libretto", "jsonl", "nobody"))
         backend.wait_for(1)
 
     def of(name: str) -> set[str]:

@@ -19,6 +19,7 @@ from support.spooling import (
 
 from libretto_instrument._delivery.clock import monotonic
 from libretto_instrument._spool import Spool, retention
+from libretto_instrument._spool.dead_letters import iter_dead_letters
 
 _Open = Callable[..., Spool]
 
@@ -175,6 +176,6 @@ def test_a_full_log_of_dead_letters(open_spool: _Open, directory: Path) -> None:
         (stored,) = read(spool)
         spool.reject(stored, "HTTP 413")
     assert size_of(directory / "dead") <= 2**17
-    ids = [letter.message.id for letter in spool.dead_letters()]
+    ids = [letter.message.id for letter in iter_dead_letters(spool.directory)]
     assert ids
     assert ids == [str(number) for number in range(100 - len(ids), 100)]

@@ -9,10 +9,26 @@ from support.spooling import append, make_message, read, read_ids
 
 from libretto_instrument._delivery.message import Message
 from libretto_instrument._spool import Spool
-from libretto_instrument._spool.dead_letters import DeadLetters
+from libretto_instrument._spool.dead_letters import (
+    DeadLetter,
+    DeadLetters,
+    iter_dead_letters,
+    remove_dead_letters,
+)
 from libretto_instrument._util.filelock import try_lock
 
 _Open = Callable[..., Spool]
+
+
+def _retry(spool: Spool, ids: set[str] | None) -> int:
+    def append(letter: DeadLetter) -> bool:
+        return spool.append(letter.message, (letter.destination,))
+
+    return remove_dead_letters(spool.directory, ids, append)
+
+
+def _drop(spool: Spool, ids: set[str] | None) -> int:
+    return remove_dead_letters(spool.directory, ids, lambda letter: True)
 
 
 def _reject_all(spool: Spool) -> None:
@@ -27,7 +43,7 @@ def test_kept_with_the_reason(open_spool: _Open, body: bytes) -> None:
     message = Message("event", "a\ud83d", body, "key", 2.5, "http://x/", "hash")
     spool.append(message, ("libretto",))
     _reject_all(spool)
-    (letter,) = spool.dead_letters()
+    (letter,) = iter_dead_letters(spool.directory)
     assert letter.message == message
     assert letter.reason == "HTTP 413 a\ud83d"
     spool.stop_leading()
@@ -39,12 +55,15 @@ def test_retry(open_spool: _Open) -> None:
     spool = open_spool()
     append(spool, "a", "b", "c")
     _reject_all(spool)
-    assert spool.retry_dead_letters({"b", "unknown"}) == 1
+    assert _retry(spool, {"b", "unknown"}) == 1
     assert read_ids(spool) == ["b"]
-    assert [letter.message.id for letter in spool.dead_letters()] == ["a", "c"]
-    assert spool.retry_dead_letters(None) == 2
+    assert [letter.message.id for letter in iter_dead_letters(spool.directory)] == [
+        "a",
+        "c",
+    ]
+    assert _retry(spool, None) == 2
     assert read_ids(spool) == ["a", "c"]
-    assert not list(spool.dead_letters())
+    assert not list(iter_dead_letters(spool.directory))
 
 
 def test_drop(open_spool: _Open) -> None:
@@ -52,9 +71,12 @@ def test_drop(open_spool: _Open) -> None:
     spool = open_spool()
     append(spool, "a", "b", "c")
     _reject_all(spool)
-    assert spool.drop_dead_letters({"a"}) == 1
-    assert [letter.message.id for letter in spool.dead_letters()] == ["b", "c"]
-    assert spool.drop_dead_letters(None) == 2
+    assert _drop(spool, {"a"}) == 1
+    assert [letter.message.id for letter in iter_dead_letters(spool.directory)] == [
+        "b",
+        "c",
+    ]
+    assert _drop(spool, None) == 2
 
 
 def test_retry_without_room(open_spool: _Open) -> None:
@@ -62,8 +84,8 @@ def test_retry_without_room(open_spool: _Open) -> None:
     spool = open_spool()
     append(spool, "a", size=10_000)
     _reject_all(spool)
-    assert open_spool(max_bytes=5_000).retry_dead_letters(None) == 0
-    assert [letter.message.id for letter in spool.dead_letters()] == ["a"]
+    assert _retry(open_spool(max_bytes=5_000), None) == 0
+    assert [letter.message.id for letter in iter_dead_letters(spool.directory)] == ["a"]
 
 
 def test_command_at_work(open_spool: _Open, directory: Path) -> None:
@@ -77,10 +99,13 @@ def test_command_at_work(open_spool: _Open, directory: Path) -> None:
     spool.reject(second, "no")
     assert spool.own_pending(("libretto",)) == 1
     with pytest.raises(BlockingIOError):
-        spool.drop_dead_letters(None)
+        _drop(spool, None)
     os.close(lock)
     spool.maintain()
-    assert [letter.message.id for letter in spool.dead_letters()] == ["a", "b"]
+    assert [letter.message.id for letter in iter_dead_letters(spool.directory)] == [
+        "a",
+        "b",
+    ]
     assert spool.own_pending(("libretto",)) == 0
 
 
@@ -109,9 +134,12 @@ def test_hostile_lines(open_spool: _Open, directory: Path, line: bytes) -> None:
     if not line.endswith(b"\n"):
         path.write_bytes(path.read_bytes() + b"\n")
     spool.reject(second, "no")
-    assert [letter.message.id for letter in spool.dead_letters()] == ["a", "b"]
+    assert [letter.message.id for letter in iter_dead_letters(spool.directory)] == [
+        "a",
+        "b",
+    ]
     spool.stats()
-    assert spool.retry_dead_letters(None) == 2
+    assert _retry(spool, None) == 2
 
 
 def test_count(open_spool: _Open) -> None:

@@ -3,12 +3,10 @@
 from typing import Any
 
 from libretto_instrument._capture.call import Call
-from libretto_instrument._capture.packing import unpack
 from libretto_instrument._config.config import LibrettoConfig
 from libretto_instrument._config.fields import Overrides
 from libretto_instrument._config.scope import current
 from libretto_instrument._config.settings import CallSettings, merge_layers
-from libretto_instrument._util.json import encode
 
 
 class Kept:
@@ -36,17 +34,8 @@ class Kept:
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        """The events that the calls amount to, as they go over the wire.
-
-        So all tests that look at one see to it that it is the same by way of a disk.
-        """
-        events = [call.report().to_wire() for call in self.calls]
-        for call, event in zip(self.calls, events, strict=True):
-            makings = call.makings()
-            if makings is not None:
-                made, _ = unpack(makings.data, event["promptEventId"])
-                assert encode(made.to_wire()) == encode(event)
-        return events
+        """The events that the calls amount to, as they go over the wire."""
+        return [call.report().to_wire() for call in self.calls]
 
     @property
     def event(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Messages for a spool, and what is read from it."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,9 +23,8 @@ spool = Spool({directory!r})
 
 def make_message(name: str, *, key: str | None = None, size: int = 100) -> Message:
     """Return an event with a body of some size in bytes."""
-    return Message(
-        "event", name, b"x" * size, key, 1.5, "http://127.0.0.1/event", "abc"
-    )
+    body = json.dumps({"promptEventId": name}).encode().ljust(size)
+    return Message("event", name, body, key, 1.5, "http://127.0.0.1/event", "abc")
 
 
 def append(spool: Spool, *names: str, size: int = 100) -> None:

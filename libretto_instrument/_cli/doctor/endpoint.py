@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 from attrs import asdict
 
 from ..._config.environment import API_PREFIX_ENV_VAR, endpoint_urls
-from ...delivery.inspection import Reply, probe, without_secrets
+from ..._delivery.endpoint import strip_credentials
+from ..._delivery.probe import ProbeResult, probe
 from .report import Report
 
 #: Why there was no answer: the finding, what is wrong, and what to do next.
@@ -59,9 +60,9 @@ def look_at_endpoints(report: Report, timeout: float, can_ask: bool) -> None:
     except ValueError as exc:
         report.problem("malformed-address", str(exc), "Correct it.")
         return
-    asked: dict[tuple[str, str], Reply] = {}
+    asked: dict[tuple[str, str], ProbeResult] = {}
     for kind, address in addresses.items():
-        shown = without_secrets(address)
+        shown = strip_credentials(address)
         report.fact("endpoints", kind, {"address": shown})
         parts = urlsplit(address)
         server = (parts.scheme, parts.netloc)
@@ -72,14 +73,14 @@ def look_at_endpoints(report: Report, timeout: float, can_ask: bool) -> None:
             _judge(report, shown, reply)
 
 
-def _judge(report: Report, address: str, reply: Reply) -> None:
+def _judge(report: Report, address: str, reply: ProbeResult) -> None:
     told = {
         "address": address,
         "host": urlsplit(address).hostname,
         "reason": reply.reason,
         "proxy": reply.proxy,
     }
-    if reply.exposed:
+    if reply.is_plaintext:
         report.warn(
             "plain-http",
             f"Events go to {address} in clear: prompts and the key can be read on the "
@@ -87,9 +88,9 @@ def _judge(report: Report, address: str, reply: Reply) -> None:
             f"Set {API_PREFIX_ENV_VAR} to an https address.",
         )
     status = reply.status
-    if reply.fault is not None:
-        message, remedy = _FAULTS[reply.fault]
-        report.problem(f"endpoint-{reply.fault}", message.format(**told), remedy)
+    if reply.error_kind is not None:
+        message, remedy = _FAULTS[reply.error_kind]
+        report.problem(f"endpoint-{reply.error_kind}", message.format(**told), remedy)
     elif status is None:
         return
     elif status == 407:

@@ -11,14 +11,13 @@ from typing import Any
 from attrs import asdict
 
 from ..._config.environment import ENV_VARS
-from ...delivery.inspection import SpoolLook, is_relayed, look
+from ..._spool import SpoolInspection, inspect_spool, is_relay_running
 from .report import Report
 
 _RELAY = "libretto-instrument relay --spool {}"
 _STATES = {
-    "foreign": ("foreign-spool", "is {reason}"),
-    "damaged": ("damaged-spool", "is damaged or no spool ({reason})"),
-    "unreadable": ("unreadable-spool", "cannot be read now ({reason})"),
+    "refused": ("foreign-spool", "is not used"),
+    "unreadable": ("unreadable-spool", "cannot be read now"),
 }
 
 
@@ -36,23 +35,23 @@ def look_at_spool(report: Report, known: Mapping[str, Any]) -> None:
         return
     path = Path(directory).absolute()
     report.fact("spool", "directory", str(path))
-    if not _look_at_directory(report, path):
-        return
-    found = look(path)
-    report.fact("spool", "state", found.state)
-    if found.is_former:
-        report.fact("spool", "of an earlier version", True)
-    if found.state in _STATES:
+    exists = _look_at_directory(report, path)
+    found = inspect_spool(path)
+    if exists:
+        report.fact("spool", "state", found.state)
+    if found.state in _STATES and _is_a_directory(path):
         name, what = _STATES[found.state]
         report.problem(
             name,
-            f"{found.path} {what.format(reason=found.reason)}.",
+            f"{found.path} {what} ({found.reason}).",
             f"Name another directory in {ENV_VARS['spool_dir']}, or move it away.",
         )
+    if not exists:
+        return
     _look_at_contents(report, path, found)
-    relayed = is_relayed(path)
-    report.fact("spool", "relay at work", relayed)
-    if relayed_only and relayed is False:
+    is_relayed = is_relay_running(path)
+    report.fact("spool", "relay at work", is_relayed)
+    if relayed_only and is_relayed is False:
         report.problem(
             "no-relay",
             f"Events are left to a relay, but none is at work on {path}.",
@@ -62,7 +61,7 @@ def look_at_spool(report: Report, known: Mapping[str, Any]) -> None:
 
 def _look_at_directory(report: Report, path: Path) -> bool:
     """Write down whether it can be written to; say whether there is one to look at."""
-    there = next(place for place in (path, *path.parents) if os.path.lexists(place))
+    there = _find_existing(path)
     if not there.is_dir():
         report.problem(
             "spool-not-a-directory",
@@ -90,6 +89,14 @@ def _look_at_directory(report: Report, path: Path) -> bool:
     return there == path
 
 
+def _find_existing(path: Path) -> Path:
+    return next(place for place in (path, *path.parents) if os.path.lexists(place))
+
+
+def _is_a_directory(path: Path) -> bool:
+    return _find_existing(path).is_dir()
+
+
 def _refusal(directory: Path) -> str | None:
     """Return why no file can be made in a directory; None if one can."""
     try:
@@ -99,15 +106,7 @@ def _refusal(directory: Path) -> str | None:
         return exc.strerror or type(exc).__name__
 
 
-def _look_at_contents(report: Report, path: Path, found: SpoolLook) -> None:
-    moved = sorted(path.glob("spool-*.db.damaged-*"))
-    if moved := [one for one in moved if not one.name.endswith(("-wal", "-shm"))]:
-        report.warn(
-            "spool-was-damaged",
-            f"{len(moved)} damaged spools were moved out of the way, the last to "
-            f"{moved[-1]}.",
-            "Delete them if nothing in them is of use any more.",
-        )
+def _look_at_contents(report: Report, path: Path, found: SpoolInspection) -> None:
     stats = found.stats
     if stats is None:
         return
@@ -116,16 +115,16 @@ def _look_at_contents(report: Report, path: Path, found: SpoolLook) -> None:
     if stats.oldest_at is not None:
         waited = max(0.0, time() - stats.oldest_at)
         report.fact("spool", "oldest_seconds", round(waited))
-    if stats.aside:
+    if stats.dead_letters:
         report.warn(
             "refused-events",
-            f"{stats.aside} messages were refused, and are kept.",
+            f"{stats.dead_letters} messages were refused, and are kept.",
             f"See why: libretto-instrument spool ls --spool {path}",
         )
-    if stats.lost:
-        lost = ", ".join(f"{count} {reason}" for reason, count in stats.lost.items())
+    if stats.dropped:
+        lost = ", ".join(f"{count} {reason}" for reason, count in stats.dropped.items())
         report.warn(
             "lost-events",
-            f"The spool's bounds pushed messages out ({lost}).",
+            f"The spool has dropped messages ({lost}).",
             f"See to it that somebody delivers: {_RELAY.format(path)}",
         )
