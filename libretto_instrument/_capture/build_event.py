@@ -13,6 +13,7 @@ from .._events import Event
 from .._util.ids import new_id
 from .._util.json import decode, encode, model_to_json_exclude_unset
 from . import sse
+from .credentials import CredentialMask
 from .endpoints.summary import ResponseSummary
 from .endpoints.table import Endpoint
 from .prompt import add_candidates, name_event, read_prompt
@@ -52,6 +53,10 @@ def build_event(record: CallRecord) -> Event | None:
     template, name = prompt.template, name_event(record, prompt)
     if name is None and not (settings.allow_unnamed_prompts or prompt.candidates):
         return None
+    credentials = CredentialMask()
+    tools = credentials.mask(record.request.get("tools"))
+    model_parameters = credentials.mask(_model_parameters(record))
+    mask = credentials.mask_repeated
     return Event(
         api_key=settings.api_key,
         project_key=settings.project_key,
@@ -61,14 +66,14 @@ def build_event(record: CallRecord) -> Event | None:
         template_chat=template if isinstance(template, list) else None,
         template_text=template if isinstance(template, str) else None,
         params=prompt.params,
-        model_parameters=_model_parameters(record),
-        response=answer.text,
+        model_parameters=model_parameters,
+        response=mask(answer.text),
         response_time=_elapsed_ms(record.started, record.ended),
-        tools=record.request.get("tools"),
-        tool_calls=answer.tool_calls,
-        raw_response=raw,
+        tools=tools,
+        tool_calls=mask(answer.tool_calls),
+        raw_response=credentials.mask_response(raw),
         response_metrics={**answer.metrics, **_metrics(record, response)},
-        response_errors=[*record.errors, *answer.errors],
+        response_errors=mask([*record.errors, *answer.errors]),
         chat_id=settings.chat_id,
         chain_id=settings.chain_id,
         context=add_candidates(record.context, prompt),

@@ -1,0 +1,142 @@
+"""Masks credentials among a call's parameters: headers, tokens, keys, passwords.
+
+Callers hand them to MCP servers, search services and gateways, and some answers repeat
+them. They are never recorded, with or without redaction.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from attrs import define, field
+
+MASKED = "<SECRET>"
+
+_MAX_DEPTH = 32
+#: Shorter values are not looked for in the answer: they would be found in words.
+_MIN_REPEATED = 8
+_MAX_KEY = 64
+#: The parts of a response that the model wrote.
+_SAID = frozenset(("choices", "output"))
+
+#: How keys end whose value is a credential; only their letters and digits count.
+_KEY = re.compile(
+    r"(?:(?:api|access|secret|private|subscription|account|auth|license|signing|master"
+    r"|admin|service|shared|functions?|encryption|storage|app|application|client)key"
+    r"|secret|secrets|passw(?:or)?d|passphrase|pwd|(?:^|db|user)pass|credentials?|bearer"
+    r"|authori[sz]ation|cookies?|connectionstring"
+    r"|(?:^|auth|authorization|access|api|refresh|session|bearer|secret|security|id|hf"
+    r"|github|oauth|jwt|sas|csrf|xsrf|personal|service|bot|user|proxy)token)$"
+)
+#: Keys under which every value counts as one, but for the ``type`` that some have.
+_CONTAINER = re.compile(
+    r"(?:headers|authentication|^auth|authori[sz]ation|credentials?)$"
+)
+_SEPARATORS = re.compile(r"[^a-z0-9]+")
+_URL = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{1,20}://)(?P<user>[^/?#\s@]{1,512}@)?"
+)
+_QUERY = re.compile(r"(?<=[?&;])(?P<key>[^=&#\s]{1,64})=(?P<value>[^&#\s]+)")
+
+
+@define
+class CredentialMask:
+    """Masks the credentials of one call, and remembers them to find them repeated."""
+
+    _found: set[str] = field(factory=set)
+
+    def mask(self, value: Any, depth: int = 0) -> Any:
+        """Return JSON data with its credentials masked; what has none is shared."""
+        if isinstance(value, str):
+            return self._mask_url(value) if "://" in value[:32] else value
+        if isinstance(value, Mapping | list | tuple) and depth > _MAX_DEPTH:
+            return MASKED
+        if isinstance(value, Mapping):
+            # A JSON schema names parameters, and holds none of their values.
+            if isinstance(value.get("properties"), Mapping):
+                return value
+            return {
+                name: self._field(name, item, depth) for name, item in value.items()
+            }
+        if isinstance(value, list | tuple):
+            return [self.mask(item, depth + 1) for item in value]
+        return value
+
+    def _field(self, name: Any, value: Any, depth: int) -> Any:
+        kind = _classify(str(name)[-_MAX_KEY:])
+        if kind and (kind == "container" or isinstance(value, str)):
+            return self._mask_all(value, depth)
+        return self.mask(value, depth + 1)
+
+    def _mask_all(self, value: Any, depth: int) -> Any:
+        if value is None or isinstance(value, bool) or value == "":
+            return value
+        if isinstance(value, Mapping) and depth <= _MAX_DEPTH:
+            return {
+                name: item if name == "type" else self._mask_all(item, depth + 1)
+                for name, item in value.items()
+            }
+        if isinstance(value, list | tuple) and depth <= _MAX_DEPTH:
+            return [self._mask_all(item, depth + 1) for item in value]
+        if isinstance(value, str):
+            # "Bearer" is no secret, and a server may repeat the token without it.
+            self._remember(value, *value.split()[-1:])
+        return MASKED
+
+    def _mask_url(self, url: str) -> str:
+        """Mask the user, and the credentials of the query, of a URL."""
+
+        def mask_query(match: re.Match[str]) -> str:
+            if not _classify(match["key"]):
+                return match.group()
+            self._remember(match["value"])
+            return f"{match['key']}={MASKED}"
+
+        address = _URL.match(url)
+        if address and address["user"]:
+            self._remember(address["user"][:-1].rpartition(":")[2])
+            url = f"{address['scheme']}{MASKED}@{url[address.end() :]}"
+        return _QUERY.sub(mask_query, url)
+
+    def _remember(self, *values: str) -> None:
+        self._found.update(value for value in values if len(value) >= _MIN_REPEATED)
+
+    def mask_repeated(self, value: Any, depth: int = 0) -> Any:
+        """Return JSON data with the credentials masked that were found before."""
+        if not self._found:
+            return value
+        if isinstance(value, str):
+            for credential in sorted(self._found, key=len, reverse=True):
+                value = value.replace(credential, MASKED)
+            return value
+        if isinstance(value, Mapping):
+            return {
+                self.mask_repeated(name): self.mask_repeated(item, depth + 1)
+                for name, item in value.items()
+            }
+        if isinstance(value, list | tuple):
+            return [self.mask_repeated(item, depth + 1) for item in value]
+        return value
+
+    def mask_response(self, raw: Any) -> Any:
+        """Return a response with the credentials masked that it repeats.
+
+        What the model said is left as it is, but for credentials that were sent.
+        """
+        if not isinstance(raw, dict):
+            return self.mask_repeated(raw)
+        masked = {
+            name: value if name in _SAID else self._field(name, value, 0)
+            for name, value in raw.items()
+        }
+        return self.mask_repeated(masked)
+
+
+@lru_cache(2_048)
+def _classify(key: str) -> str:
+    """Return "credential", "container" (of some), or "": what a key says it holds."""
+    plain = _SEPARATORS.sub("", key.lower())
+    if _CONTAINER.search(plain):
+        return "container"
+    return "credential" if _KEY.search(plain) else ""
