@@ -62,7 +62,9 @@ LAYERS: dict[str, tuple[tuple[str, ...], str]] = {
     "testing":     ((*CLIENT, "improve"), ""),
     "__init__":    (CLIENT, ""),
     "libretto_openai": (("__init__", "_config"), "openai"),
-    "_collector":  ((*VALUES, "_version"), "attrs jinja2 starlette uvicorn"),
+    "_collector":  (
+        (*VALUES, "_version"), "attrs genai_prices jinja2 starlette uvicorn"
+    ),
     "demo":        ((ANYTHING,), "anyio attrs httpx openai starlette uvicorn"),
     "_cli":        ((ANYTHING,), "attrs openai prometheus_client"),
     "__main__":    ((ANYTHING,), ""),

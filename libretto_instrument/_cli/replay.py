@@ -29,6 +29,14 @@ def add_replay_arguments(parser: argparse.ArgumentParser) -> None:
     add("cases", help="a file of cases; or where cases come from, as in cases --from")
     add("--prompt", metavar="NAME", help="only cases of this prompt")
     add(
+        "--case",
+        dest="ids",
+        metavar="ID",
+        action="append",
+        default=[],
+        help="only the case of this id; may be repeated",
+    )
+    add(
         "--template",
         metavar="TEMPLATE",
         help="the new template: a file (.json for messages), or module:NAME",
@@ -86,6 +94,11 @@ def replay_command(args: argparse.Namespace) -> int:
         remove=tuple(args.remove),
     )
     cases = with_warnings(improve.cases, args.cases, prompt=args.prompt)
+    if args.ids:
+        absent = set(args.ids) - {case.id for case in cases}
+        if absent:
+            raise ValueError(f"there is no case {min(absent)} in {args.cases}")
+        cases = [case for case in cases if case.id in args.ids]
     with _place(args) as to:
         run = prepare(
             cases,

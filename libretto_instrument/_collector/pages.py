@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -14,6 +14,7 @@ from .api import find_event, read_body
 from .responses import render_page
 from .schema import RequestError, parse_feedback
 from .store import Row
+from .verdict import read_verdict
 
 #: Seconds between two looks for news, for a page that is open.
 LIVE_POLL = 0.3
@@ -21,6 +22,8 @@ LIVE_POLL = 0.3
 MAX_RAW = 200_000
 #: The ratings that can be given on an event's page.
 RATINGS = ("0", "0.25", "0.5", "0.75", "1")
+#: How many cases of a revision its page shows.
+MAX_CASES = 10
 #: What prompts can be sorted by: the greatest first, but for names.
 SORTS = ("seq", "name", "calls", "error_rate", "p50", "p95", "tokens", "rating")
 
@@ -89,14 +92,27 @@ def get_revisions(request: Request) -> Response:
     query = request.query_params
     with request.app.state.store.read_connection() as db:
         rows = queries.revisions(db, query.get("prompt", ""))
-    if not rows:
-        raise RequestError("There is no such prompt.", status=404)
+        if not rows:
+            raise RequestError("There is no such prompt.", status=404)
+        chosen = _choose_revisions(query, rows)
+        filters = {"revision": chosen["new"]["id"], "case": True, "production": True}
+        cases = queries.fetch_page(db, "events", filters | {"limit": MAX_CASES})
+        evidence = [
+            row
+            for row in read_verdict(db, query["prompt"])
+            if row["revision_id"] == chosen["new"]["id"]
+        ]
+    found = {"prompt": query["prompt"], "revisions": rows, **chosen}
+    found |= {"cases": cases, "evidence": evidence}
+    return render_page(request, "revisions.html", found)
+
+
+def _choose_revisions(query: Mapping[str, str], rows: list[Row]) -> Row:
+    """Return the revisions that a query asks to compare, or the two newest."""
     by_id = {str(row["id"]): row for row in rows}
     new = by_id.get(query.get("to", ""), rows[0])
     older = next((row for row in rows if row["id"] < new["id"]), new)
-    old = by_id.get(query.get("from", ""), older)
-    found = {"prompt": query["prompt"], "revisions": rows, "new": new, "old": old}
-    return render_page(request, "revisions.html", found)
+    return {"new": new, "old": by_id.get(query.get("from", ""), older)}
 
 
 def get_help(request: Request) -> Response:

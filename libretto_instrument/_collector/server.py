@@ -20,7 +20,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from .._util.units import age, size
-from . import api, pages, proposals
+from . import api, pages, proposals, replays, verdict
 from .middleware import AccessMiddleware
 from .responses import PACKAGE_DIR, error_response
 from .retention import delete_expired
@@ -90,6 +90,8 @@ def create_app(
             *api.routes,
             *pages.routes,
             *proposals.routes,
+            *replays.routes,
+            *verdict.routes,
             Mount("/static", StaticFiles(directory=PACKAGE_DIR / "static")),
         ],
         middleware=[

@@ -6,9 +6,9 @@ from typing import Any
 
 from attrs import field, frozen
 
+from .._util.statistics import Interval, bootstrap_interval, mean_interval
 from ._case import Case
 from ._request import Change
-from ._statistics import Interval, bootstrap_interval, mean_interval
 
 #: Scores nearer to each other than this are the same.
 _NEAR = 1e-9

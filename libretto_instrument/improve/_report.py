@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 
 import attrs
 
+from .._util.statistics import Interval
 from ._case import Case
 from ._replay import Comparison, Replay, Result
-from ._statistics import Interval
 
 #: How many results are shown, unless all are asked for.
 MAX_SHOWN = 20

@@ -113,9 +113,11 @@ const keys = {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target.closest("input, select, textarea")) return;
-  if (!(event.key in keys)) return;
+  const button = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+  if (!button && !(event.key in keys)) return;
   event.preventDefault();
-  keys[event.key]();
+  if (button) button.click();
+  else keys[event.key]();
 });
 
 // An address to share says only what was asked for.

@@ -11,8 +11,8 @@ Interval = tuple[float, float]
 _Z = 1.959963984540054
 #: With fewer values an interval would say more than they do.
 MIN_VALUES = 6
-#: Above this many values the mean's distribution is a normal one.
-_MANY = 2_000
+#: Above this many values the mean's distribution is taken for a normal one.
+_MANY = 200
 _DRAWS = 2_000
 
 
@@ -36,14 +36,27 @@ def bootstrap_interval(values: Sequence[float]) -> Interval | None:
     count = len(values)
     if count < MIN_VALUES:
         return None
-    mean = fmean(values)
     if count > _MANY:
-        variance = sum((value - mean) ** 2 for value in values) / (count - 1)
-        spread = _Z * math.sqrt(variance / count)
-        return mean - spread, mean + spread
+        return normal_interval(count, sum(values), sum(value**2 for value in values))
     draw = random.Random(count)
     means = sorted(fmean(draw.choices(values, k=count)) for _ in range(_DRAWS))
     return _quantile(means, 0.025), _quantile(means, 0.975)
+
+
+def normal_interval(count: int, total: float, squares: float) -> Interval | None:
+    """Return the normal distribution's interval of a mean; None for too few values.
+
+    Args:
+        count: How many values there are.
+        total: Their sum.
+        squares: The sum of their squares.
+    """
+    if count < MIN_VALUES:
+        return None
+    mean = total / count
+    variance = max(squares - total * mean, 0.0) / (count - 1)
+    spread = _Z * math.sqrt(variance / count)
+    return mean - spread, mean + spread
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:
