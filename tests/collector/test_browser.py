@@ -1,6 +1,7 @@
 """The pages in a real browser: looked at, judged, kept up to date."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ axe = pytest.importorskip(
     "axe_playwright_python.sync_playwright",
     reason="axe is not installed: pip install axe-playwright-python",
 )
-CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 if not CHROMIUM.exists():
     pytest.skip(
         "chromium is not installed: apt-get install chromium", allow_module_level=True
