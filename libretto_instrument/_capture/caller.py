@@ -24,6 +24,9 @@ _FRAMEWORKS_IF_INSTALLED = frozenset(
 )
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _STANDARD = f"{os.path.dirname(os.__file__)}{os.sep}"
+_COMPREHENSIONS = frozenset(("<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>"))
+_is_own_by_module: dict[str, bool] = {}
+_MAX_MODULES = 10_000
 _MAX_FRAMES = 200
 _MAX_CHARS = 200
 
@@ -44,27 +47,34 @@ def name_caller() -> str | None:
         if frame is None:
             return None
         module = frame.f_globals.get("__name__")
-        if isinstance(module, str) and _is_own(module, frame):
-            return _describe(module, frame)[:_MAX_CHARS]
+        if isinstance(module, str):
+            is_own = _is_own_by_module.get(module)
+            if is_own is None:
+                is_own = _remember(module, frame.f_code.co_filename)
+            # A comprehension has a frame, before Python 3.12: its function is around.
+            if is_own and frame.f_code.co_name not in _COMPREHENSIONS:
+                return _describe(module, frame)[:_MAX_CHARS]
         frame = frame.f_back
     return None
 
 
-def _is_own(module: str, frame: FrameType) -> bool:
+def _remember(module: str, filename: str) -> bool:
+    if len(_is_own_by_module) >= _MAX_MODULES:
+        _is_own_by_module.clear()
+    _is_own_by_module[module] = is_own = _is_own(module, filename)
+    return is_own
+
+
+def _is_own(module: str, filename: str) -> bool:
+    """Return whether a module is the program's, by its name and its file."""
     package = module.partition(".")[0]
     if package in _FRAMEWORK_PACKAGES:
         return False
-    code = frame.f_code
-    if package in _FRAMEWORKS_IF_INSTALLED and any(
-        part in code.co_filename for part in _INSTALLED
-    ):
-        return False
+    if package in _FRAMEWORKS_IF_INSTALLED:
+        return not any(part in filename for part in _INSTALLED)
     if package in sys.stdlib_module_names and package != "__main__":
-        is_frozen = code.co_filename.startswith("<frozen ")
-        if is_frozen or _is_standard(code.co_filename):
-            return False
-    # A comprehension's own frame, before Python 3.12: the function is around it.
-    return code.co_name not in ("<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>")
+        return not (filename.startswith("<frozen ") or _is_standard(filename))
+    return True
 
 
 def _is_standard(filename: str) -> bool:

@@ -177,7 +177,8 @@ def _is_path(source: str) -> bool:
         os.sep in source
         or "/" in source
         or source.endswith(".json")
-        or os.path.isdir(source)
+        # A package of Python's is a folder, too.
+        or (os.path.isdir(source) and not os.path.isfile(f"{source}/__init__.py"))
     )
 
 

@@ -78,6 +78,20 @@ def test_a_file(tmp_path: Path) -> None:
     assert list(load_templates(str(path))) == ["support", "slogan"]
 
 
+def test_a_package_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name is a module's where a folder of this name is a package."""
+    (tmp_path / "my_prompts").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "my_prompts" / "support.txt").write_text("Be {tone}")
+    assert list(load_templates("my_prompts")) == ["support"]
+    (tmp_path / "my_prompts" / "__init__.py").write_text("SLOGAN = 'Say {x}'")
+    assert list(load_templates("my_prompts")) == ["SLOGAN"]
+    assert list(load_templates("./my_prompts")) == ["support"]
+
+
 @pytest.mark.parametrize(
     ("source", "error"),
     [
