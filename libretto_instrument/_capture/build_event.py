@@ -11,11 +11,10 @@ from attrs import frozen
 
 from .._events import Event
 from .._util.ids import new_id
-from .._util.json import decode, encode, model_to_json_exclude_unset
+from .._util.json import decode, encode, model_to_json
 from . import sse
 from .credentials import CredentialMask
 from .endpoints.summary import ResponseSummary
-from .endpoints.table import Endpoint
 from .prompt import add_candidates, name_event, read_prompt
 from .record import CallRecord
 
@@ -82,50 +81,40 @@ def build_event(record: CallRecord) -> Event | None:
 
 def _response(record: CallRecord) -> _Response:
     if record.response is not None:
-        return _parse_json_object(record.response)
+        return _parse_body(record.response)
     if record.body_kind == "chunks":
         chunks = [_chunk_to_dict(chunk) for chunk in record.chunks]
-        return _merge_chunks(record.endpoint, chunks, record.chunk_times)
+        return _merge_chunks(record, chunks, record.chunk_times)
     if record.body_kind == "events":
         return _from_stream(record, sse.parse(record.chunks))
     if record.body_kind == "bytes":
-        return _parse_json_object(b"".join(record.chunks))
+        return _parse_body(b"".join(record.chunks))
     return _Response(text=record.text)
 
 
 def _from_stream(record: CallRecord, events: sse.ParsedEvents) -> _Response:
     """Return the response that the events of a body amount to.
 
-    Of chunks that the caller was handed, those count that were taken: how many came
-    with the last of them is chance.
+    Where chunks were counted, only those count that the caller was handed: how many
+    more came with the last of them is chance.
     """
     if not events.data:
         # Asked for a stream, some gateways answer with an object.
-        whole = _parse_json_object(b"".join(record.chunks)).raw
-        return _Response(raw=whole, is_complete=whole is not None or events.finished)
-    chunk_times = (
-        [record.chunk_times[at] for at in events.chunk_indexes]
-        if record.chunk_times
-        else []
-    )
+        raw = _parse_body(b"".join(record.chunks)).raw
+        return _Response(raw=raw, is_complete=raw is not None or events.is_complete)
+    times = [record.chunk_times[at] for at in events.chunk_indexes]
     if record.chunks_consumed is None:
-        return _merge_chunks(record.endpoint, events.data, chunk_times, events.finished)
-    return _merge_chunks(
-        record.endpoint, events.data[: record.chunks_consumed], chunk_times
-    )
+        return _merge_chunks(record, events.data, times, events.is_complete)
+    return _merge_chunks(record, events.data[: record.chunks_consumed], times)
 
 
 def _chunk_to_dict(chunk: Any) -> Any:
     """Return a chunk, a pydantic model, as the API gave it."""
-    given = (
-        model_to_json_exclude_unset(chunk)
-        if hasattr(chunk, "model_dump")
-        else encode(chunk)
-    )
-    return decode(given)
+    is_model = hasattr(chunk, "model_dump")
+    return decode(model_to_json(chunk) if is_model else encode(chunk))
 
 
-def _parse_json_object(data: bytes) -> _Response:
+def _parse_body(data: bytes) -> _Response:
     if not data:
         return _Response()
     try:
@@ -138,29 +127,30 @@ def _parse_json_object(data: bytes) -> _Response:
 
 
 def _merge_chunks(
-    endpoint: Endpoint,
+    record: CallRecord,
     chunks: list[Any],
     chunk_times: list[float],
     is_complete: bool = False,
 ) -> _Response:
-    first = None
-    for chunk, stamp in zip(chunks, chunk_times, strict=False):
-        if isinstance(chunk, dict) and endpoint.has_content(chunk):
-            first = stamp
-            break
+    endpoint = record.endpoint
+    timed = zip(chunks, chunk_times, strict=False)
     return _Response(
-        raw=endpoint.merge_chunks(chunks) if chunks else None,
-        first_token_at=first,
+        raw=endpoint.merge_chunks(chunks, record.request) if chunks else None,
+        first_token_at=next(
+            (
+                time
+                for chunk, time in timed
+                if isinstance(chunk, dict) and endpoint.has_content(chunk)
+            ),
+            None,
+        ),
         is_complete=is_complete,
     )
 
 
 def _metrics(record: CallRecord, response: _Response) -> dict[str, Any]:
-    """Return what the record knows better than the response, and how a stream went."""
+    """Return how a stream went."""
     metrics: dict[str, Any] = {}
-    if record.usage is not None:
-        # The response has openai's defaults filled in; the usage is to be verbatim.
-        metrics["usage"] = decode(record.usage)
     if response.first_token_at is not None:
         metrics["time_to_first_token"] = _elapsed_ms(
             record.started, response.first_token_at

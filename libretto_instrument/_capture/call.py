@@ -18,7 +18,7 @@ from .._events import Event
 from .._templates import TemplateChat, TemplateText
 from .._util import errors
 from .._util.ids import new_id
-from .._util.json import model_to_json, model_to_json_exclude_unset
+from .._util.json import model_to_json
 from .._util.otel_context import OPENTELEMETRY, with_trace
 from . import feedback_keys
 from .build_event import build_event
@@ -132,9 +132,6 @@ class Call(CallRecord):
 
     def _capture_response(self, model: Any) -> None:
         self.response = model_to_json(model)
-        usage = getattr(model, "usage", None)
-        if hasattr(usage, "model_dump_json"):
-            self.usage = model_to_json_exclude_unset(usage)
 
     def on_text_response(self, answer: Any) -> None:
         """CallRecord an answer that is no model, such as plain text. Never raises."""

@@ -34,7 +34,6 @@ class CallRecord(CopyBudget):
         started: `time.perf_counter` before the request, in seconds.
         ended: The same at the end of the answer.
         response: The answer as JSON, where it came whole.
-        usage: The answer's usage as the API gave it, as JSON, where it came whole.
         body_kind: What ``chunks`` are: ``"bytes"`` of an object or a text, bytes of
             server-sent ``"events"``, or ``"chunks"``, which are models; None where the
             answer did not come in pieces.
@@ -58,7 +57,6 @@ class CallRecord(CopyBudget):
     started: float = 0.0
     ended: float = 0.0
     response: bytes | None = None
-    usage: bytes | None = None
     body_kind: BodyKind | None = None
     chunks: list[Any]
     chunk_times: list[float]

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from .._templates import TemplateText
 from .._util import errors
-from .._util.json import decode, model_to_json_exclude_unset
+from .._util.json import decode, model_to_json
 
 #: Deeper nesting than JSON encoders accept is cut off, with a mark in its place.
 _MAX_DEPTH = 100
@@ -180,7 +180,7 @@ def _copy_object(value: Any, depth: int, budget: CopyBudget) -> Any:
         return value
     if hasattr(value, "model_dump") and hasattr(value, "model_fields_set"):
         # openai sends a model's set fields, and so does the event.
-        given = model_to_json_exclude_unset(value)
+        given = model_to_json(value)
         budget.size += len(given)
         return decode(given)
     if isinstance(value, Mapping):

@@ -1,80 +1,62 @@
-"""Server-sent events, read from the bytes that a raw response's caller read.
+"""Server-sent events, parsed from the bytes of a response.
 
-Only what the API sends is understood: ``data:`` lines of JSON and the closing
-``[DONE]``. See https://html.spec.whatwg.org/multipage/server-sent-events.html.
+See https://html.spec.whatwg.org/multipage/server-sent-events.html. Of an event only its
+data is of interest, which is JSON, or ``[DONE]`` at the end.
 """
 
-import re
+from codecs import BOM_UTF8
+from itertools import accumulate
 from typing import Any
 
 from attrs import field, frozen
 
 from .._util.json import decode
 
-_BLANK_LINE = re.compile(rb"\r\n\r\n|\n\n|\r\r")
-
-#: The most of a blank line that can stand at the end of a piece, in bytes.
-_INCOMPLETE_TAIL = 3
-
 
 @frozen
 class ParsedEvents:
-    """What a body of server-sent events held.
+    """The events of a response's body.
 
     Attributes:
         data: The JSON value of each event.
-        chunk_indexes: The index of the piece of the body that completed each event.
-        finished: The stream said that it was done.
+        chunk_indexes: The index of the chunk of bytes that completed each event.
+        is_complete: The stream ended with ``[DONE]``.
     """
 
     data: list[Any] = field(factory=list)
     chunk_indexes: list[int] = field(factory=list)
-    finished: bool = False
+    is_complete: bool = False
 
 
-def parse(body: list[bytes]) -> ParsedEvents:
-    """Return the events in a body that came in chunk_indexes."""
+def parse(chunks: list[bytes]) -> ParsedEvents:
+    """Return the events in a body that came in chunks of bytes.
+
+    An event that is not JSON is left out; one that was cut off at the end is not, if
+    its data is complete.
+    """
     data: list[Any] = []
     chunk_indexes: list[int] = []
-    for block, piece in _split_blocks(body):
-        text = _block_data(block)
-        if text is None:
-            continue
-        if text.startswith("[DONE]"):
-            return ParsedEvents(data, chunk_indexes, finished=True)
-        try:
-            data.append(decode(text))
-        except ValueError:
-            continue
-        chunk_indexes.append(piece)
+    chunk_ends = list(accumulate(map(len, chunks)))
+    body = b"".join(chunks)
+    at, offset = 0, len(BOM_UTF8) if body.startswith(BOM_UTF8) else 0
+    lines: list[bytes] = []
+    # Bytes, unlike text, are split at the three line ends of the standard alone.
+    for line in [*body[offset:].splitlines(keepends=True), b"\n"]:
+        content = line.rstrip(b"\r\n")
+        if content.startswith(b"data:"):
+            lines.append(content[5:].removeprefix(b" "))
+        elif not content and lines:
+            end = offset + len(line)
+            while at < len(chunk_ends) - 1 and chunk_ends[at] < end:
+                at += 1
+            text = b"\n".join(lines).decode(errors="replace")
+            lines.clear()
+            if text.startswith("[DONE]"):
+                return ParsedEvents(data, chunk_indexes, is_complete=True)
+            try:
+                data.append(decode(text))
+                chunk_indexes.append(at)
+            except ValueError:
+                pass
+        offset += len(line)
     return ParsedEvents(data, chunk_indexes)
-
-
-def _split_blocks(body: list[bytes]) -> list[tuple[bytes, int]]:
-    """Return the blocks between blank lines, each with the piece it ended in."""
-    blocks: list[tuple[bytes, int]] = []
-    held: list[bytes] = []
-    tail = b""
-    for at, piece in enumerate(body):
-        # What is held was searched; only its tail may be part of a blank line.
-        *whole, rest = _BLANK_LINE.split(tail + piece)
-        for end in whole:
-            blocks.append((b"".join((*held, end)), at))
-            held.clear()
-        cut = max(0, len(rest) - _INCOMPLETE_TAIL)
-        held.append(rest[:cut])
-        tail = rest[cut:]
-    rest = b"".join((*held, tail))
-    if rest.strip():
-        blocks.append((rest, len(body) - 1))
-    return blocks
-
-
-def _block_data(block: bytes) -> str | None:
-    # Split as bytes: text would be split inside JSON, at U+2028 and its like.
-    lines = [
-        line[5:].removeprefix(b" ")
-        for line in block.splitlines()
-        if line.startswith(b"data:")
-    ]
-    return b"\n".join(lines).decode(errors="replace") if lines else None

@@ -18,7 +18,7 @@ else:
     except ImportError:  # openai also runs on pydantic 1, which has no such thing.
         from .json_pydantic_v1 import from_json, to_json
 
-__all__ = ["decode", "encode", "model_to_json", "model_to_json_exclude_unset"]
+__all__ = ["decode", "encode", "model_to_json"]
 
 #: How deep the values go that `pydantic_core` refuses; a mark stands for the rest.
 _DEPTH = 300
@@ -81,27 +81,20 @@ def decode(data: bytes | str) -> Any:
 
 
 def model_to_json(model: Any) -> bytes:
-    """Return a pydantic model as it is now, as JSON, whatever its fields hold."""
+    """Return a pydantic model as JSON, as the API has it.
+
+    It has the fields that were given, not those left at a default, by the API's names.
+    """
     try:
         # What model_dump_json() calls, without what it does around it.
-        whole: bytes = type(model).__pydantic_serializer__.to_json(
-            model, warnings=False
+        serializer = type(model).__pydantic_serializer__
+        encoded: bytes = serializer.to_json(
+            model, by_alias=True, exclude_unset=True, warnings=False
         )
-    except AttributeError:
-        return encode(model)  # pydantic 1
+    except AttributeError:  # pydantic 1
+        return encode(model.dict(by_alias=True, exclude_unset=True))
     except (ValueError, UnicodeError):
-        return encode(model.model_dump(warnings=False))
-    return whole
-
-
-def model_to_json_exclude_unset(model: Any) -> bytes:
-    """Return the fields of a pydantic model that were given, not left at a default."""
-    try:
-        given: bytes = type(model).__pydantic_serializer__.to_json(
-            model, exclude_unset=True, warnings=False
+        return encode(
+            model.model_dump(by_alias=True, exclude_unset=True, warnings=False)
         )
-    except AttributeError:
-        return encode(model.dict(exclude_unset=True))  # pydantic 1
-    except (ValueError, UnicodeError):
-        return encode(model.model_dump(exclude_unset=True, warnings=False))
-    return given
+    return encoded

@@ -59,8 +59,8 @@ def chat(**more: Any) -> dict[str, Any]:
 
 
 def dumped(answer: Any) -> dict[str, Any]:
-    """Return a response as its model says it, without our mark on it."""
-    whole: dict[str, Any] = answer.model_dump(mode="json")
+    """Return a response as the API sent it, without our mark on it."""
+    whole: dict[str, Any] = answer.to_dict(mode="json")
     assert UUID4.fullmatch(whole.pop("libretto_feedback_key"))
     return whole
 

@@ -20,7 +20,7 @@ from support.answers import (
 from support.kept import Kept
 from support.scripted import ScriptedModel
 
-from libretto_instrument._capture.endpoints import chat, completions, responses
+from libretto_instrument._capture.endpoints import chat, response_events
 from libretto_instrument._capture.endpoints.deltas import append_delta
 
 
@@ -264,11 +264,11 @@ def test_long_streams() -> None:
     (made,) = whole["message"]["tool_calls"]
     assert made["function"]["arguments"] == text * pieces
     said = [{"choices": [{"text": text, "logprobs": {"tokens": [1]}}]}] * pieces
-    (whole,) = completions.merge_chunks(said)["choices"]
+    (whole,) = chat.merge_text_chunks(said)["choices"]
     assert whole["text"] == text * pieces
     assert whole["logprobs"] == {"tokens": [1] * pieces}
     kind = "response.output_text.delta"
-    response = responses.merge_chunks(
+    response = response_events.merge_events(
         [{"type": kind, "output_index": 0, "delta": text}] * pieces
     )
     assert response["output"][0]["content"][0]["text"] == text * pieces
@@ -289,7 +289,7 @@ def test_chunks_are_left_as_they_are() -> None:
         {"choices": [{"text": "a", "logprobs": {"tokens": ["a"]}}]} for _ in range(3)
     ]
     before = copy.deepcopy(texts)
-    completions.merge_chunks(texts)
+    chat.merge_text_chunks(texts)
     assert texts == before
     item = {"type": "message", "content": [{"type": "output_text", "text": "a"}]}
     events: list[Any] = [
@@ -297,6 +297,6 @@ def test_chunks_are_left_as_they_are() -> None:
         {"type": "response.output_text.delta", "output_index": 0, "delta": "b"},
     ]
     before = copy.deepcopy(events)
-    (output,) = responses.merge_chunks(events)["output"]
+    (output,) = response_events.merge_events(events)["output"]
     assert output["content"] == [{"type": "output_text", "text": "ab"}]
     assert events == before

@@ -17,7 +17,7 @@ from support.kept import Kept
 from support.scripted import ScriptedModel
 
 from libretto_instrument import _capture
-from libretto_instrument._capture.endpoints import chat, completions
+from libretto_instrument._capture.endpoints import table
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3),
@@ -143,8 +143,8 @@ def test_any_answer_is_to_its_caller_as_it_is_bare(
 @given(st.lists(broken(SOUND), max_size=5), st.sampled_from(["chat", "completion"]))
 def test_assembling_never_raises(pieces: list[Any], kind: str) -> None:
     """Whatever JSON came, assembling and reading it gives something that is JSON."""
-    room: Any = {"chat": chat, "completion": completions}[kind]
-    whole = room.merge_chunks(pieces)
-    answer = room.parse_response(whole)
+    endpoint = table.ENDPOINTS[kind]
+    whole = endpoint.merge_chunks(pieces, {})
+    answer = endpoint.parse_response(whole)
     json.dumps([whole, answer.text, answer.tool_calls, answer.metrics])
     assert answer.text is None or isinstance(answer.text, str)

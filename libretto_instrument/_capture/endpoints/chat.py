@@ -1,12 +1,19 @@
-"""Chat completions: how their answers are read and their streams put together.
+"""Chat completions and text completions: reading responses and merging streams.
 
-Everything here works on plain JSON values that some gateway has sent, so nothing is
-taken for granted: any field may be absent, null or of another type.
+All values here are plain JSON that some gateway has sent: any field may be absent, null
+or of another type.
 """
 
 from typing import Any
 
-from .deltas import ATOMIC_FIELDS, append_delta, finalize
+from .deltas import (
+    TextBuffer,
+    append_delta,
+    finalize,
+    is_blank,
+    overlay,
+    replace_value,
+)
 from .summary import (
     ResponseSummary,
     extract_errors,
@@ -15,152 +22,155 @@ from .summary import (
     iter_mappings,
     text_or_none,
 )
+from .tool_calls import ToolCalls, read_tool_calls
 
-__all__ = ["has_content", "merge_chunks", "parse_response"]
+__all__ = ["has_content", "merge_chunks", "merge_text_chunks", "parse_response"]
 
 
 def parse_response(raw: dict[str, Any]) -> ResponseSummary:
-    """Return what the first choice says."""
+    """Return what the first choice says.
+
+    Some gateways answer a request for text with a message.
+    """
     choice = first_mapping(raw.get("choices"))
     message = choice.get("message")
-    if not isinstance(message, dict):
-        message = {}
-    calls = _tool_calls(message)
+    calls: list[dict[str, Any]] = []
+    if isinstance(message, dict):
+        calls = read_tool_calls(message)
+        text = _message_text(message, bool(calls))
+    else:
+        text = text_or_none(choice.get("text"))
     return ResponseSummary(
-        text=_text(message, bool(calls)),
+        text=text,
         tool_calls=calls,
         metrics=extract_usage(raw, choice),
         errors=extract_errors(raw),
     )
 
 
-def _tool_calls(message: dict[str, Any]) -> list[Any]:
-    calls: list[Any] = iter_mappings(message.get("tool_calls"))
-    legacy = message.get("function_call")
-    if not calls and isinstance(legacy, dict):
-        calls = [{"type": "function", "function": legacy}]
-    return calls
-
-
-def _text(message: dict[str, Any], called: bool) -> str | None:
+def _message_text(message: dict[str, Any], has_calls: bool) -> str | None:
     content = text_or_none(message.get("content"))
-    if content is not None:
+    if content:
         return content
-    if called:
+    if has_calls:
         return ""
     audio = message.get("audio")
-    spoken = audio.get("transcript") if isinstance(audio, dict) else None
-    return text_or_none(message.get("refusal")) or text_or_none(spoken)
+    transcript = audio.get("transcript") if isinstance(audio, dict) else None
+    return text_or_none(message.get("refusal")) or text_or_none(transcript) or content
 
 
 def has_content(chunk: dict[str, Any]) -> bool:
-    """Say whether a chunk brings the first of an answer: text, a call, a refusal."""
+    """Return whether a chunk has the first of an answer: text, a call, a refusal."""
     for choice in iter_mappings(chunk.get("choices")):
         delta = choice.get("delta")
+        if choice.get("text"):
+            return True
         if isinstance(delta, dict) and any(
-            value for name, value in delta.items() if name != "role"
+            not is_blank(value) for name, value in delta.items() if name != "role"
         ):
             return True
     return False
 
 
-def merge_chunks(chunks: list[Any]) -> dict[str, Any]:
-    """Return the completion that a stream's chunks amount to."""
-    whole: dict[str, Any] = {}
+def merge_chunks(
+    chunks: list[Any], request: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the completion that a stream's chunks amount to.
+
+    Args:
+        chunks: The chunks, in order.
+        request: The arguments of the call. Where they ask for one choice, all chunks
+            are taken to be of it: some gateways number the chunks.
+    """
+    return _merge(chunks, has_one_choice=_has_one_choice(request), is_text=False)
+
+
+def merge_text_chunks(
+    chunks: list[Any], request: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the text completion that a stream's chunks amount to."""
+    return _merge(chunks, has_one_choice=False, is_text=True)
+
+
+def _has_one_choice(request: dict[str, Any] | None) -> bool:
+    if request is None:
+        return False
+    extra = request.get("extra_body")
+    counts = [request.get("n"), extra.get("n") if isinstance(extra, dict) else None]
+    return all(count is None or count == 1 for count in counts)
+
+
+def _merge(chunks: list[Any], *, has_one_choice: bool, is_text: bool) -> dict[str, Any]:
+    completion: dict[str, Any] = {}
     choices: dict[int, _Choice] = {}
     for chunk in iter_mappings(chunks):
+        if "choices" not in chunk and "error" not in chunk and extract_errors(chunk):
+            completion["error"] = chunk
+            continue
         for name, value in chunk.items():
             if name != "choices" and value is not None:
-                whole[name] = value
-        for delta in iter_mappings(chunk.get("choices")):
-            index = delta.get("index")
-            at = index if isinstance(index, int) else 0
-            choices.setdefault(at, _Choice(at)).add(delta)
-    if whole.get("object") == "chat.completion.chunk":
-        whole["object"] = "chat.completion"
-    whole["choices"] = [choices[index].whole() for index in sorted(choices)]
-    return whole
+                replace_value(completion, name, value)
+        for part in iter_mappings(chunk.get("choices")):
+            index = part.get("index")
+            at = index if isinstance(index, int) and not has_one_choice else 0
+            choices.setdefault(at, _Choice(at, is_text)).add(part)
+    if completion.get("object") == "chat.completion.chunk":
+        completion["object"] = "chat.completion"
+    completion["choices"] = [choices[index].build() for index in sorted(choices)]
+    return completion
 
 
 class _Choice:
-    """One choice, growing."""
+    """One choice of a streamed completion."""
 
-    def __init__(self, index: int) -> None:
-        self._fields: dict[str, Any] = {"index": index, "finish_reason": None}
+    def __init__(self, index: int, is_text: bool) -> None:
+        self._fields: dict[str, Any] = {"index": index}
         self._message: dict[str, Any] = {"role": "assistant", "content": None}
+        self._text = TextBuffer() if is_text else None
         self._logprobs: Any = None
-        self._tool_calls = _ToolCalls()
+        self._tool_calls = ToolCalls()
 
     def add(self, choice: dict[str, Any]) -> None:
+        """Append a chunk's choice."""
         for name, value in choice.items():
             if name == "index" or value is None:
                 continue
             if name == "delta":
-                self._say(value)
+                self._text = None
+                self._add_delta(value)
+            elif name == "text" and self._text is not None:
+                self._text.add(text_or_none(value) or "")
             elif name == "logprobs":
                 self._logprobs = append_delta(self._logprobs, value)
             else:
-                self._fields[name] = value
+                replace_value(self._fields, name, value)
 
-    def _say(self, delta: Any) -> None:
+    def _add_delta(self, delta: Any) -> None:
         if not isinstance(delta, dict):
             return
         for name, value in delta.items():
-            if value is None:
-                continue
             if name == "tool_calls":
                 for call in iter_mappings(value):
                     self._tool_calls.add(call)
-            elif name in ATOMIC_FIELDS:
-                self._message[name] = value
-            else:
-                self._message[name] = append_delta(self._message.get(name), value)
+            elif value is not None:
+                known = self._message.get(name)
+                self._message[name] = append_delta(known, value, name)
 
-    def whole(self) -> dict[str, Any]:
-        message = finalize(self._message)
-        if self._tool_calls.made:
-            message["tool_calls"] = [finalize(call) for call in self._tool_calls.made]
-        fields = {**self._fields, "message": message}
-        if self._logprobs is not None:
-            fields["logprobs"] = finalize(self._logprobs)
-        return fields
-
-
-class _ToolCalls:
-    """The calls of one choice, each put together from its pieces.
-
-    A piece belongs to the call at its index; a new id at an occupied index begins
-    another call, as some gateways send index 0 for each of several.
-    """
-
-    def __init__(self) -> None:
-        self.made: list[dict[str, Any]] = []
-        self._at: dict[Any, dict[str, Any]] = {}
-
-    def add(self, piece: dict[str, Any]) -> None:
-        call = self._find(piece)
-        for name, value in piece.items():
-            if name == "index" or value is None:
-                continue
-            if name in ATOMIC_FIELDS:
-                call[name] = value
-            else:
-                call[name] = append_delta(call.get(name), value)
-
-    def _find(self, piece: dict[str, Any]) -> dict[str, Any]:
-        index, identity = piece.get("index"), piece.get("id")
-        if not isinstance(index, int | str):
-            index = None
-        if index is not None:
-            call = self._at.get(index)
-        elif identity:
-            call = next((c for c in self.made if c.get("id") == identity), None)
+    def build(self) -> dict[str, Any]:
+        """Return the choice as a whole response has it."""
+        fields = self._fields
+        if self._text is not None and "message" not in fields:
+            fields = {**fields, "text": str(self._text)}
         else:
-            call = self.made[-1] if self.made else None
-        known = call.get("id") if call is not None else None
-        if call is None or (identity and known and identity != known):
-            call = {"id": None, "type": "function"}
-            self.made.append(call)
-        if index is not None:
-            self._at[index] = call
-        return call
+            message = finalize(self._message)
+            calls = self._tool_calls.build()
+            if calls:
+                message["tool_calls"] = calls
+            whole = fields.get("message")
+            if isinstance(whole, dict):  # Some gateways end with the whole message.
+                message = overlay(message, whole)
+            fields = {**fields, "message": message}
+            fields.setdefault("finish_reason", None)
+        if self._logprobs is not None:
+            fields = {**fields, "logprobs": finalize(self._logprobs)}
+        return fields

@@ -1,81 +1,198 @@
-"""Values that come in pieces, put together in time linear in what came.
+"""Accumulation of streamed deltas, in time linear in what came.
 
-What grows is owned by whoever puts it together: text is kept in its pieces until it is
-settled, lists are extended in place, and nothing that belongs to a chunk is changed.
+Accumulated text stays in fragments, and lists and dicts are extended in place, until
+`finalize`. No value that belongs to a chunk is changed.
 """
 
 from typing import Any
 
-__all__ = ["ATOMIC_FIELDS", "TextBuffer", "append_delta", "finalize"]
+__all__ = [
+    "TextBuffer",
+    "append_delta",
+    "finalize",
+    "is_blank",
+    "merge_delta",
+    "overlay",
+    "replace_value",
+]
 
-#: Fields that name something; all other text comes in pieces.
-ATOMIC_FIELDS = frozenset(("role", "id", "type", "object", "model", "status", "format"))
+#: Fields that name something, as all fields that end in ``_id`` do: a later value
+#: replaces an earlier one. All other text is appended.
+_ATOMIC_FIELDS = frozenset(
+    ("role", "id", "type", "object", "model", "status", "format")
+)
+
+#: Fields of list parts that hold text.
+_TEXT_FIELDS = frozenset(
+    (
+        "content",
+        "reasoning",
+        "reasoning_content",
+        "refusal",
+        "signature",
+        "summary",
+        "text",
+        "thinking",
+        "transcript",
+    )
+)
+
+#: How many parts back the one with a delta's index is looked for.
+_MAX_OPEN_PARTS = 32
 
 
 class TextBuffer:
     """Text that grows."""
 
     def __init__(self, text: str = "") -> None:
-        self._pieces = [text]
+        self._fragments = [text]
 
-    def add(self, piece: str) -> None:
-        """Add a piece at the end."""
-        self._pieces.append(piece)
+    def add(self, fragment: str) -> None:
+        """Append a fragment."""
+        self._fragments.append(fragment)
 
     def __str__(self) -> str:
-        self._pieces = ["".join(self._pieces)]
-        return self._pieces[0]
+        self._fragments = ["".join(self._fragments)]
+        return self._fragments[0]
 
 
-def append_delta(accumulated: Any, piece: Any) -> Any:
-    """Return ``accumulated``, changed in place where it can be, with a further piece.
-
-    Args:
-        accumulated: What an earlier call returned, or None.
-        piece: A piece of the same field, as a chunk has it; it is not changed.
-    """
-    if isinstance(accumulated, list):
-        accumulated.extend(_parts(piece))
-        return accumulated
-    if isinstance(piece, list):
-        return [*_parts(accumulated), *piece]
-    if isinstance(piece, str):
-        if not isinstance(accumulated, TextBuffer):
-            return TextBuffer(piece)
-        accumulated.add(piece)
-        return accumulated
-    if isinstance(piece, dict):
-        return _merge_delta(accumulated if isinstance(accumulated, dict) else {}, piece)
-    return piece if piece is not None else accumulated
+def is_blank(value: Any) -> bool:
+    """Return whether a value says nothing: null, "", 0, [], {} or a dict of these."""
+    if isinstance(value, dict):
+        return all(map(is_blank, value.values()))
+    return not value and value is not False
 
 
-def _merge_delta(merged: dict[str, Any], piece: dict[str, Any]) -> dict[str, Any]:
-    for name, value in piece.items():
-        if value is None:
-            continue
-        if name in ATOMIC_FIELDS:
-            merged[name] = value
-        elif name != "name" or finalize(merged.get(name)) != value:
-            # Some gateways repeat a function's whole name with each of its pieces.
-            merged[name] = append_delta(merged.get(name), value)
+def replace_value(fields: dict[str, Any], name: str, value: Any) -> None:
+    """Set a field to a later value, which does not replace anything if it is blank."""
+    known = fields.get(name)
+    if isinstance(known, dict) and isinstance(value, dict):
+        fields[name] = overlay(known, value)
+    elif name not in fields or not is_blank(value):
+        fields[name] = value
+
+
+def overlay(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
+    """Return both dicts as one; blank values of ``later`` replace nothing."""
+    merged = dict(earlier)
+    for name, value in later.items():
+        replace_value(merged, name, value)
     return merged
 
 
-def _parts(content: Any) -> list[Any]:
-    """Return content as a list of parts: some gateways send text and parts in turn."""
-    if isinstance(content, list):
-        return content
-    text = str(content) if isinstance(content, str | TextBuffer) else ""
-    return [{"type": "text", "text": text}] if text else []
+def append_delta(accumulated: Any, delta: Any, name: str = "") -> Any:
+    """Return ``accumulated``, changed in place where it can be, with a further delta.
+
+    Args:
+        accumulated: What an earlier call returned, or None.
+        delta: The value of the same field in the next chunk; it is not changed.
+        name: The field's name.
+    """
+    if accumulated is not None and is_blank(delta):
+        return accumulated
+    if isinstance(delta, str):
+        if name in _ATOMIC_FIELDS or name.endswith("_id"):
+            return delta
+        if isinstance(accumulated, list | dict):
+            return _extend(accumulated, [{"type": "text", "text": delta}])
+        if not isinstance(accumulated, TextBuffer):
+            text = accumulated if isinstance(accumulated, str) else ""
+            accumulated = TextBuffer(text)
+        accumulated.add(delta)
+        return accumulated
+    if isinstance(delta, dict):
+        if isinstance(accumulated, list) or _has_text(accumulated):
+            return _extend(accumulated, [delta])
+        return merge_delta(accumulated if isinstance(accumulated, dict) else {}, delta)
+    if isinstance(delta, list) or isinstance(accumulated, list):
+        return _extend(accumulated, delta if isinstance(delta, list) else [])
+    return delta
+
+
+def merge_delta(accumulated: dict[str, Any], delta: dict[str, Any]) -> dict[str, Any]:
+    """Append each field of a delta to a dict of accumulated fields, and return it."""
+    for name, value in delta.items():
+        if value is None:
+            continue
+        known = accumulated.get(name)
+        # Some gateways repeat a function's whole name with each delta.
+        if name != "name" or known is None or str(known) != value:
+            accumulated[name] = append_delta(known, value, name)
+    return accumulated
+
+
+def _has_text(accumulated: Any) -> bool:
+    return isinstance(accumulated, TextBuffer) and bool(str(accumulated))
+
+
+def _extend(accumulated: Any, items: list[Any]) -> list[Any]:
+    """Return accumulated content as a list of parts, with further ones.
+
+    Some gateways send text and parts in turn.
+    """
+    parts: list[Any] = []
+    if isinstance(accumulated, list):
+        parts = accumulated
+    elif isinstance(accumulated, dict):
+        parts = [accumulated]
+    elif _has_text(accumulated):
+        parts = [{"type": "text", "text": accumulated}]
+    for item in items:
+        if not isinstance(item, dict):
+            parts.append(item)
+            continue
+        part = _find_part(parts, item)
+        if part is None:
+            # Unlike a field of a message, a part's null is part of its form.
+            parts.append(merge_delta(dict.fromkeys(item), item))
+        else:
+            merge_delta(part, item)
+    return parts
+
+
+def _find_part(parts: list[Any], item: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the part that a delta's part carries on: that of its index, or the last.
+
+    Without an index only text is carried on: two images in a row are two images.
+    """
+    index = item.get("index")
+    if index is None:
+        last = parts[-1] if parts else None
+        return last if isinstance(last, dict) and _is_continued(last, item) else None
+    for part in reversed(parts[-_MAX_OPEN_PARTS:]):
+        if isinstance(part, dict) and part.get("index") == index:
+            return part if _agree(part, item, ("type", "id")) else None
+    return None
+
+
+def _is_continued(part: dict[str, Any], item: dict[str, Any]) -> bool:
+    if "index" in part or item.get("type", part.get("type")) != part.get("type"):
+        return False
+    has_text = any(
+        isinstance(value, str) or (isinstance(value, list) and name != "text")
+        for name, value in item.items()
+        if name in _TEXT_FIELDS
+    )
+    return has_text and _agree(part, item, [n for n in item if n not in _TEXT_FIELDS])
+
+
+def _agree(part: dict[str, Any], item: dict[str, Any], names: Any) -> bool:
+    """Return whether two parts have the same scalar values, where both have one."""
+    for name in names:
+        known, value = part.get(name), item.get(name)
+        if isinstance(value, dict | list) or is_blank(known) or is_blank(value):
+            continue
+        if (str(known) if isinstance(known, TextBuffer) else known) != value:
+            return False
+    return True
 
 
 def finalize(accumulated: Any) -> Any:
-    """Return what has accumulated as plain JSON values."""
+    """Return an accumulated value as plain JSON values."""
     if isinstance(accumulated, TextBuffer):
         return str(accumulated)
     if isinstance(accumulated, dict):
-        return {
-            name: value if name in ATOMIC_FIELDS else finalize(value)
-            for name, value in accumulated.items()
-        }
+        return {name: finalize(value) for name, value in accumulated.items()}
+    if isinstance(accumulated, list):
+        return [finalize(value) for value in accumulated]
     return accumulated

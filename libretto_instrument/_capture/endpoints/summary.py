@@ -1,8 +1,15 @@
-"""What an answer comes to, whichever endpoint gave it."""
+"""What a response says, whichever endpoint gave it."""
 
+import json
 from typing import Any
 
 from attrs import field, frozen
+
+from .deltas import is_blank
+
+#: Where gateways put the message of an error that is not under ``error``.
+_MESSAGE_FIELDS = ("message", "msg", "error_msg", "error_message")
+_DETAIL_FIELDS = ("errors", "detail")
 
 
 @frozen
@@ -10,11 +17,11 @@ class ResponseSummary:
     """What the event says of a response.
 
     Attributes:
-        text: The first choice's text; ``""`` when the model only called tools; None
-            when there is no text at all.
+        text: The first choice's text; ``""`` if the model only called tools; None if
+            there is no text at all.
         tool_calls: The calls of tools, as the API gave them.
         metrics: Usage, finish reason and log probabilities, where known.
-        errors: What the answer itself says went wrong.
+        errors: The errors that the response itself reports.
     """
 
     text: str | None = None
@@ -24,7 +31,7 @@ class ResponseSummary:
 
 
 def iter_mappings(value: Any) -> list[dict[str, Any]]:
-    """Return the iter_mappings of a list; an empty list for anything else."""
+    """Return the dicts of a list; an empty list for anything else."""
     if not isinstance(value, list):
         return []
     return [item for item in value if isinstance(item, dict)]
@@ -37,15 +44,22 @@ def first_mapping(value: Any) -> dict[str, Any]:
 
 
 def text_or_none(value: Any) -> str | None:
-    """Return text given as a string or as a list of content parts."""
-    if isinstance(value, str):
+    """Return content as text: a string, the text of its parts, or else its JSON."""
+    if value is None or isinstance(value, str):
         return value
-    parts = [
-        part["text"]
-        for part in iter_mappings(value)
-        if isinstance(part.get("text"), str)
-    ]
-    return "".join(parts) if parts else None
+    if isinstance(value, list):
+        texts = [_part_text(part) for part in value]
+        found = [text for text in texts if text is not None]
+        return "".join(found) if found else None
+    text = _part_text(value)
+    return json.dumps(value, ensure_ascii=False) if text is None else text
+
+
+def _part_text(part: Any) -> str | None:
+    text = part.get("text") if isinstance(part, dict) else part
+    if isinstance(text, dict):
+        text = text.get("value")
+    return text if isinstance(text, str) else None
 
 
 def extract_usage(raw: dict[str, Any], choice: dict[str, Any]) -> dict[str, Any]:
@@ -59,11 +73,24 @@ def extract_usage(raw: dict[str, Any], choice: dict[str, Any]) -> dict[str, Any]
 
 
 def extract_errors(raw: dict[str, Any]) -> list[str]:
-    """Return the error that stands in an answer, as its code and its message."""
+    """Return the error that a response reports, as its code and its message.
+
+    A body without an answer may be an error object itself.
+    """
     error = raw.get("error")
-    if not error:
-        return []
+    if is_blank(error) and not raw.get("choices") and not raw.get("output"):
+        is_error = any(isinstance(raw.get(name), str) for name in _MESSAGE_FIELDS)
+        error = (
+            raw if is_error or any(raw.get(name) for name in _DETAIL_FIELDS) else None
+        )
+    if isinstance(error, list):
+        error = first_mapping(error) or error
     if isinstance(error, dict):
-        said = [str(error[key]) for key in ("code", "message") if error.get(key)]
-        return [": ".join(said) or str(error)]
-    return [str(error)]
+        found = (error.get(n) for n in ("code", *_MESSAGE_FIELDS, *_DETAIL_FIELDS))
+        said = [
+            text if isinstance(text, str) else json.dumps(text)
+            for text in found
+            if text
+        ]
+        return [": ".join(said) or json.dumps(error)]
+    return [str(error)] if error else []

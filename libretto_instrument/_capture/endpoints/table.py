@@ -7,7 +7,7 @@ from typing import Any
 from attrs import frozen
 
 from ..._config.settings import CallSettings
-from . import chat, completions, responses
+from . import chat, response_events, responses
 from .summary import ResponseSummary
 
 Template = list[Any] | str
@@ -38,7 +38,7 @@ class Endpoint:
     wrap_template: Callable[[Any, dict[str, Any]], Template]
     template_from_settings: Callable[[CallSettings], Template | None]
     parse_response: Callable[[dict[str, Any]], ResponseSummary]
-    merge_chunks: Callable[[list[Any]], dict[str, Any]]
+    merge_chunks: Callable[[list[Any], dict[str, Any]], dict[str, Any]]
     has_content: Callable[[dict[str, Any]], bool]
 
 
@@ -78,9 +78,9 @@ COMPLETION = Endpoint(
     prompt_to_template=_prompt,
     wrap_template=lambda template, request: template,
     template_from_settings=lambda settings: settings.template_text,
-    parse_response=completions.parse_response,
-    merge_chunks=completions.merge_chunks,
-    has_content=completions.has_content,
+    parse_response=chat.parse_response,
+    merge_chunks=chat.merge_text_chunks,
+    has_content=chat.has_content,
 )
 
 RESPONSES = Endpoint(
@@ -92,7 +92,7 @@ RESPONSES = Endpoint(
     wrap_template=responses.wrap_template,
     template_from_settings=responses.template_from_settings,
     parse_response=responses.parse_response,
-    merge_chunks=responses.merge_chunks,
+    merge_chunks=response_events.merge_events,
     has_content=responses.has_content,
 )
 

@@ -1,0 +1,231 @@
+"""The Responses API: merging the events of a stream into a response.
+
+The closing event holds the whole response. If its output is empty, as some gateways
+send it, or it never came, the output is put together from the events before it.
+"""
+
+from typing import Any, NamedTuple
+
+from .deltas import append_delta, finalize, merge_delta, overlay
+from .summary import iter_mappings
+
+__all__ = ["merge_events"]
+
+_TERMINAL_EVENTS = frozenset(
+    (
+        "response.completed",
+        "response.incomplete",
+        "response.failed",
+        "response.cancelled",
+        "response.done",
+    )
+)
+
+
+class _Place(NamedTuple):
+    """Where the text of an event belongs.
+
+    Attributes:
+        item_type: The type of the item.
+        field: The field of the item or of its part.
+        parts: The item's list of parts that the text is in; None if in the item.
+        part_type: The type of the part.
+    """
+
+    item_type: str
+    field: str
+    parts: str | None = None
+    part_type: str | None = None
+
+
+#: By the type of the event, without ``response.`` and ``.delta`` or ``.done``. Earlier
+#: versions of the API had other separators, so all of these are underscores.
+_PLACES = {
+    "output_text": _Place("message", "text", "content", "output_text"),
+    "text": _Place("message", "text", "content", "output_text"),
+    "refusal": _Place("message", "refusal", "content", "refusal"),
+    "reasoning_text": _Place("reasoning", "text", "content", "reasoning_text"),
+    "reasoning_summary_text": _Place("reasoning", "text", "summary", "summary_text"),
+    "function_call_arguments": _Place("function_call", "arguments"),
+    "custom_tool_call_input": _Place("custom_tool_call", "input"),
+    "mcp_call_arguments": _Place("mcp_call", "arguments"),
+    "code_interpreter_call_code": _Place("code_interpreter_call", "code"),
+    "shell_call_command": _Place("shell_call", "command", "commands"),
+    "shell_call_output_content": _Place("shell_call_output", "output", "output"),
+}
+
+#: Events that bring a whole part, or what belongs to one.
+_PARTS = {
+    "content_part": "content",
+    "reasoning_summary_part": "summary",
+    "output_text_annotation": "content",
+}
+
+
+def merge_events(
+    events: list[Any], request: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the response that a stream's events amount to."""
+    response: dict[str, Any] = {}
+    output = _Output()
+    for event in iter_mappings(events):
+        kind, held = event.get("type"), event.get("response")
+        if isinstance(held, dict):
+            response = overlay(response, held)
+        if kind in _TERMINAL_EVENTS:
+            break
+        if kind == "error" or event.get("error"):
+            response["error"] = event if kind == "error" else event["error"]
+        output.add(event)
+    if output.items and not response.get("output"):
+        response["output"] = output.build()
+    return response
+
+
+class _Output:
+    """The output items of a streamed response."""
+
+    def __init__(self) -> None:
+        self.items: dict[int, _Item] = {}
+        self._index_by_id: dict[str, int] = {}
+        self._last = 0
+
+    def add(self, event: dict[str, Any]) -> None:
+        """Add what an event brings to its item."""
+        kind = str(event.get("type")).removeprefix("response.").replace(".", "_")
+        subject, _, phase = kind.rpartition("_")
+        place, item = _PLACES.get(subject), event.get("item")
+        if subject in ("audio", "audio_transcript") and phase == "delta":
+            # The API does not say which item it belongs to.
+            field = "transcript" if subject == "audio_transcript" else "data"
+            audio = self._item(event, "message").part("content", None, "output_audio")
+            merge_delta(audio, {field: event.get("delta")})
+        elif subject == "output_item" and isinstance(item, dict):
+            self._item(event, None).update(item)
+        elif subject in _PARTS and phase in ("added", "done"):
+            self._add_part(event, _PARTS[subject])
+        elif kind == "image_generation_call_partial_image":
+            image = self._item(event, "image_generation_call")
+            image.fields["result"] = event.get("partial_image_b64")
+        elif place is not None:
+            self._add_text(event, place, phase)
+        elif phase == "delta" and isinstance(event.get("delta"), str):
+            # A kind of event that is not known yet.
+            merge_delta(self._item(event, None).fields, {subject: event["delta"]})
+
+    def _add_part(self, event: dict[str, Any], parts: str) -> None:
+        item = self._item(event, "reasoning" if parts == "summary" else "message")
+        part, annotation = event.get("part"), event.get("annotation")
+        if isinstance(part, dict):
+            kind = part.get("type")
+            known = item.part(parts, _part_index(event), kind)
+            known.update(overlay(finalize(known), part))
+        elif annotation is not None:
+            known = item.part(parts, _part_index(event), "output_text")
+            known["annotations"] = [*(known.get("annotations") or []), annotation]
+
+    def _add_text(self, event: dict[str, Any], place: _Place, phase: str) -> None:
+        item = self._item(event, place.item_type)
+        if place.parts is None:
+            target = item.fields
+        else:
+            target = item.part(place.parts, _part_index(event), place.part_type)
+        delta, whole = event.get("delta"), event.get(place.field)
+        if phase == "done" or (phase == "added" and place.field == "command"):
+            if place.field == "output" and isinstance(whole, list):
+                item.update({"output": whole})
+            elif isinstance(whole, str) and whole:
+                target[place.field] = append_delta(None, whole)
+        elif isinstance(delta, dict):
+            merge_delta(target, delta)
+        elif isinstance(delta, str):
+            merge_delta(target, {place.field: delta})
+        logprobs = event.get("logprobs")
+        if place.field == "text" and isinstance(logprobs, list) and logprobs:
+            known = None if phase == "done" else target.get("logprobs")
+            target["logprobs"] = append_delta(known, logprobs)
+
+    def _item(self, event: dict[str, Any], kind: str | None) -> "_Item":
+        """Return the item that an event is about, by its index, its id, or the last."""
+        item = event.get("item")
+        identity = event.get("item_id") or (
+            item.get("id") if isinstance(item, dict) else None
+        )
+        index = event.get("output_index")
+        if not isinstance(index, int):
+            index = self._last
+            if isinstance(identity, str):
+                index = self._index_by_id.get(identity, len(self.items))
+        if isinstance(identity, str):
+            self._index_by_id[identity] = index
+        self._last = index
+        if index not in self.items:
+            self.items[index] = _Item(kind)
+        return self.items[index]
+
+    def build(self) -> list[dict[str, Any]]:
+        """Return the items as a whole response has them."""
+        return [self.items[index].build() for index in sorted(self.items)]
+
+
+class _Item:
+    """One output item: what was given of it, and what came since.
+
+    Attributes:
+        fields: All fields but those that are lists of parts.
+    """
+
+    def __init__(self, kind: str | None) -> None:
+        self.fields: dict[str, Any] = {}
+        if kind is not None:
+            self.fields["type"] = kind
+        if kind == "message":
+            self.fields["role"] = "assistant"
+        # By the part's index and type.
+        self._parts: dict[str, dict[tuple[int, Any], dict[str, Any]]] = {}
+
+    def update(self, item: dict[str, Any]) -> None:
+        """Take over the item as an event gives it, but for fields that are blank."""
+        self.fields = overlay(finalize(self.fields), item)
+        for name in ("content", "summary", "output"):
+            if isinstance(item.get(name), list) and item[name]:
+                self._parts[name] = {
+                    (at, part.get("type")): dict(part)
+                    for at, part in enumerate(iter_mappings(item[name]))
+                }
+
+    def part(self, name: str, index: int | None, kind: Any) -> dict[str, Any]:
+        """Return the part of a type at an index; without an index, the last one."""
+        parts = self._parts.setdefault(name, {})
+        if index is None:
+            last = next(reversed(parts), (-1, None))
+            index = last[0] if last[1] == kind else last[0] + 1
+        for key in ((index, kind), (index, None)):
+            if key in parts:
+                return parts[key]
+        part = parts[index, kind] = {} if kind is None else {"type": kind}
+        return part
+
+    def build(self) -> dict[str, Any]:
+        """Return the item as a whole response has it."""
+        item: dict[str, Any] = finalize(self.fields)
+        for name, parts in self._parts.items():
+            ordered = sorted(parts.items(), key=lambda part: part[0][0])
+            built = [finalize(part) for _, part in ordered]
+            if name == "commands":
+                action = item.get("action")
+                commands = [part.get("command", "") for part in built]
+                item["action"] = {
+                    **(action if isinstance(action, dict) else {}),
+                    "commands": commands,
+                }
+            else:
+                item[name] = built
+        return item
+
+
+def _part_index(event: dict[str, Any]) -> int | None:
+    for name in ("content_index", "summary_index", "command_index"):
+        if isinstance(event.get(name), int):
+            return int(event[name])
+    return None
