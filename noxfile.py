@@ -56,8 +56,8 @@ PAIRS = [
 
 #: Rooms that never meet openai nor wrapt, and the pages, are left to `make test`.
 ELSEWHERE = (
-    *("collector", "delivery", "demo", "docs", "doctor", "examples", "exporters"),
-    *("launch", "otel", "redaction", "test_manifests.py", "test_site.py"),
+    *("collector", "delivery", "demo", "docs", "examples", "exporters"),
+    *("cli", "otel", "redaction", "test_manifests.py", "test_site.py"),
     "test_typing.py",
 )
 

@@ -46,15 +46,14 @@ class Command:
     Attributes:
         name: How it is called.
         help: What it does, in a line.
-        run: Does it, and returns the exit status; or what is to run in our place, with
-            an end of its own.
+        run: Does it, and returns the exit status.
         arguments: Adds its options to its parser.
         extra: The extra that must be installed, or None.
     """
 
     name: str
     help: str
-    run: Callable[[argparse.Namespace], "int | Callable[[], None]"]
+    run: Callable[[argparse.Namespace], int]
     arguments: Callable[[argparse.ArgumentParser], None]
     extra: str | None = None
 
@@ -117,10 +116,6 @@ def _demo(args: argparse.Namespace) -> int:
 def _run_arguments(parser: argparse.ArgumentParser) -> None:
     run.add_setting_options(parser)
     run.add_program(parser)
-
-
-def _run(args: argparse.Namespace) -> Callable[[], None]:
-    return run.prepared(args).run
 
 
 def _doctor(args: argparse.Namespace) -> int:
@@ -200,7 +195,7 @@ COMMANDS = (
     Command(
         "run",
         "run a program and record its calls, without a change to it",
-        _run,
+        run.run_command,
         _run_arguments,
     ),
     Command(
@@ -273,7 +268,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: 0 for success, 1 for a command that found something wrong,
         2 for one that was called wrongly or cannot run here.
     """
-    args = _parser().parse_args(argv)
+    argv = list(sys.argv[1:] if argv is None else argv)
+    args = _parser().parse_args(run.protect_dashes(argv))
     command: Command = args.command
     if missing := _missing(command.extra):
         print(
@@ -288,18 +284,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
-        # Who was told has seen enough. Nothing must be left for the exit to flush.
+        # The reader closed the pipe. Redirect stdout, or the flush at exit fails.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _UNREAD
     except (OSError, ValueError) as exc:
         # A port that is taken or a file that cannot be used: no traceback helps.
         print(f"libretto-instrument {command.name}: {exc}", file=sys.stderr)
         return _MISUSED
-    if isinstance(status, int):
-        return status
-    # A program, whose end, whatever it is, is not ours to explain.
-    status()
-    return 0
+    return status
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter):

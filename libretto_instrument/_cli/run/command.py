@@ -1,29 +1,45 @@
-"""``libretto-instrument run``."""
+"""``libretto-instrument run``: a program, recorded without a change to it.
+
+The program replaces this process, with `inject` on its PYTHONPATH, whose
+``sitecustomize`` installs the recording; so do the interpreters that it starts.
+"""
 
 import argparse
-from typing import TYPE_CHECKING
+import os
+import shutil
+import site
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
+from ..._config.environment import ENV_VARS, load_environment
 from .options import read_setting_options
 
-if TYPE_CHECKING:
-    from .program import Program
+__all__ = ["add_program", "protect_dashes", "run_command"]
 
-__all__ = ["add_program", "prepared"]
+_INJECTED = str(Path(__file__).parent / "inject")
+#: The folder that this package is imported from.
+_PACKAGE_HOME = str(Path(__file__).parents[3])
+#: Stands for ``--`` while argparse reads the command line: it would drop the program's.
+#: No argument of a process can contain a NUL.
+_DASHES = "\0--"
 
 
 def add_program(parser: argparse.ArgumentParser) -> None:
-    """Add what names the program, and takes all that stands behind its name."""
-    # What looks like an option of ours, but shorter, may be one of the program's.
+    """Add the arguments that name the program, and everything that follows it."""
+    # An abbreviation of one of our options may be an option of the program's.
     parser.allow_abbrev = False
     parser.usage = (
         "libretto-instrument run [options] FILE [ARGS ...]\n"
         "       libretto-instrument run [options] -m MODULE [ARGS ...]\n"
-        "       libretto-instrument run [options] -c CODE [ARGS ...]"
+        "       libretto-instrument run [options] -c CODE [ARGS ...]\n"
+        "       libretto-instrument run [options] COMMAND [ARGS ...]"
     )
     parser.epilog = (
-        "Processes that the program forks are recorded, too. Those that it starts "
-        "anew (subprocess, multiprocessing's spawn) are not: they have to be run this "
-        "way, or to call libretto_instrument.install()."
+        "Processes that the program starts with this interpreter are recorded, too: "
+        "forks, subprocess, multiprocessing, the workers of gunicorn."
     )
     which = parser.add_mutually_exclusive_group()
     for flag, kind in (("-m", "module"), ("-c", "code")):
@@ -31,34 +47,101 @@ def add_program(parser: argparse.ArgumentParser) -> None:
             flag,
             dest="kind",
             action="store_const",
-            const=kind,
+            const=flag,
             help=f"the program is {'a ' * (kind == 'module')}{kind}",
         )
-    parser.add_argument("program", help="a file, a folder, a module or code")
+    parser.add_argument(
+        "program", help="a Python file, folder or archive; or a command, as gunicorn"
+    )
     parser.add_argument(
         "arguments", nargs=argparse.REMAINDER, help="what the program is given"
     )
 
 
-def prepared(args: argparse.Namespace) -> "Program":
-    """Install, and return the program that is to run.
+def protect_dashes(argv: list[str]) -> list[str]:
+    """Return a command line of ``run`` in which argparse keeps each ``--``."""
+    if argv[:1] != ["run"]:
+        return argv
+    return [_DASHES if argument == "--" else argument for argument in argv]
+
+
+def run_command(args: argparse.Namespace) -> int:
+    """Check the settings, then replace this process by the program.
+
+    Returns:
+        The program's exit status, on Windows; elsewhere it does not return.
 
     Raises:
         ValueError: The settings cannot be kept; the message says what to do.
     """
-    from ... import install
-    from ..._config.environment import ENV_VARS, load_environment
-    from .program import Program
-
     fields = read_setting_options(args)
+    _check_settings(fields)
+    words = [args.program, *args.arguments]
+    if words[0] == _DASHES and len(words) > 1:
+        del words[0]
+    words = ["--" if word == _DASHES else word for word in words]
+    command = _build_command(words, args.kind)
+    environment = _build_environment(fields)
+    sys.stdout.flush()
+    if sys.platform == "win32":  # There, exec would return to the shell at once.
+        return subprocess.call(command, env=environment)
+    return os.execve(command[0], command, environment)
+
+
+def _check_settings(fields: Mapping[str, Any]) -> None:
+    from ..._config.config import build_config
+    from ..._config.environment import endpoint_urls
+    from ..._runtime import runtime
+
     known = {**load_environment(), **fields}
+    endpoint_urls()
     if known.get("spool_only") and not known.get("spool_dir"):
         raise ValueError(
             f"to leave the delivery to a relay takes a spool: give --spool DIR, or set "
             f"{ENV_VARS['spool_dir']}"
         )
+    if sys.flags.ignore_environment:
+        raise ValueError(
+            "an interpreter with -E or -I ignores PYTHONPATH, by which the program is "
+            "recorded: run it without"
+        )
     try:
-        install(**fields)
+        runtime.check(build_config(None, fields))
     except ImportError as exc:
         raise ValueError(exc) from exc
-    return Program(args.program, tuple(args.arguments), args.kind or "file")
+
+
+def _build_command(words: list[str], kind: str | None) -> list[str]:
+    program = words[0]
+    if kind is None and not os.path.exists(program):
+        found = shutil.which(program)
+        if found is not None and not program.endswith(".py"):
+            return [found, *words[1:]]
+    if not sys.executable:
+        raise ValueError("there is no interpreter to run the program with")
+    # What multiprocessing uses to start an interpreter like this one.
+    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    return [sys.executable, *flags, *([kind] if kind else []), *words]
+
+
+def _build_environment(fields: Mapping[str, Any]) -> dict[str, str]:
+    given = {
+        ENV_VARS[name]: "1" if value is True else str(value)
+        for name, value in fields.items()
+    }
+    before = os.environ.get("PYTHONPATH")
+    places = [place for place in (before or "").split(os.pathsep) if place != _INJECTED]
+    if _PACKAGE_HOME not in _lasting_places():
+        places.append(_PACKAGE_HOME)
+    places = [_INJECTED, *(places if before else filter(None, places))]
+    return {**os.environ, **given, "PYTHONPATH": os.pathsep.join(places)}
+
+
+def _lasting_places() -> set[str]:
+    """Return where another interpreter looks, too: not only this one, for this command.
+
+    The first place is this command's own, but where ``-P`` left it out.
+    """
+    first = 0 if getattr(sys.flags, "safe_path", False) else 1
+    found = [*sys.path[first:], *site.getsitepackages()]
+    return {os.path.abspath(place) for place in found}

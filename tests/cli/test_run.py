@@ -188,24 +188,37 @@ def test_settings_that_cannot_be_kept(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status"),
+    "arguments",
     [
-        (["nowhere.py"], 2),
-        (["-m", "nowhere"], 1),
-        (["-m", "nowhere.at.all"], 1),
-        (["-m", "headless"], 1),
-        (["headless"], 1),
-        (["-m", "sys"], 1),
+        ["nowhere.py"],
+        ["nowhere-at-all"],
+        ["-m", "nowhere"],
+        ["-m", "nowhere.at.all"],
+        ["-m", "headless"],
+        ["headless"],
+        ["-m", "sys"],
     ],
 )
-def test_no_such_program(arguments: list[str], status: int, tmp_path: Path) -> None:
-    """A program that is not there is told in a line, with Python's own status."""
+def test_no_such_program(arguments: list[str], tmp_path: Path) -> None:
+    """A program that is not there is told as the interpreter tells it."""
     (tmp_path / "headless").mkdir()
     (tmp_path / "headless" / "__init__.py").touch()
     ours, bare = both(*arguments, cwd=tmp_path)
-    assert (ours.status, ours.out) == (bare.status, bare.out) == (status, "")
-    assert ours.err.startswith("libretto-instrument run: ")
-    assert len(ours.err.splitlines()) == 1
+    assert ours == bare
+    assert ours.status != 0
+
+
+@pytest.mark.parametrize("flag", ["-E", "-I"])
+def test_an_interpreter_that_ignores_the_environment(flag: str, tmp_path: Path) -> None:
+    """Where PYTHONPATH is ignored the command says so, and runs nothing."""
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r});"
+    code += "from libretto_instrument._cli.main import main; sys.exit(main())"
+    end = ran(
+        sys.executable, flag, "-c", code, "run", "-c", "print('ran')",
+        cwd=tmp_path, **ENOUGH,
+    )  # fmt: skip
+    assert (end.status, end.out) == (2, "")
+    assert "PYTHONPATH" in end.err
 
 
 # The same as bare
@@ -332,12 +345,10 @@ def test_a_safe_path_stays_safe(tmp_path: Path) -> None:
 
 
 def test_a_module_that_fails(tmp_path: Path) -> None:
-    """A module's traceback begins with the module: what runs it is not shown."""
+    """A module's traceback is that of the bare program."""
     (tmp_path / "app.py").write_text("def f(): 1/0\nf()")
     ours, bare = both("-m", "app", cwd=tmp_path)
-    assert (ours.status, ours.out) == (bare.status, bare.out)
-    shown = [line for line in ours.err.splitlines() if "File" in line]
-    assert shown == [line for line in bare.err.splitlines() if str(tmp_path) in line]
+    assert ours == bare
 
 
 def test_a_failing_import_of_the_program(tmp_path: Path) -> None:
@@ -402,18 +413,106 @@ def test_multiprocessing(
     assert ours == bare
 
 
-def test_forked_processes_are_recorded(tmp_path: Path, backend: Backend) -> None:
-    """What a process calls that the program forks is recorded like its own calls."""
+STARTED = {
+    "fork": "multiprocessing.get_context('fork').Process(target=call)",
+    "spawn": "multiprocessing.get_context('spawn').Process(target=call)",
+    "forkserver": "multiprocessing.get_context('forkserver').Process(target=call)",
+    "subprocess": "Started([sys.executable, __file__, 'child'])",
+    "shell": "Started(f'{sys.executable} {__file__} child', shell=True)",
+}
+
+
+@pytest.mark.parametrize("way", STARTED)
+def test_processes_that_it_starts_are_recorded(
+    way: str, tmp_path: Path, backend: Backend
+) -> None:
+    """What a process calls that the program starts is recorded like its own calls."""
     (tmp_path / "app.py").write_text(
-        f"import multiprocessing\ndef call():{indent(CALL, '  ')}\n"
-        "process = multiprocessing.get_context('fork').Process(target=call)\n"
-        "process.start()\n"
-        "process.join()\n"
-        "call()\n"
+        f"import multiprocessing, subprocess, sys\ndef call():{indent(CALL, '  ')}\n"
+        "class Started:\n"
+        "    def __init__(self, *a, **k): self.it = lambda: subprocess.run(*a, **k)\n"
+        "    def start(self): self.it()\n"
+        "    def join(self): pass\n"
+        "if __name__ == '__main__':\n"
+        "    if 'child' not in sys.argv:\n"
+        f"        process = {STARTED[way]}\n"
+        "        process.start()\n"
+        "        process.join()\n"
+        "    call()\n"
     )
     end = recorded("app.py", cwd=tmp_path)
     assert (end.status, end.err) == (0, "")
     assert len(backend.events) == 2
+
+
+def test_a_command_of_the_path_is_recorded(tmp_path: Path, backend: Backend) -> None:
+    """A command such as gunicorn is found on the PATH, and recorded."""
+    command = tmp_path / "bin" / "serve-it"
+    command.parent.mkdir()
+    command.write_text(f"#!{sys.executable}\n{CALL}")
+    command.chmod(0o755)
+    path = f"{command.parent}{os.pathsep}{os.environ['PATH']}"
+    end = recorded("serve-it", "x", cwd=tmp_path, PATH=path)
+    assert (end.status, end.err) == (0, "")
+    assert len(backend.events) == 1
+
+
+@pytest.mark.parametrize("before", [[], ["--"], ["--chat-id", "x", "--"]])
+def test_dashes_belong_to_the_program(before: list[str], tmp_path: Path) -> None:
+    """Each ``--`` behind the program's name is the program's; one before it is ours."""
+    code = "import sys; print(sys.argv[1:])"
+    (tmp_path / "app.py").write_text(code)
+    end = recorded(*before, "app.py", "--", "x", "--", "--template-name", cwd=tmp_path)
+    assert end == End(0, "['--', 'x', '--', '--template-name']\n", "")
+
+
+OWN_SITECUSTOMIZE = {
+    "there": "print('mine')",
+    "failing": "print('mine'); import nowhere_at_all",
+    "absent": None,
+}
+
+
+@pytest.mark.parametrize("own", OWN_SITECUSTOMIZE)
+def test_a_sitecustomize_of_the_users_own_runs(
+    own: str, tmp_path: Path, backend: Backend
+) -> None:
+    """The user's own sitecustomize runs once, and what it does changes no recording."""
+    code = OWN_SITECUSTOMIZE[own]
+    (tmp_path / "own").mkdir()
+    if code is not None:
+        (tmp_path / "own" / "sitecustomize.py").write_text(code)
+    place = f"{tmp_path / 'own'}{os.pathsep}{ROOT}"
+    # The command's own interpreter runs it, too, before the program's does.
+    end = recorded("-c", f"print('program')\n{CALL}", cwd=tmp_path, PYTHONPATH=place)
+    assert end.status == 0
+    assert end.out.count("mine") == 2 * (code is not None)
+    assert len(backend.events) == 1
+
+
+def test_an_interpreter_without_us_is_left_alone(tmp_path: Path) -> None:
+    """An interpreter in which we can't be imported runs its program all the same."""
+    code = (
+        "import os, subprocess, sys\n"
+        "place = os.environ['PYTHONPATH'].split(os.pathsep)[0]\n"
+        "hide = \"import sys; sys.modules['libretto_instrument'] = None\"\n"
+        "open('sitecustomize.py', 'w').write(hide)\n"
+        "os.environ['PYTHONPATH'] = os.pathsep.join((place, os.getcwd()))\n"
+        "subprocess.run([sys.executable, '-c', 'print(1)'], check=True)\n"
+    )
+    assert recorded("-c", code, cwd=tmp_path) == End(0, "1\n", "")
+
+
+def test_settings_changed_by_the_program(tmp_path: Path) -> None:
+    """A setting that the program spoils for what it starts costs it no process."""
+    code = (
+        "import os, subprocess, sys\n"
+        "os.environ['LIBRETTO_SAMPLE_RATE'] = 'all'\n"
+        "subprocess.run([sys.executable, '-c', 'print(1)'], check=True)\n"
+    )
+    end = recorded("-c", code, cwd=tmp_path)
+    assert (end.status, end.out) == (0, "1\n")
+    assert "LIBRETTO_SAMPLE_RATE" in end.err
 
 
 def test_from_a_checkout(tmp_path: Path) -> None:

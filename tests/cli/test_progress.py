@@ -17,7 +17,7 @@ from support.waiting import eventually
 
 from libretto_instrument._spool import Spool
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 COMMAND = "from libretto_instrument._cli.main import main; import sys; sys.exit(main())"
 
 
