@@ -173,7 +173,7 @@ class _Pair:
         self.recover()
         stats: dict[str, Any] = self.caller.ask("stats")
         arrived: dict[str, int] = self.backend.ask("arrived")
-        recorded = stats["recorded"]
+        recorded = stats["accepted"]
         known = {str(UUID(int=number)) for number in range(recorded)}
         if arrived.keys() - known:
             raise RuntimeError("events arrived that nobody recorded")

@@ -13,9 +13,8 @@ from attrs import frozen
 
 from .peers import Peer, environment
 
-#: How long the last relay may bring nothing, in seconds. What a killed process had
-#: claimed is nobody else's for a minute.
-_PATIENCE = 120.0
+#: How long the last relay may bring nothing, in seconds.
+_PATIENCE = 20.0
 
 
 @frozen
