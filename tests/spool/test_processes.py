@@ -149,6 +149,37 @@ def test_stopped_reader(directory: Path, open_spool: _Open) -> None:
         assert monotonic() - began < 5
 
 
+def test_everything_is_locked(directory: Path, open_spool: _Open) -> None:
+    """While another process holds every lock there is, nothing waits, and all works."""
+    spool = open_spool()
+    append(spool, "a", "b")
+    first, second = read(spool)
+    spool.ack(first)
+    spool.reject(second, "no")
+    spool.close()
+    with program(
+        directory,
+        """
+        from libretto_instrument._util.filelock import try_lock
+        here = spool.directory.path
+        for path in (here, *here.rglob("*")):
+            print(path, try_lock(os.open(path, os.O_RDONLY)), file=sys.stderr)
+        print("locked", flush=True)
+        sys.stdin.readline()
+        """,
+    ) as process:
+        assert hear(process) == "locked"
+        began = monotonic()
+        append(spool, "c")
+        assert not spool.try_lead("libretto")
+        spool.maintain()
+        assert spool.own_pending(TO_LIBRETTO) == 1
+        spool.stats()
+        spool.close()
+        assert monotonic() - began < 5
+    assert read_ids(spool) == ["c"]
+
+
 def test_fork(directory: Path) -> None:
     """A forked child writes to a segment of its own; it neither reads nor repeats."""
     spool = Spool(directory)

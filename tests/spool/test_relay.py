@@ -1,10 +1,16 @@
 """A relay, which delivers what other processes write."""
 
+import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+from support.backend import Backend
 from support.spooling import (
     TO_LIBRETTO,
     append,
@@ -178,3 +184,39 @@ def test_drains_to_all_it_delivers_to(open_spool: _Open) -> None:
         threading.Timer(0.3, setattr, (slow, "outcome", None)).start()
         assert end()
     assert len(slow.messages) == 100
+
+
+@pytest.mark.parametrize("override", [False, True])
+def test_recorded_addresses(tmp_path: Path, override: bool) -> None:
+    """Each message goes to the address it was recorded for, with its own key.
+
+    The relay's own environment does not matter; its command line does.
+    """
+    spool = Spool(tmp_path / "spool")
+    with Backend() as production, Backend() as staging, Backend() as relays_own:
+        for backend, name in ((production, "production"), (staging, "staging")):
+            body = json.dumps({"promptEventId": name, "apiKey": name}).encode()
+            url = backend.urls["event"]
+            message = Message("event", name, body, endpoint=url)
+            assert spool.append(message, TO_LIBRETTO)
+        spool.close()
+        options = ["--api-prefix", relays_own.url] if override else []
+        command = ["relay", "--spool", str(tmp_path / "spool"), *options]
+        relay = subprocess.Popen(
+            [sys.executable, "-m", "libretto_instrument", *command],
+            env=os.environ | {"LIBRETTO_API_PREFIX": relays_own.url},
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            eventually(lambda: spool.stats().pending == 0, timeout=30)
+        finally:
+            relay.terminate()
+            assert relay.wait(30) == 0
+        found = [
+            [event["apiKey"] for event in backend.events]
+            for backend in (production, staging, relays_own)
+        ]
+    if override:
+        assert found == [[], [], ["production", "staging"]]
+    else:
+        assert found == [["production"], ["staging"], []]
