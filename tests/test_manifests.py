@@ -119,7 +119,7 @@ def test_the_relay_can_drain_in_time(
     parsed = main._parser().parse_args(arguments)
     assert parsed.command.name == "relay"
     assert parsed.spool == relay["env"][0]["value"]
-    assert parsed.drain <= pod["terminationGracePeriodSeconds"] / 2
+    assert parsed.drain_timeout <= pod["terminationGracePeriodSeconds"] / 2
 
 
 def test_the_sidecar_outlives_the_application() -> None:
