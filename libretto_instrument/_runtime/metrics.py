@@ -33,17 +33,24 @@ class Reading:
     is_bytes: bool = False
 
 
-#: Figures of `Stats` by their names there: what they tell, and whether they only grow.
+#: What the metrics tell, and whether they only grow.
 _OF_STATS = {
-    "accepted": ("Reports taken for delivery.", True),
+    "recorded": ("Reports taken for delivery.", True),
     "queued": ("Reports that wait in memory.", False),
     "in_flight": ("Reports that are being prepared or sent.", False),
     "sent": ("Reports that were accepted.", True),
     "retried": ("Attempts that failed and were put off.", True),
     "spooled": ("Reports written to the spool.", True),
     "relayed": ("Reports from the spool that were accepted.", True),
-    "spool_failures": ("Reports that could not be written to the spool at once.", True),
-    "workers_restarted": ("Workers that died and were replaced.", True),
+    "unspooled": ("Reports that could not be written to the spool at once.", True),
+    "restarted": ("Workers that died and were replaced.", True),
+}
+
+#: The fields of `Stats` that have another name than the metric.
+_FIELDS = {
+    "recorded": "accepted",
+    "unspooled": "spool_failures",
+    "restarted": "workers_restarted",
 }
 
 
@@ -61,7 +68,7 @@ def readings(stats: Stats, spools: "Iterable[SpoolStats] | None") -> list[Readin
             text,
             grows,
             [
-                ({"destination": place}, getattr(of_place, name))
+                ({"destination": place}, getattr(of_place, _FIELDS.get(name, name)))
                 for place, of_place in everywhere.items()
             ],
         )

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 import libretto_instrument as libretto
+from libretto_instrument._delivery import Stats
 from libretto_instrument._runtime.metrics import readings
-from libretto_instrument.delivery import Stats
 from libretto_instrument.otel import _attributes
 
 PAGE = (Path(__file__).parents[2] / "docs" / "opentelemetry.md").read_text("utf-8")
