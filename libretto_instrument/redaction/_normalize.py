@@ -51,7 +51,7 @@ _PLAIN_FORMS = {
 _FORM = re.compile(f"[{_FORMS}]|(?=[^\x00-\x7f])\\d")
 _FORM_OR_INVISIBLE = re.compile(f"[{_FORMS}{_INVISIBLE}]|(?=[^\x00-\x7f])\\d")
 #: How JSON that was cut off, and much code, writes line ends, tabs and quotes.
-_SIMPLE_ESCAPE = re.compile(r"\\[nrt\"]")
+_SIMPLE_ESCAPE = re.compile(r"\\([nrt\"])")
 
 _BACKSLASH = (
     r"\\{1,8}(?:u\{[0-9A-Fa-f]{1,6}\}|u[Dd][89ABab][0-9A-Fa-f]{2}\\{1,8}u[0-9A-Fa-f]{4}"
@@ -124,7 +124,7 @@ def shadows(text: str) -> Iterator[Shadow]:
     plain = text
     if "\\" in text:
         # Left as it is, the escape would join an n to the word behind it.
-        plain = _SIMPLE_ESCAPE.sub(" \n", plain)
+        plain = _SIMPLE_ESCAPE.sub(_plain_escape, plain)
     if not text.isascii() or not text.isprintable():
         plain = _FORM_OR_INVISIBLE.sub(_one_character, plain)
     yield Shadow(plain, [], [])
@@ -194,6 +194,10 @@ def _unescaped(code: str) -> str:
         low = int(code[-4:], 16)
         value = 0x10000 + ((value & 0x3FF) << 10) + (low & 0x3FF)
     return chr(value) if value <= 0x10FFFF else ""
+
+
+def _plain_escape(match: re.Match[str]) -> str:
+    return ' "' if match[1] == '"' else " \n"
 
 
 def _one_character(match: re.Match[str]) -> str:
