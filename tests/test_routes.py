@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import attrs
 import openai
 import pytest
 from support.backend import Backend
+from support.waiting import eventually
 
 import libretto_instrument as libretto
 from libretto_instrument import LibrettoConfig
@@ -373,3 +375,56 @@ def test_a_fork_during_redaction() -> None:
             body = process.process(report, settings)
             os._exit(0 if body == report.to_wire() else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("spool", [False, True])
+def test_installed_again_and_again(
+    client: openai.OpenAI, backend: Backend, tmp_path: Path, spool: bool
+) -> None:
+    """What an earlier install() used is delivered, closed, and its threads end."""
+    options = {"spool_dir": tmp_path / "spool"} if spool else {}
+    exporters = [MemoryExporter() for _ in range(20)]
+    before = libretto.stats().exporters.get("memory", libretto.Stats()).accepted
+    for exporter in exporters:
+        libretto.install(LibrettoConfig("key", "n", exporters=[exporter], **options))
+        ask(client)
+    assert libretto.flush(20)
+    eventually(lambda: len(delivery_threads()) < 10)
+    eventually(lambda: libretto.stats() and not runtime.deliveries._retired)
+    assert all(len(exporter.reports) == 1 for exporter in exporters) or spool
+    assert sum(len(exporter.reports) for exporter in exporters) == 20
+    assert len(backend.events) == 20
+    after = libretto.stats().exporters["memory"]
+    assert after.accepted - before == 20
+
+
+def delivery_threads() -> list[threading.Thread]:
+    return [t for t in threading.enumerate() if t.name == "libretto-delivery"]
+
+
+async def coroutine(body: dict[str, Any]) -> dict[str, Any]:
+    return body
+
+
+@pytest.mark.usefixtures("lenient")
+@pytest.mark.parametrize("result", [True, "text", b"", [1], 0])
+def test_before_send_returns_something_else(
+    client: openai.OpenAI,
+    backend: Backend,
+    result: Any,
+    warnings_of: pytest.LogCaptureFixture,
+) -> None:
+    """What is no body is not posted: the event is counted, and a warning says why."""
+    libretto.install(LibrettoConfig("key", "n", before_send=lambda body: result))
+    dropped = libretto.stats().dropped.get("prepare_failed", 0)
+    ask(client)
+    assert not libretto.flush(20)
+    assert backend.received == []
+    assert libretto.stats().dropped["prepare_failed"] == dropped + 1
+    assert "before_send must return" in warnings_of.text
+
+
+def test_before_send_that_nobody_awaits() -> None:
+    """A coroutine function is refused where it is set."""
+    with pytest.raises(TypeError, match="coroutine function"):
+        libretto.install(before_send=coroutine)

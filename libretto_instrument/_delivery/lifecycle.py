@@ -2,15 +2,14 @@
 
 import atexit
 import os
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 from weakref import WeakSet
 
+from .._util.termination import finishing, handle_termination
 from .clock import monotonic
 
 #: How long a fork waits for an import that is under way on a worker, in seconds.
@@ -36,8 +35,6 @@ class Drainable(Protocol):
 _fork_aware: "WeakSet[ForkAware]" = WeakSet()
 _drainable: "WeakSet[Drainable]" = WeakSet()
 _hooked: set[str] = set()
-# The process that drains, while it does.
-_draining: list[int] = []
 _busy_checks: "WeakSet[Any]" = WeakSet()
 
 
@@ -83,12 +80,9 @@ def on_exit(target: Drainable) -> None:
 
 def drain_all() -> None:
     """Drain each target once: several hooks call this, and each drain takes time."""
-    _draining.append(os.getpid())
-    try:
+    with finishing():
         while _drainable:
             _drainable.pop().drain_at_exit()
-    finally:
-        _draining.pop()
 
 
 def is_exiting() -> bool:
@@ -107,32 +101,8 @@ def _on_pool_process_end(**signal: object) -> None:
 
 
 def _handle_termination() -> None:
-    """Let a daemonic child of multiprocessing drain before SIGTERM ends it.
-
-    ``Pool.__exit__`` and the end of a parent terminate such children, and wait for
-    them, right after their last task is done. Where the program handles the signal
-    itself, nothing changes.
-    """
-    process: Any = sys.modules.get("multiprocessing.process")
-    if process is None or process.parent_process() is None:
-        return
-    if not process.current_process().daemon or not hasattr(os, "kill"):
-        return
-    if threading.current_thread() is not threading.main_thread():
-        _hooked.discard("SIGTERM")  # Only the main thread may; perhaps the next time.
-        return
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _on_termination)
-
-
-def _on_termination(signum: int, frame: object) -> None:
-    if os.getpid() in _draining:
-        return  # This thread is about to end the process anyway.
-    try:
-        drain_all()
-    finally:
-        signal.signal(signum, signal.SIG_DFL)
-        os.kill(os.getpid(), signum)
+    if not handle_termination(drain_all):
+        _hooked.discard("SIGTERM")
 
 
 def _before_fork() -> None:

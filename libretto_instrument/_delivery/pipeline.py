@@ -97,6 +97,7 @@ class Pipeline:
         self._is_registered = False
         self._exit_deadline: float | None = None
         self._is_drained = False
+        self._warned_left: dict[str, int] = {}
         # Reentrant: a finalizer may run, and ask for statistics, while it is held.
         lock = threading.RLock()
         flushes = FlushTracker()
@@ -448,7 +449,8 @@ class Pipeline:
             stats = self.stats()
             own = stats.exporters.get(each.name, stats)
             left = own.queued + own.in_flight
-            if left:
+            if left and left != self._warned_left.get(each.name):
+                self._warned_left[each.name] = left
                 errors.log(
                     "The process ends before %d events could be delivered to %s "
                     "(last error: %s). flush() with a longer timeout before the end, "

@@ -260,7 +260,8 @@ class DeliveryQueue:
                 circuit.endpoint.on_failure(now, self._max_backoff(now))
         else:
             circuit.endpoint.on_success()
-            if failed.retry_after is not None and (is_news or failed.status == 429):
+            # For 5xx it holds for this message alone, which may be what is wrong.
+            if failed.retry_after is not None and failed.status in (429, None):
                 circuit.breaker.open_until(now + failed.retry_after)
             elif is_news and counts:
                 circuit.breaker.on_failure(now, self._max_backoff(now))

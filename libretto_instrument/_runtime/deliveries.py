@@ -42,6 +42,7 @@ class Deliveries:
     _retired: "list[Pipeline]" = field(factory=list)
     # The statistics, added up, of those that are forgotten: one or none.
     _past: "list[Stats]" = field(factory=list)
+    _has_drained: bool = False
     # Reentrant, as streams report from finalizers, which run anywhere.
     _lock: Any = field(factory=threading.RLock)
 
@@ -97,6 +98,8 @@ class Deliveries:
             pipeline.put(item, names)
         if known is None:
             self.on_start()
+            if self._has_drained:  # By an exit handler that runs after ours.
+                pipeline.drain_at_exit()
 
     def recover(self, options: DeliveryOptions) -> None:
         """Have the next flush, or the exit, deliver what earlier processes spooled."""
@@ -145,6 +148,7 @@ class Deliveries:
 
     def drain_at_exit(self) -> None:
         """Deliver what there is as the process ends."""
+        self._has_drained = True
         for pipeline in self._all():
             pipeline.drain_at_exit()
 
@@ -216,7 +220,7 @@ class Deliveries:
         So too what the parent had delivered and retired: a child counts its own.
         """
         self._lock = threading.RLock()
-        self._retired, self._past = [], []
+        self._retired, self._past, self._has_drained = [], [], False
 
 
 def _make_spool(options: DeliveryOptions) -> "Spool":

@@ -22,6 +22,7 @@ from .._config.scope import ResolvedSettings, ScopeFrame, current
 from .._config.settings import CallSettings, merge_layers, split_delivery_options
 from .._processing.process import body_redactor
 from .._util import errors
+from .._util.termination import finishing, handle_termination
 from .deliveries import Deliveries
 
 #: What `testing.capture_events()` assumes where the program sets nothing.
@@ -226,8 +227,9 @@ class Runtime:
 
     def drain_at_exit(self) -> None:
         """Finalize all streams and deliver what is left, as the process ends."""
-        self.finalize_streams(everything=True)
-        self.deliveries.drain_at_exit()
+        with finishing():
+            self.finalize_streams(everything=True)
+            self.deliveries.drain_at_exit()
 
     @contextmanager
     def borrowed(
@@ -281,6 +283,8 @@ def _drain_at_end_of_child(runtime: Runtime) -> None:
     from multiprocessing.util import Finalize
 
     Finalize(None, runtime.drain_at_exit, exitpriority=0)
+    if runtime.records_all_clients:
+        handle_termination(runtime.drain_at_exit)
 
 
 if hasattr(os, "register_at_fork"):

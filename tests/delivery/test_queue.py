@@ -129,6 +129,16 @@ def test_retry_after_holds_for_its_key_alone():
     assert names(queue.take(61.0)) == ["a2"]
 
 
+def test_retry_after_of_a_message_that_is_refused():
+    """What a server asks for along with a 5xx holds for the message alone."""
+    queue = DeliveryQueue()
+    add(queue, entry("bad"), entry("good"))
+    unavailable = Outcome(delivered=False, retry=True, status=503, retry_after=60)
+    finish(queue, queue.take(1.0), unavailable)
+    assert names(queue.take(1.0)) == ["good"]
+    assert queue.next_at(1.0) == 61.0
+
+
 def test_expedite():
     """A flush cuts every pause short, once, and later ones to a moment."""
     queue = DeliveryQueue()
