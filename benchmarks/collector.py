@@ -250,7 +250,7 @@ def _event(number: int) -> dict[str, object]:
         ],
         "params": {"name": f"guest {number % 1000}", "words": words},
         "prompt": {},
-        "modelParameters": {"model": "gpt-4o-mini", "temperature": 0.2},
+        "modelParameters": {"model": "gpt-5.4-mini", "temperature": 0.2},
         "responseTime": chance.lognormvariate(6, 1),
         "context": {"user_id": number % 100, "trace_id": f"{number:032x}"},
         **({"chatId": f"chat-{number // 30 % 2000}"} if number % 3 else {}),
@@ -261,7 +261,7 @@ def _event(number: int) -> dict[str, object]:
             else {
                 "response": f"Hello, guest {number % 1000}! {words[:200]}",
                 "responseMetrics": {"usage": {"total_tokens": tokens}},
-                "rawResponse": {"model": "gpt-4o-mini-2024-07-18", "id": _id(number)},
+                "rawResponse": {"model": "gpt-5.4-mini-2026-03-17", "id": _id(number)},
             }
         ),
     }

@@ -167,7 +167,7 @@ def sample_event(rows: list[Labelled]) -> dict[str, object]:
             {"role": "user", "content": take(300)},
         ],
         "params": {"question": take(400)},
-        "modelParameters": {"model": "gpt-4o", "temperature": 0.5},
+        "modelParameters": {"model": "gpt-5.4", "temperature": 0.5},
         "response": take(600),
         "rawResponse": {
             "id": "chatcmpl-9aBcD3fG",

@@ -16,7 +16,7 @@ from celery import Celery
 
 import libretto_instrument as libretto
 
-MODEL = os.environ.get("OPENAI_MODEL", "gpt-4o-mini")
+MODEL = os.environ.get("OPENAI_MODEL", "gpt-5.4-mini")
 
 TEMPLATE = [
     {"role": "system", "content": "Summarise the customer's letter in five words."},

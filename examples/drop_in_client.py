@@ -13,7 +13,7 @@ import sys
 from libretto_instrument import feedback_key
 from libretto_openai import Client, LibrettoConfig, TemplateChat
 
-MODEL = os.environ.get("OPENAI_MODEL", "gpt-4o-mini")
+MODEL = os.environ.get("OPENAI_MODEL", "gpt-5.4-mini")
 
 TEMPLATE = [
     {"role": "system", "content": "You answer with one emoji and nothing else."},

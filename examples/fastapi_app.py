@@ -23,7 +23,7 @@ from pydantic import BaseModel, Field
 
 import libretto_instrument as libretto
 
-MODEL = os.environ.get("OPENAI_MODEL", "gpt-4o-mini")
+MODEL = os.environ.get("OPENAI_MODEL", "gpt-5.4-mini")
 
 TEMPLATE = [
     {"role": "system", "content": "You answer in one sentence."},

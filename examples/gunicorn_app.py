@@ -17,7 +17,7 @@ import openai
 
 import libretto_instrument as libretto
 
-MODEL = os.environ.get("OPENAI_MODEL", "gpt-4o-mini")
+MODEL = os.environ.get("OPENAI_MODEL", "gpt-5.4-mini")
 
 TEMPLATE = [{"role": "user", "content": "Greet {name} in one sentence."}]
 

@@ -15,7 +15,7 @@ import openai
 
 import libretto_instrument as libretto
 
-MODEL = os.environ.get("OPENAI_MODEL", "gpt-4o-mini")
+MODEL = os.environ.get("OPENAI_MODEL", "gpt-5.4-mini")
 
 # Code that knows nothing of Libretto, as most of a program does.
 

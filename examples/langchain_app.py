@@ -19,7 +19,7 @@ from langchain_openai import ChatOpenAI
 
 import libretto_instrument as libretto
 
-MODEL = os.environ.get("OPENAI_MODEL", "gpt-4o-mini")
+MODEL = os.environ.get("OPENAI_MODEL", "gpt-5.4-mini")
 
 TEMPLATE = [
     ("system", "You translate into {language}."),

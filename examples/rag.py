@@ -22,7 +22,7 @@ import openai
 
 import libretto_instrument as libretto
 
-MODEL = os.environ.get("OPENAI_MODEL", "gpt-4o-mini")
+MODEL = os.environ.get("OPENAI_MODEL", "gpt-5.4-mini")
 
 DOCUMENTS = {
     "whistle": "A kettle whistles when steam leaves through the plate in its spout. "

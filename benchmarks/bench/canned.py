@@ -19,7 +19,7 @@ _http: Any = importlib.import_module(
 
 _WORDS = ("Rockets ", "fly ", "by ", "throwing ", "gas ", "backwards. ")
 _USAGE = {"prompt_tokens": 42, "completion_tokens": 64, "total_tokens": 106}
-_HEAD = {"id": "chatcmpl-1", "created": 1_700_000_000, "model": "gpt-4o-mini"}
+_HEAD = {"id": "chatcmpl-1", "created": 1_700_000_000, "model": "gpt-5.4-mini"}
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ class Case:
 
 
 def _chat(messages: list[Any], **more: Any) -> dict[str, Any]:
-    return {"model": "gpt-4o-mini", "messages": messages, "temperature": 0.2, **more}
+    return {"model": "gpt-5.4-mini", "messages": messages, "temperature": 0.2, **more}
 
 
 def _tool(name: str, *parameters: str) -> dict[str, Any]:

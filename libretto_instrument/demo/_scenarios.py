@@ -12,9 +12,10 @@ from attrs import frozen
 
 import libretto_instrument as libretto
 
-#: The default models: the cheapest that OpenAI has.
-CHAT_MODEL = "gpt-4o-mini"
-TEXT_MODEL = "gpt-3.5-turbo-instruct"
+#: The default models: small ones.
+CHAT_MODEL = "gpt-5.4-mini"
+#: OpenAI retired its own; servers that speak its API have others.
+TEXT_MODEL = "a-completion-model"
 
 #: A model that does not exist.
 MISSING_MODEL = "libretto-no-such-model"

@@ -28,7 +28,7 @@ def test_an_event_is_stored_as_it_came(http: httpx.Client) -> None:
     assert row["event"] == {k: v for k, v in body.items() if k != "apiKey"}
     assert (row["prompt"], row["tokens"], row["chat_id"]) == ("greeting", 9, "c")
     assert row["response_time"] == 412.5
-    assert row["model"] == "gpt-4o-mini"
+    assert row["model"] == "gpt-5.4-mini"
     assert row["failed"] is False
 
 

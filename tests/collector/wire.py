@@ -19,7 +19,7 @@ def event(**changes: Any) -> Body:
         "promptTemplateChat": [{"role": "user", "content": "Greet {name}."}],
         "params": {"name": "Ada"},
         "prompt": {},
-        "modelParameters": {"model": "gpt-4o-mini", "modelProvider": "openai"},
+        "modelParameters": {"model": "gpt-5.4-mini", "modelProvider": "openai"},
         "response": "Hello, Ada!",
         "responseTime": 412.5,
         **changes,

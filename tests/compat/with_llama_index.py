@@ -31,7 +31,7 @@ def get_weather(city: str) -> str:
 @pytest.fixture
 def llm(running: Gateway) -> OpenAI:
     # A name that llama-index knows: it asks its own table for the context's size.
-    return OpenAI(model="gpt-4o-mini", api_base=running.url, max_retries=0)
+    return OpenAI(model="gpt-5.4-mini", api_base=running.url, max_retries=0)
 
 
 def test_chat(llm: OpenAI, running: Gateway) -> None:

@@ -8,6 +8,9 @@ from attrs import frozen
 
 ROOT = Path(__file__).parents[2]
 
+#: The model that README, the pages and the examples call.
+MODEL = "gpt-5.4-mini"
+
 #: Runs the Python blocks of a page, and fails if one does.
 RunPage = Callable[[Path], None]
 

@@ -30,6 +30,7 @@ Other languages, such as ``text`` and ``mermaid``, are not looked at.
 """
 
 import ast
+import inspect
 import json
 import os
 import re
@@ -41,7 +42,8 @@ from typing import Any
 
 import pytest
 from commands import commands_of, extras, fault_of
-from pages import ROOT, Block, RunPage, blocks_of, pages
+from openai.types.shared import chat_model
+from pages import MODEL, ROOT, Block, RunPage, blocks_of, pages
 from support.backend import Backend
 
 import libretto_instrument
@@ -335,3 +337,17 @@ def test_commands_are_told_from_what_they_print(tmp_path: Path) -> None:
 def test_the_extras_are_read() -> None:
     """What commands are checked against is what pyproject.toml says."""
     assert {"collector", "pii", "dev"} <= set(extras())
+
+
+# Models
+
+
+def test_models() -> None:
+    """Pages and examples call one model, which OpenAI has not announced to retire."""
+    examples = [path.read_text("utf-8") for path in (ROOT / "examples").glob("*.py")]
+    texts = [page.read_text("utf-8") for page in pages()] + examples
+    named = {name for text in texts for name in re.findall(r"\bgpt-[\w.-]*\w", text)}
+    assert named == {MODEL}
+    source = inspect.getsource(chat_model)
+    assert f'"{MODEL}"' in source.partition("Deprecated values")[0]
+    assert f'"{MODEL}"' not in source.partition("Deprecated values")[2]

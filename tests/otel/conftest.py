@@ -71,7 +71,7 @@ def ask(client: openai.OpenAI) -> Callable[..., Any]:
     """Return what asks the offline model something."""
 
     def ask(text: str = "Hello", **options: Any) -> Any:
-        options = {"model": "gpt-4o-mini", **options}
+        options = {"model": "gpt-5.4-mini", **options}
         return client.chat.completions.create(
             messages=[{"role": "user", "content": text}], **options
         )

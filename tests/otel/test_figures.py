@@ -38,7 +38,7 @@ def test_durations_and_tokens(client, ask, reported, send, receiver) -> None:
     chat = {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "openai",
-        "gen_ai.request.model": "gpt-4o-mini",
+        "gen_ai.request.model": "gpt-5.4-mini",
         "gen_ai.response.model": "offline-model",
     }
     assert (chat, 2) in told

@@ -21,7 +21,7 @@ def test_its_code_runs(model, backend, receiver, monkeypatch) -> None:
     for block in re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE):
         exec(compile(block, "opentelemetry.md", "exec"), names)
     assert libretto.flush(20)
-    assert [span.name for span in receiver.spans] == ["chat gpt-4o-mini"]
+    assert [span.name for span in receiver.spans] == ["chat gpt-5.4-mini"]
     assert len(receiver.logs) == 1
     checkout, chained, _ = backend.events
     assert checkout["context"].keys() == {"trace_id", "span_id"}

@@ -41,7 +41,7 @@ def test_a_call(client, reported, send, receiver) -> None:
     )
     with reported(prompt_template_name="greeting", chat_id="chat 7") as reports:
         completion = client.chat.completions.create(
-            model="gpt-4o-mini",
+            model="gpt-5.4-mini",
             messages=messages,
             temperature=0,
             top_p=0.5,
@@ -54,7 +54,7 @@ def test_a_call(client, reported, send, receiver) -> None:
         )
     send(reports)
     (span,), event = receiver.spans, reports[0].body
-    assert span.name == "chat gpt-4o-mini"
+    assert span.name == "chat gpt-5.4-mini"
     assert span.kind == Span.SPAN_KIND_CLIENT
     assert span.status.code == Status.STATUS_CODE_UNSET
     assert span.end_time_unix_nano == pytest.approx(reports[0].at * 1e9, abs=1000)
@@ -66,7 +66,7 @@ def test_a_call(client, reported, send, receiver) -> None:
     assert attributes(span) == {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "openai",
-        "gen_ai.request.model": "gpt-4o-mini",
+        "gen_ai.request.model": "gpt-5.4-mini",
         "gen_ai.response.model": "offline-model",
         "gen_ai.response.id": completion.id,
         "gen_ai.request.temperature": 0.0,
@@ -112,7 +112,7 @@ def test_content(client, reported, send, receiver) -> None:
     )
     with reported() as reports:
         client.chat.completions.create(
-            model="gpt-4o-mini", messages=messages, tools=[WEATHER]
+            model="gpt-5.4-mini", messages=messages, tools=[WEATHER]
         )
     send(reports, content=True)
     said = attributes(receiver.spans[0])

@@ -8,7 +8,7 @@ WHERE name = :name AND NOT EXISTS (SELECT 1 FROM events WHERE id = :promptEventI
 ON CONFLICT DO NOTHING;
 
 -- A clock that steps back must not put the order in doubt: a time is looked up as a
--- place in the order of seq. The response's model is the exact one: "gpt-4o" is asked,
+-- place in the order of seq. The response's model is the exact one: "gpt-5.4" is asked,
 -- a dated one answers.
 INSERT INTO events
 WITH said AS (
