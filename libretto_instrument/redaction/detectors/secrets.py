@@ -67,7 +67,7 @@ _ASSIGN = (
 )
 _VALUE = (
     r"(?:(?P<quote>[\"'`])(?P<quoted>[^\"'`\n]{4,200})(?P=quote)"
-    r"|(?P<plain>[^\s\"'`<>,;{}()]{4,200}))"
+    r"|[\"'`]?(?P<plain>[^\s\"'`<>,;{}()]{4,200}))"
 )
 #: A value with the last word of its name; a sentence tells it by "is".
 _NAMED = re.compile(
