@@ -19,6 +19,7 @@ PACKAGES = ("libretto_instrument", "libretto_openai")
 ANYTHING = "anything"
 
 
+# --8<-- [start:layers]
 VALUES = ("_util", "_templates", "_events", "_recognition")
 CLIENT = (
     *VALUES,
@@ -69,6 +70,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], str]] = {
     "_cli":        ((ANYTHING,), "attrs openai prometheus_client"),
     "__main__":    ((ANYTHING,), ""),
 }  # fmt: skip
+# --8<-- [end:layers]
 
 
 @frozen
