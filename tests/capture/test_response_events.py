@@ -131,7 +131,7 @@ def test_what_came_of_each_kind_of_item(kind: str, end: str) -> None:
     assert merged["id"] == "r1"
 
 
-@pytest.mark.parametrize("kind", set(KINDS) - {"shell", "shell output"})
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"shell", "shell output"}))
 def test_an_item_that_is_done(kind: str) -> None:
     """The item that is done counts, unless what came of it is blank there."""
     added, deltas, whole = KINDS[kind]
