@@ -31,15 +31,15 @@ def wilson_interval(successes: int, count: int) -> Interval:
 def bootstrap_interval(values: Sequence[float]) -> Interval | None:
     """Return the percentile bootstrap interval of a mean; None for too few values.
 
-    It is the same each time for the same values.
+    It is the same each time for the same values, whatever their order.
     """
     count = len(values)
     if count < MIN_VALUES:
         return None
     if count > _MANY:
         return normal_interval(count, sum(values), sum(value**2 for value in values))
-    draw = random.Random(count)
-    means = sorted(fmean(draw.choices(values, k=count)) for _ in range(_DRAWS))
+    draw, ordered = random.Random(count), sorted(values)
+    means = sorted(fmean(draw.choices(ordered, k=count)) for _ in range(_DRAWS))
     return _quantile(means, 0.025), _quantile(means, 0.975)
 
 

@@ -15,6 +15,7 @@ import libretto_instrument as libretto
 
 from .._collector import running
 from .._util.progress import Standing, watched
+from . import _story
 from ._scenarios import CHAT_MODEL, SCENARIOS, TEXT_MODEL, DemoClient, Scenario
 from ._server import offline_model
 from ._stored_events import CheckResult, check, fetch_stored
@@ -67,11 +68,26 @@ def run(
         results = check(SCENARIOS, fetch_stored(url, run_id))
         _print(format_table(results))
         status = report_result(results, is_delivered)
+        status = _tell_story(client, url, run_id) or status
         if stay:
             _serve_until_interrupt(url)
         else:
             _print("With --stay, their page stays up to be looked at.")
     return status
+
+
+def _tell_story(client: DemoClient, url: str, run_id: str) -> int:
+    """Change a prompt, and show what it does to recorded calls."""
+    _print("\nChange a prompt, and see first what it does:\n")
+    try:
+        with _record_to(url, run_id):
+            _story.record(client)
+            is_delivered = libretto.shutdown(_DELIVERY_TIMEOUT)
+            is_told = _story.tell(client, url, _print)
+    except openai.OpenAIError as exc:
+        _print(f"  FAILED  {type(exc).__name__}")
+        return 1
+    return 0 if is_delivered and is_told else 1
 
 
 @contextmanager
@@ -84,7 +100,9 @@ def _connect(model: str | None) -> Generator[DemoClient]:
             _print(f"Model      {base_url or 'OpenAI'}, with your own key and quota")
             client = openai.OpenAI(api_key=key or "none", timeout=_MODEL_TIMEOUT)
         else:
-            offline = stack.enter_context(offline_model(created=None))
+            offline = stack.enter_context(
+                offline_model(created=None, reply=_story.reply)
+            )
             _print(f"Model      {offline.base_url}  (offline, and no language model:")
             _print("           set OPENAI_API_KEY or OPENAI_BASE_URL for a real one)")
             client = openai.OpenAI(api_key="offline", base_url=offline.base_url)

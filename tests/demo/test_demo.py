@@ -59,6 +59,8 @@ def test_the_demonstration_reads_back_every_event() -> None:
     assert "rated 0.2: " in out
     assert "error: " in out
     assert f"All {len(EXPECTED)} events" in out
+    assert "9 better, 1 worse, 2 the same" in out
+    assert re.search(r"difference \+0\.67 \(95 %: \+0\.\d+ to", out)
     assert "MISSING" not in out
 
 
