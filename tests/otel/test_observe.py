@@ -45,9 +45,14 @@ def test_what_stats_say(reader, client: openai.OpenAI, backend) -> None:
         client.completions.create(model="any", prompt="Hi")
         libretto.flush(10)
     after, stats = told(reader), libretto.stats()
-    names = ("recorded", "queued", "in_flight", "sent", "retried", "spooled")
-    for name in (*names, "relayed", "unspooled", "restarted"):
-        assert after[f"libretto.{name}"]["libretto"] == getattr(stats, name)
+    same = ("queued", "in_flight", "sent", "retried", "spooled", "relayed")
+    for name, field in {
+        **dict(zip(same, same, strict=True)),
+        "recorded": "accepted",
+        "unspooled": "spool_failures",
+        "restarted": "workers_restarted",
+    }.items():
+        assert after[f"libretto.{name}"]["libretto"] == getattr(stats, field)
     for reason, count in stats.dropped.items():
         assert after["libretto.dropped"][f"libretto {reason}"] == count
     gained = [
