@@ -41,21 +41,23 @@ def run_relay(
     """
     counted = {name: _CountingTransport(each) for name, each in destinations.items()}
     pipeline = Pipeline(_refuse, counted, spool, exit_timeout=0.0)
+    deadline = 0.0
     try:
         if on_start is not None:
             on_start(lambda: (_count(pipeline.stats(), counted), spool.stats()))
         pipeline.read_store()
         while not stop.wait(_INTERVAL):
             pipeline.read_store()
-        return _drain(pipeline, spool, destinations, drain_timeout)
+        deadline = monotonic() + drain_timeout
+        return _drain(pipeline, spool, destinations, deadline)
     finally:
-        pipeline.shutdown(0)
+        # What is being sent comes to its end, or the next relay would send it again.
+        pipeline.shutdown(max(0.0, deadline - monotonic()))
 
 
 def _drain(
-    pipeline: Pipeline, spool: Spool, names: Mapping[str, Transport], timeout: float
+    pipeline: Pipeline, spool: Spool, names: Mapping[str, Transport], deadline: float
 ) -> bool:
-    deadline = monotonic() + timeout
     while True:
         ours = [name for name in names if spool.try_lead(name)]
         pending = spool.stats().pending_by_destination if ours else {}

@@ -220,3 +220,25 @@ def test_recorded_addresses(tmp_path: Path, override: bool) -> None:
         assert found == [[], [], ["production", "staging"]]
     else:
         assert found == [["production"], ["staging"], []]
+
+
+def test_hands_over_without_repeating(open_spool: _Open) -> None:
+    """What a relay sends as it is told to end, the next one does not send again."""
+
+    class Slow(MemoryTransport):
+        def send(
+            self, messages: Sequence[Message], timeout: float | None = None
+        ) -> Sequence[Outcome]:
+            pause.wait(0.02)
+            return super().send(messages, timeout)
+
+    writer, pause = open_spool(), threading.Event()
+    transports = [Slow() for _ in range(4)]
+    for number, transport in enumerate(transports):
+        with relaying(open_spool(), {"libretto": transport}) as end:
+            append(writer, *(f"{number}-{one}" for one in range(200)))
+            eventually(lambda transport=transport: transport.messages)
+            append(writer, *(f"{number}-{one}" for one in range(200, 400)))
+            assert end()
+    found = [one for transport in transports for one in _ids(transport)]
+    assert len(found) == len(set(found)) == 1600
