@@ -7,7 +7,7 @@ resources are.
 import sys
 
 from .feedback_keys import feedback_key
-from .patching import TARGETS, Target, is_patched, patch, unpatch
+from .patching import TARGETS, Target, is_patched, patch, sees_requests, unpatch
 
 __all__ = [
     "TARGETS",
@@ -16,6 +16,7 @@ __all__ = [
     "finalize_streams",
     "is_patched",
     "patch",
+    "sees_requests",
     "unpatch",
 ]
 

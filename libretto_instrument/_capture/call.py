@@ -6,7 +6,6 @@ worked out by `build_event`, on the worker's.
 
 import sys
 from collections.abc import Mapping
-from contextvars import ContextVar
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -23,16 +22,14 @@ from .._util.otel_context import OPENTELEMETRY, with_trace
 from . import feedback_keys
 from .build_event import build_event
 from .caller import name_caller
+from .detours import in_flight, may_detour
 from .endpoints.table import Endpoint
 from .error_response import response_from_exception
+from .exchange import Exchange, current_exchange
 from .record import CallRecord
 from .snapshot import snapshot, snapshot_kwargs
 
 _TEMPLATE_TYPES = (TemplateChat, TemplateText)
-
-#: Whose request is under way in this context: a call of the same client inside is part
-#: of it.
-current_client: ContextVar[Any] = ContextVar("libretto_asking", default=None)
 
 
 class Recorder(Protocol):
@@ -52,13 +49,10 @@ class Call(CallRecord):
 
     Attributes:
         recorder: Takes the record when it is complete.
-        client: The client that makes the call, until it has been on_response.
-        previous_client: The client around it, if its call is made inside another one's.
         is_submitted: The record is complete, and changes no more.
     """
 
     is_submitted: bool = False
-    previous_client: Any = None
 
     def __init__(
         self,
@@ -72,7 +66,7 @@ class Call(CallRecord):
         self.settings = settings
         self.feedback_key = feedback_key
         self.recorder = recorder
-        self.client = client
+        self.exchange = Exchange(client)
         self.request = {}
 
     def start(self, arguments: Mapping[str, Any]) -> None:
@@ -91,8 +85,12 @@ class Call(CallRecord):
                 self.context = with_trace(self.context)
         except Exception as exc:
             errors.log_internal_error(exc, "capture.start")
-        self.previous_client = current_client.get()
-        current_client.set(self.client)
+        exchange = self.exchange
+        exchange.outer = current_exchange.get()
+        current_exchange.set(exchange)
+        kind: type = type(exchange.client)
+        if may_detour(kind):
+            in_flight[id(self)] = self
         self.started = perf_counter()
 
     def _apply_settings(self, settings: CallSettings) -> None:
@@ -133,6 +131,12 @@ class Call(CallRecord):
     def _capture_response(self, model: Any) -> None:
         self.response = model_to_json(model)
 
+    def on_json_response(self, answer: bytes) -> None:
+        """Record an answer that was asked for as plain JSON. Never raises."""
+        self.ended = perf_counter()
+        self.response = answer
+        self.submit()
+
     def on_text_response(self, answer: Any) -> None:
         """CallRecord an answer that is no model, such as plain text. Never raises."""
         self.ended = perf_counter()
@@ -170,7 +174,7 @@ class Call(CallRecord):
 
 
 def start_call(
-    endpoint: Endpoint, recorder: Recorder, resource: Any, given: Overrides | None
+    endpoint: Endpoint, recorder: Recorder, client: Any, given: Overrides | None
 ) -> Call | None:
     """Return the record of a call about to be made, or None if it is not recorded.
 
@@ -178,8 +182,8 @@ def start_call(
     an awaited call is sent, or when a stream ends.
     """
     try:
-        client = getattr(resource, "_client", None)
-        if client is not None and current_client.get() is client:
+        around = current_exchange.get()
+        if client is not None and around is not None and around.client is client:
             return None
         settings = recorder.settings(get_client_config(client), given)
         if settings is None:
@@ -191,6 +195,21 @@ def start_call(
         return call
     except Exception as exc:
         errors.log_internal_error(exc, "capture.start_call")
+        return None
+
+
+def start_unrecorded(client: Any) -> Exchange | None:
+    """Return the exchange of a call that is not recorded. Never raises.
+
+    While it is under way, its requests are not recorded either.
+    """
+    try:
+        exchange = Exchange(client)
+        exchange.outer = current_exchange.get()
+        current_exchange.set(exchange)
+        return exchange
+    except Exception as exc:
+        errors.log_internal_error(exc, "capture.start_unrecorded")
         return None
 
 

@@ -30,7 +30,8 @@ class Target:
         owner: The class whose own method it is.
         method: Its name.
         endpoint: The name of its endpoint in `endpoints.table`.
-        wrapper_factory: What makes its wrapper: a name in `wrappers`.
+        wrapper_factory: What makes its wrapper: a name in `wrappers`, or of a client's
+            own methods, in `client_requests`.
     """
 
     module: str
@@ -82,6 +83,19 @@ TARGETS: tuple[Target, ...] = (
 )
 
 
+_BASE_CLIENT = "openai._base_client"
+
+#: The methods of clients that see what goes around the targets.
+CLIENT_TARGETS: tuple[Target, ...] = (
+    Target(_BASE_CLIENT, "SyncAPIClient", "request", "", "wrap_request"),
+    Target(_BASE_CLIENT, "AsyncAPIClient", "request", "", "wrap_async_request"),
+    *(
+        Target(_BASE_CLIENT, owner, "_process_response", "", "wrap_process_response")
+        for owner in ("SyncAPIClient", "AsyncAPIClient")
+    ),
+)
+
+
 @define(eq=False)
 class _Patch:
     """One wrapper of ours that may still be in place.
@@ -94,6 +108,7 @@ class _Patch:
         raw_views: What keeps the raw views of the class up to date.
         enabled: Whether the wrapper records; disabled, it only passes calls on, without
             their ``libretto=``.
+        is_over_foreign: Whether ``original`` is not openai's own function.
     """
 
     owner: type
@@ -102,6 +117,7 @@ class _Patch:
     wrapper: Any = None
     raw_views: "RawViewRefresher | None" = None
     enabled: bool = True
+    is_over_foreign: bool = False
 
     def enable(self) -> None:
         """Record calls."""
@@ -125,7 +141,7 @@ _recorder: "Recorder | None" = None
 def patch(recorder: "Recorder") -> None:
     """Record the calls of every target from now on; again is harmless."""
     global _recorder
-    modules = tuple(dict.fromkeys(target.module for target in TARGETS))
+    modules = tuple(dict.fromkeys(target.module for target in _all_targets()))
     for module in modules:
         _wait_for_import(module)
     with _lock:
@@ -136,6 +152,17 @@ def patch(recorder: "Recorder") -> None:
             else:
                 _hooked_modules.add(module)
                 wrapt.register_post_import_hook(_imported, module)
+        if _BASE_CLIENT in sys.modules and not sees_requests():
+            errors.warn_once(
+                "requests",
+                "This version of openai has no request() to watch: calls by methods "
+                "that were taken before install(), and client.post(), are not "
+                "recorded. Call install() first, or use libretto-instrument run.",
+            )
+
+
+def _all_targets() -> tuple[Target, ...]:
+    return (*TARGETS, *CLIENT_TARGETS)
 
 
 def _wait_for_import(name: str) -> None:
@@ -173,6 +200,12 @@ def is_patched() -> bool:
     return _recorder is not None
 
 
+def sees_requests() -> bool:
+    """Say whether calls that go around the targets are seen by both kinds of client."""
+    patched = [found for found in _patches if found.enabled]
+    return sum(found.method == "request" for found in patched) > 1
+
+
 def _imported(module: ModuleType) -> None:
     with _lock:
         if _recorder is not None:
@@ -183,7 +216,7 @@ def _patch_module(name: str) -> None:
     module = sys.modules.get(name)
     if module is None or _recorder is None:
         return
-    for target in TARGETS:
+    for target in _all_targets():
         if target.module == name:
             try:
                 _patch_one(target, module, _recorder)
@@ -198,11 +231,6 @@ def _patch_one(target: Target, module: ModuleType, recorder: "Recorder") -> None
     original = owner.__dict__.get(target.method) if isinstance(owner, type) else None
     if original is None or not isinstance(owner, type):
         return
-    from . import wrappers
-    from .endpoints import table
-    from .patched_method import PatchedMethod, PatchedStandIn
-    from .raw_views import RawViewRefresher
-
     for standing in _patches:
         # Beneath somebody else's wrapper, or the same class by another module's name.
         if _is_wrapped_by(original, standing.wrapper):
@@ -213,14 +241,42 @@ def _patch_one(target: Target, module: ModuleType, recorder: "Recorder") -> None
         if (standing.owner, standing.method) == (owner, target.method):
             standing.disable()
     found = _Patch(owner, target.method, original)
+    found.is_over_foreign = not _is_openais(original)
+    if target in CLIENT_TARGETS:
+        _wrap_client_method(target, found, recorder)
+    else:
+        _wrap_method(target, found, recorder)
+    if found.wrapper is None:
+        return
+    setattr(owner, target.method, found.wrapper)
+    _patches.append(found)
+    found.enable()
+
+
+def _wrap_method(target: Target, found: _Patch, recorder: "Recorder") -> None:
+    from . import wrappers
+    from .endpoints import table
+    from .patched_method import PatchedMethod, PatchedStandIn
+    from .raw_views import RawViewRefresher
+
+    owner, original = found.owner, found.original
     endpoint = getattr(table, target.endpoint)
     wrapper = getattr(wrappers, target.wrapper_factory)(endpoint, recorder, found)
     kind = PatchedMethod if hasattr(type(original), "__get__") else PatchedStandIn
     found.wrapper = kind(owner, target.method, original, wrapper)
-    setattr(owner, target.method, found.wrapper)
-    _patches.append(found)
-    found.raw_views = RawViewRefresher(owner, target.method, wrapper)
-    found.enable()
+    found.raw_views = RawViewRefresher(owner, target.method, original, wrapper)
+
+
+def _wrap_client_method(target: Target, found: _Patch, recorder: "Recorder") -> None:
+    from . import client_requests
+
+    factory = getattr(client_requests, target.wrapper_factory)
+    found.wrapper = factory(found.original, recorder, found)
+
+
+def _is_openais(function: Any) -> bool:
+    names = getattr(function, "__globals__", {})
+    return str(names.get("__name__")).startswith("openai.")
 
 
 def _is_wrapped_by(function: Any, wrapper: Any) -> bool:

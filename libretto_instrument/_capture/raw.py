@@ -16,12 +16,16 @@ from .stream_state import StreamState
 
 def capture_raw_response(call: Call, raw: Any) -> None:
     """CallRecord what the caller will learn from ``raw``."""
-    response = raw.http_response
+    feedback_keys.remember(raw, call.feedback_key)
+    capture_http_response(call, raw.http_response)
+
+
+def capture_http_response(call: Call, response: Any) -> None:
+    """Record what the caller will learn from an HTTP response."""
     # Not every gateway says of a stream that it is one.
     says_so = "event-stream" in response.headers.get("content-type", "")
     is_stream = says_so or call.request.get("stream") is True
     call.start_streaming("events" if is_stream else "bytes")
-    feedback_keys.remember(raw, call.feedback_key)
     content = _content_if_read(response)
     if content is not None:
         call.ended = perf_counter()

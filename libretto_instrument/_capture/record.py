@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from .._config.settings import CallSettings
 from .endpoints.table import Endpoint
+from .exchange import Exchange
 from .snapshot import CopyBudget
 
 #: What a chunk takes in memory, in bytes: openai's model of a chat's chunk with a word
@@ -31,6 +32,7 @@ class CallRecord(CopyBudget):
         params: The template's parameters.
         caller: The name of what calls the model, where prompts are named by that.
         context: The caller's own keys and values.
+        exchange: What is known of the request's way over HTTP.
         started: `time.perf_counter` before the request, in seconds.
         ended: The same at the end of the answer.
         response: The answer as JSON, where it came whole.
@@ -54,6 +56,7 @@ class CallRecord(CopyBudget):
     caller: str | None = None
     params: dict[str, Any] | None = None
     context: dict[str, Any] | None = None
+    exchange: Exchange
     started: float = 0.0
     ended: float = 0.0
     response: bytes | None = None

@@ -13,8 +13,10 @@ from .._config.fields import Overrides
 from .._config.scope import Scope
 from .._util import errors
 from . import raw
-from .call import Call, Recorder, current_client, start_call
+from .call import Call, Recorder, start_call, start_unrecorded
+from .detours import in_flight
 from .endpoints.table import Endpoint
+from .exchange import current_exchange
 from .proxies import Proxy, proxy_class
 from .streams import recorded
 
@@ -22,9 +24,15 @@ Wrapper = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]
 
 
 class Toggle(Protocol):
-    """Says whether a wrapper records; asleep, it only takes ``libretto=`` away."""
+    """What a wrapper is told by its patch.
+
+    Attributes:
+        enabled: Whether it records; disabled, it only takes ``libretto=`` away.
+        is_over_foreign: Whether it wraps a method that is not openai's own.
+    """
 
     enabled: bool
+    is_over_foreign: bool
 
 
 def wrap_sync(endpoint: Endpoint, recorder: Recorder, switch: Toggle) -> Wrapper:
@@ -34,20 +42,31 @@ def wrap_sync(endpoint: Endpoint, recorder: Recorder, switch: Toggle) -> Wrapper
         wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         given = _pop_libretto_kwarg(kwargs) if "libretto" in kwargs else None
-        call = (
-            start_call(endpoint, recorder, resource, given) if switch.enabled else None
-        )
+        client = getattr(resource, "_client", None)
+        call = start_call(endpoint, recorder, client, given) if switch.enabled else None
         if call is None:
-            return wrapped(*args, **kwargs)
+            unrecorded = start_unrecorded(client) if switch.enabled else None
+            if unrecorded is None:
+                return wrapped(*args, **kwargs)
+            try:
+                return wrapped(*args, **kwargs)
+            finally:
+                current_exchange.set(unrecorded.outer)
+                unrecorded.client = unrecorded.outer = None
         call.start(kwargs)
+        exchange = call.exchange
+        if switch.is_over_foreign:
+            in_flight[id(call)] = call
         try:
             result = wrapped(*args, **kwargs)
         except BaseException as exc:
             call.on_error(exc)
             raise
         finally:
-            current_client.set(call.previous_client)
-            call.client = call.previous_client = None
+            current_exchange.set(exchange.outer)
+            exchange.client = exchange.outer = None
+            if in_flight:
+                in_flight.pop(id(call), None)
         return finish(call, result)
 
     return drive
@@ -64,27 +83,42 @@ def wrap_async(endpoint: Endpoint, recorder: Recorder, switch: Toggle) -> Wrappe
         wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         given = _pop_libretto_kwarg(kwargs) if "libretto" in kwargs else None
-        call = (
-            start_call(endpoint, recorder, resource, given) if switch.enabled else None
-        )
+        client = getattr(resource, "_client", None)
+        call = start_call(endpoint, recorder, client, given) if switch.enabled else None
         # Called here and awaited below: wrong arguments are refused at once.
         awaitable = wrapped(*args, **kwargs)
-        if call is None or not isawaitable(awaitable):  # It may be a test's stand-in.
-            return awaitable
+        if not switch.enabled or not isawaitable(awaitable):
+            return awaitable  # It may be a test's stand-in.
+        if call is None:
+            return await_unrecorded(client, PendingAwaitable(awaitable))
         return answer(call, PendingAwaitable(awaitable), kwargs)
+
+    async def await_unrecorded(client: Any, unstarted: PendingAwaitable) -> Any:
+        unrecorded = start_unrecorded(client)
+        try:
+            return await unstarted.awaitable
+        finally:
+            if unrecorded is not None:
+                current_exchange.set(unrecorded.outer)
+                unrecorded.client = unrecorded.outer = None
 
     async def answer(
         call: Call, unstarted: PendingAwaitable, kwargs: dict[str, Any]
     ) -> Any:
         call.start(kwargs)
+        exchange = call.exchange
+        if switch.is_over_foreign:
+            in_flight[id(call)] = call
         try:
             result = await unstarted.awaitable
         except BaseException as exc:
             call.on_error(exc)
             raise
         finally:
-            current_client.set(call.previous_client)
-            call.client = call.previous_client = None
+            current_exchange.set(exchange.outer)
+            exchange.client = exchange.outer = None
+            if in_flight:
+                in_flight.pop(id(call), None)
         return finish(call, result, is_async=True)
 
     return drive

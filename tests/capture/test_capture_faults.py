@@ -24,6 +24,10 @@ ON_THE_USERS_PATH = {
     "wrappers.drive",
     "wrappers.__init__",  # holds openai's coroutine
     "wrappers.answer",
+    "wrappers.await_unrecorded",
+    "client_requests.request",
+    "client_requests.process_response",
+    "client_requests.bind",  # binds another patcher's method to its client
     # They pass on what is asked of them.
     "proxies.__class__",
     "proxies.__delattr__",
@@ -65,6 +69,9 @@ ON_THE_USERS_PATH = {
 #: These contain the faults of all that they call. None is longer than a screen.
 ZONES = {
     "call.start_call",
+    "call.start_unrecorded",
+    "client_requests._start",
+    "client_requests._finish",
     "call.start",
     "call.leave",
     "call.on_response",

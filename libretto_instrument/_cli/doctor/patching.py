@@ -49,7 +49,7 @@ def _stranger() -> str | None:
 
 
 def _look_at_targets(report: Report) -> None:
-    from ..._capture import TARGETS, is_patched, patch, unpatch
+    from ..._capture import TARGETS, is_patched, patch, sees_requests, unpatch
     from ..._runtime.state import runtime
 
     methods: dict[str, Any] = {}
@@ -67,11 +67,12 @@ def _look_at_targets(report: Report) -> None:
         if (who := _others(method))
     }
     before = is_patched()
-    refused = []
+    refused, sees_all = [], True
     # Where it was patched before, ours may lie beneath what hides it.
     if not before:
         patch(runtime)
         refused = [name for name in methods if not _is_ours(_method(*_split(name)))]
+        sees_all = sees_requests()
         unpatch()
     report.fact("openai", "can be recorded", len(methods) - len(refused))
     report.fact("openai", "not in this version", missing)
@@ -84,6 +85,14 @@ def _look_at_targets(report: Report) -> None:
             f"{len(methods) or len(TARGETS)}.",
             "Use a version of openai that libretto-instrument was tested with, or a "
             "newer libretto-instrument.",
+        )
+    if not sees_all:
+        report.warn(
+            "requests-unseen",
+            "This openai's clients have no request() that can be watched: calls by "
+            "methods that were taken before install(), and client.post(), are missing.",
+            "Call install() before anything takes a method, or start the program by "
+            "libretto-instrument run.",
         )
     if strangers:
         who = sorted({module for modules in strangers.values() for module in modules})
