@@ -80,15 +80,15 @@ def find_source() -> str:
     Raises:
         ValueError: There is neither.
     """
-    from ..improve._recording import LOCAL, open_store
+    from ..improve._recording import local_address, open_store
 
     if Path(DATABASE).exists():
         return DATABASE
     if open_store(None) is not None:
-        return LOCAL
+        return local_address()
     raise ValueError(
-        f"there is no {DATABASE} here, and no local Libretto answers at {LOCAL}: "
-        "name a source with --from"
+        f"there is no {DATABASE} here, and no local Libretto answers at "
+        f"{local_address()}: name a source with --from"
     )
 
 

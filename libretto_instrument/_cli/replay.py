@@ -190,7 +190,7 @@ def _again(replay: str) -> str:
 @contextmanager
 def _place(args: argparse.Namespace) -> Iterator[str]:
     """Yield where to record; a database is opened as a local Libretto would."""
-    from ..improve._recording import LOCAL, open_store
+    from ..improve._recording import local_address, open_store
     from ..improve._sources import is_database, is_url
 
     # A spool of the process that was recorded is none of a replay's business.
@@ -200,7 +200,7 @@ def _place(args: argparse.Namespace) -> Iterator[str]:
     if to is None and is_url(source):
         to = source
     if to is None and open_store(None) is not None:
-        to = LOCAL
+        to = local_address()
     if to is None and is_database(Path(source)):
         to = source
     if to is None:

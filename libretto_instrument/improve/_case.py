@@ -10,6 +10,7 @@ import attrs
 from attrs import field, frozen
 
 from .._templates import hash_template, placeholders
+from ..redaction._entities import PRECEDENCE
 
 #: Answers rated at least this are targets, unless told otherwise.
 MIN_RATING = 0.75
@@ -31,6 +32,8 @@ _SUBSTITUTES = {
     r'"<\d+ bytes>"': "bytes were not recorded",
 }
 _SUBSTITUTE = re.compile("|".join(f"({pattern})" for pattern in _SUBSTITUTES))
+#: What stands for a credential that was never recorded.
+_MASKED = "<SECRET>"
 #: Without one of these in it, a text has no substitute: a quick look.
 _TRACES = (
     "sha256:",
@@ -40,7 +43,7 @@ _TRACES = (
     "many parts>",
     "bytes>",
 )
-_REDACTED = re.compile(r"<[A-Z][A-Z_]{2,40}>")
+_REDACTED = re.compile(f"<({'|'.join(PRECEDENCE)})>")
 
 
 @frozen(kw_only=True)
@@ -266,6 +269,8 @@ def _obstacle(event: Mapping[str, Any], template: Any) -> str | None:
     has_trace = any(trace in text for trace in _TRACES)
     if has_trace and (found := _SUBSTITUTE.search(text)):
         return list(_SUBSTITUTES.values())[(found.lastindex or 1) - 1]
+    if _MASKED in json.dumps([given, event.get("tools")]):
+        return "a credential among its parameters was masked"
     if not params and _has_escapes(template):
         return (
             r"it has an escaped placeholder (\{name\}) and no parameters, so whether "

@@ -4,13 +4,14 @@ import csv
 import io
 import json
 import os
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ._case import MIN_RATING, Case, case_from_event, case_from_json
-from ._sources import is_database, is_url, rated_calls
+from ._sources import Recorded, is_database, is_url, rated_calls
 
 
 def cases(
@@ -45,20 +46,25 @@ def cases(
         found = [case for case in read_cases(place) if prompt in (None, case.prompt)]
     else:
         calls = rated_calls(place, prompt=prompt, since=since)
-        made = (
-            case_from_event(
-                call.event,
-                rating=call.rating,
-                better_response=call.better_response,
-                min_rating=min_rating,
-            )
-            for call in calls
-            if call.replay is None
-        )
+        made = (_read(call, min_rating) for call in calls if call.replay is None)
         found = [case for case in made if case is not None]
     if limit is not None:
         found = found[max(len(found) - limit, 0) :]
     return sorted(found, key=lambda case: (case.prompt or "", case.id))
+
+
+def _read(call: Recorded, min_rating: float) -> Case | None:
+    try:
+        return case_from_event(
+            call.event,
+            rating=call.rating,
+            better_response=call.better_response,
+            min_rating=min_rating,
+        )
+    except (TypeError, ValueError, AttributeError, KeyError, RecursionError):
+        name = str(call.event.get("promptEventId"))[:100]
+        warnings.warn(f"The event {name} can't be read; left out.", stacklevel=3)
+        return None
 
 
 def _holds_cases(path: Path) -> bool:

@@ -30,6 +30,8 @@ def prepare(
     """
     if times < 1 or concurrency < 1:
         raise ReplayError("times and concurrency must be at least 1.")
+    if type(client).__name__.startswith("Async"):
+        raise ReplayError("The client must not be an async one.")
     given = list(cases)
     if not given:
         raise ReplayError("There are no cases to replay.")
@@ -153,7 +155,8 @@ def replay(
         times: How many times to make each call.
         concurrency: How many calls to make at once.
         to: Where to record: the address of a local Libretto, or a file. Left out, the
-            local Libretto of this machine, if one answers; else nowhere.
+            local Libretto of this machine (that of ``LIBRETTO_API_PREFIX``, or of
+            port 4620), if one answers; else nowhere.
         client: A client of openai; one made from the environment if left out.
         resume: The id of a replay that was broken off, to go on with.
         progress: Called with 1 after each call.

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from attrs import define, field, frozen
 
 from .. import _capture
+from .._config.environment import API_PREFIX_ENV_VAR
 from .._config.scope import scope
 from .._processing.process import process
 from .._runtime.install import enable, in_use
@@ -19,10 +21,20 @@ from .._util.ids import new_id
 from .._util.json import decode, encode
 from ..exporters import JsonLinesExporter, Report
 from ._request import Request
-from ._sources import Recorded, fetch, is_url, post, replayed_calls
+from ._sources import Recorded, fetch, is_loopback, is_url, post, replayed_calls
 
 #: Where a local Libretto listens unless told otherwise.
 LOCAL = "http://127.0.0.1:4620"
+
+
+def local_address() -> str:
+    """Return the local Libretto that programs are pointed at, or the usual one."""
+    prefix = os.environ.get(API_PREFIX_ENV_VAR, "").rstrip("/").removesuffix("/api")
+    return (
+        prefix if is_url(prefix) and is_loopback(urlsplit(prefix).hostname) else LOCAL
+    )
+
+
 #: How often a result is offered to the local Libretto, and seconds between two times.
 _TRIES, _PAUSE = 4, 0.5
 
@@ -103,10 +115,10 @@ def open_store(to: str | None) -> Store | None:
     """
     if to is None:
         try:
-            fetch(LOCAL, "/api/events?limit=1", timeout=2.0)
+            fetch(local_address(), "/api/events?limit=1", timeout=2.0)
         except (OSError, ValueError):
             return None
-        return AddressStore(LOCAL)
+        return AddressStore(local_address())
     if is_url(to):
         fetch(to, "/api/events?limit=1")
         return AddressStore(to)

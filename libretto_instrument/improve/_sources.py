@@ -23,6 +23,8 @@ _SQLITE = b"SQLite format 3\0"
 _APPLICATION_ID = 0x4C62436F
 #: Events of one answer of the local Libretto.
 _PAGE = 500
+#: The most events that are read of one address, and bytes of one of its answers.
+_MAX_EVENTS, _MAX_ANSWER_BYTES = 1_000_000, 256 * 2**20
 #: Seconds to wait for an answer of the local Libretto.
 _TIMEOUT = 30.0
 
@@ -211,15 +213,29 @@ def fetch_events(url: str, query: Mapping[str, str | None]) -> Iterator[Recorded
     """
     given = {key: value for key, value in query.items() if value}
     path: str | None = f"/api/events?{urlencode({**given, 'limit': _PAGE})}"
-    while path:
+    left = _MAX_EVENTS
+    while path and left > 0:
         page = fetch(url, path)
-        if not isinstance(page.get("events"), list):
-            raise ValueError(f"{url} is no local Libretto.")
-        for row in page["events"]:
-            at = datetime.fromisoformat(row["received_at"]).timestamp()
-            better = row.get("better_response")
-            yield Recorded(row["event"], at, row.get("rating"), better)
-        path = page.get("next")
+        try:
+            rows, path = page["events"], page["next"]
+            calls = [_read_row(row) for row in rows[:_PAGE]]
+        except (KeyError, TypeError, ValueError, AttributeError) as exc:
+            raise ValueError(f"{hide_token(url)} is no local Libretto.") from exc
+        yield from calls
+        left -= len(calls)
+        if path is not None and (not calls or not str(path).startswith("/api/events?")):
+            raise ValueError(f"{hide_token(url)} is no local Libretto.")
+
+
+def _read_row(row: Mapping[str, Any]) -> Recorded:
+    at = datetime.fromisoformat(row["received_at"]).timestamp()
+    event = row["event"]
+    return Recorded(event | {}, at, row.get("rating"), row.get("better_response"))
+
+
+def hide_token(url: str) -> str:
+    """Return an address without what is secret in it."""
+    return url.partition("?")[0]
 
 
 def fetch(url: str, path: str, timeout: float = _TIMEOUT) -> dict[str, Any]:
@@ -249,7 +265,10 @@ def _exchange(
     request = Request(base + path, data=body, headers=headers)
     try:
         with _opener(parts.hostname).open(request, timeout=timeout) as answer:
-            page = decode(answer.read())
+            content = answer.read(_MAX_ANSWER_BYTES + 1)
+            if len(content) > _MAX_ANSWER_BYTES:
+                raise ValueError("too large")
+            page = decode(content)
     except HTTPError as exc:
         kind = ConnectionError if exc.code >= 500 else ValueError
         raise kind(f"{base} refuses ({_reason(exc)}).") from exc

@@ -3,8 +3,11 @@
 import csv
 import io
 import json
+import threading
 import time
+import warnings
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +171,7 @@ def test_what_was_not_recorded_can_not_be_replayed(
         ({"tools": ["<generator: an iterator, left unread>"]}, "iterator"),
         ({"params": {"deep": "<nested too deeply>"}}, "too large"),
         ({"params": {"data": "<12 bytes>"}}, "bytes"),
+        ({"tools": [{"type": "mcp", "headers": {"k": "<SECRET>"}}]}, "credential"),
         ({"modelParameters": {"previous_response_id": "r"}}, "previous_response_id"),
         ({"modelParameters": {"conversation": "c"}}, "conversation"),
         ({"modelParameters": {"modelProvider": "anthropic"}}, "anthropic"),
@@ -281,6 +285,67 @@ def test_an_address_of_something_else(server: ScriptedModel) -> None:
     server.answer({"error": {"message": "who are you"}}, status=403)
     with pytest.raises(ValueError, match="who are you"):
         improve.cases(server.url)
+
+
+class Hostile(BaseHTTPRequestHandler):
+    """A server that answers like a local Libretto, and means no good."""
+
+    page: Any = None
+
+    def do_GET(self) -> None:
+        body = json.dumps(self.page).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+ROW = {"received_at": "2026-01-01T00:00:00+00:00", "rating": 1, "event": event()}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        [],
+        {"events": {}},
+        {"events": [{}], "next": None},
+        {"events": [{**ROW, "event": []}], "next": None},
+        {"events": [{**ROW, "received_at": 5}], "next": None},
+        {"events": [ROW], "next": "@evil.example/api/events?"},
+        {"events": [], "next": "/api/events?before=1"},
+    ],
+    ids=str,
+)
+def test_a_server_that_means_no_good(page: Any) -> None:
+    """What is no answer of a local Libretto is refused, and leads nowhere else."""
+    kind = type("Handler", (Hostile,), {"page": page})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}/?token=t0"
+        with pytest.raises(ValueError, match="no local Libretto") as told:
+            improve.cases(url)
+        assert "t0" not in str(told.value)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"modelParameters": [1]}, {"toolCalls": [1], "response": 1}, {"params": 3}],
+)
+def test_an_event_that_makes_no_sense(log: Path, changes: Body) -> None:
+    """An event that can't be read is told of, and the others are cases."""
+    told = [feedback(0, rating=1), feedback(1, better_response="Hi.")]
+    write_log(log, event(0), event(1, **changes), *told)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = improve.cases(log)
+    assert identify(0) in {case.id for case in found}
 
 
 # Files

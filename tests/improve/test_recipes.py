@@ -51,6 +51,7 @@ def run(
     variables = {
         "OPENAI_API_KEY": "sk-test",
         "OPENAI_BASE_URL": model.base_url,
+        "LIBRETTO_API_PREFIX": "http://127.0.0.1:9/api",
         "PYTHONPATH": str(ROOT),
     }
     return subprocess.run(
