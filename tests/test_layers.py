@@ -64,7 +64,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], str]] = {
     "__init__":    (CLIENT, ""),
     "libretto_openai": (("__init__", "_config"), "openai"),
     "_collector":  (
-        (*VALUES, "_version"), "attrs genai_prices jinja2 starlette uvicorn"
+        (*VALUES, "_version"), "anyio attrs genai_prices jinja2 starlette uvicorn"
     ),
     "demo":        ((ANYTHING,), "anyio attrs httpx openai starlette uvicorn"),
     "_cli":        ((ANYTHING,), "attrs openai prometheus_client"),

@@ -1,9 +1,13 @@
-"""An event as people read it: the template filled in, messages as turns, diffs."""
+"""An event as people read it: the template filled in, messages as turns.
 
-import difflib
+Whoever may post an event decides what is in it. So the work done for a page is bounded
+by what is shown, not by what the event asks for.
+"""
+
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 Row = Mapping[str, Any]
@@ -12,16 +16,25 @@ Segment = tuple[str, str | None]
 #: A message, its content, and whether it was spliced in from a ``chat_history``.
 Turn = tuple[Row, list[Segment], bool]
 
-#: Above this many words or lines a comparison could take seconds.
-MAX_DIFF_TOKENS = 3_000
+#: Characters and turns of a conversation that are shown.
+MAX_CHARS, MAX_TURNS = 500_000, 500
+#: Characters of a value that is shown as indented JSON.
+MAX_JSON = 100_000
+#: Characters of JSON in a row of a listing.
+MAX_ROW = 1_000
+#: Of one key of an event, what its page shows: values, and characters of texts.
+MAX_SHOWN_VALUES, MAX_SHOWN_CHARS = 1_000, 200_000
+#: Keys of an event that its page shows.
+MAX_KEYS = 40
 
+#: Characters that a listing's question is looked for in.
+_MAX_LOOKED_AT = 10_000
 _INPUT_ROLES = ("user", "prompt", "tool")
-_PLACEHOLDER = re.compile(r"\\\{([\w.\[\]]+)\\\}|\{([\w.\[\]]+)\}")
+_PLACEHOLDER = re.compile(r"\\\{([\w.\[\]]{1,500})\\\}|\{([\w.\[\]]{1,500})\}")
 _PATH_STEP = re.compile(r"[^.\[\]]+")
-_WORD = re.compile(r"\s+|\w+|[^\w\s]")
 
 
-def conversation(event: Row, max_chars: int = 500_000) -> list[Turn]:
+def conversation(event: Row, max_chars: int = MAX_CHARS) -> list[Turn]:
     """Return what was said to the model, with the parameters filled in.
 
     Args:
@@ -29,22 +42,55 @@ def conversation(event: Row, max_chars: int = 500_000) -> list[Turn]:
         max_chars: The most characters to return; what is beyond is cut.
     """
     turns = []
-    for message, params, history in _messages(event):
+    for message, params, is_history in islice(_messages(event), MAX_TURNS):
         segments = list(_truncate(_segments(message, params), max_chars))
         max_chars -= sum(len(text) for text, _ in segments)
-        turns.append((message, segments, history))
+        turns.append((message, segments, is_history))
+        if max_chars <= 0:
+            break
     return turns
 
 
 def last_user_message(event: Row) -> str:
     """Return the start of what the user said last, or of the prompt."""
-    messages = list(_messages(event))
+    messages = list(islice(_messages(event, is_reversed=True), MAX_TURNS))
     asked = [each for each in messages if each[0].get("role") in _INPUT_ROLES]
-    for message, params, _ in reversed(asked or messages):
+    for message, params, _ in asked or messages:
         segments = _truncate(_segments(message, params), 1000)
         if text := "".join(piece for piece, _ in segments).strip():
             return text
     return ""
+
+
+def clip(value: Any) -> Any:
+    """Return a value as far as a page shows it: its first values, texts cut."""
+    room = [MAX_SHOWN_VALUES, MAX_SHOWN_CHARS]
+
+    def copy(value: Any) -> Any:
+        room[0] -= 1
+        if isinstance(value, str):
+            text = value if len(value) <= room[1] else f"{value[: max(room[1], 0)]} …"
+            room[1] -= len(value)
+            return text
+        if isinstance(value, Mapping):
+            return {copy(k): copy(v) for k, v in _while_room(value.items(), room)}
+        if isinstance(value, list):
+            return [copy(each) for each in _while_room(value, room)]
+        return value
+
+    return copy(value)
+
+
+def clip_event(event: Row) -> dict[str, Any]:
+    """Return an event as far as its page shows it, each key by itself."""
+    return {key: clip(value) for key, value in islice(event.items(), MAX_KEYS)}
+
+
+def _while_room(values: Iterable[Any], room: list[int]) -> Iterator[Any]:
+    for value in values:
+        if min(room) <= 0:
+            return
+        yield value
 
 
 def tool_call(call: Any) -> tuple[str, str]:
@@ -57,59 +103,61 @@ def tool_call(call: Any) -> tuple[str, str]:
 
 
 def pretty_json(value: Any) -> str:
-    """Return a value as indented JSON; JSON within a string, too."""
-    if isinstance(value, str):
-        try:
+    """Return a value as indented JSON, cut at ``MAX_JSON``; JSON in a string, too."""
+    try:
+        if isinstance(value, str) and len(value) <= MAX_JSON:
             value = json.loads(value)
-        except (ValueError, RecursionError):
-            return str(value)
-    return value if isinstance(value, str) else _json(value)
+        if not isinstance(value, str):
+            return _indent(value)
+    except (ValueError, RecursionError):
+        pass
+    text = str(value)
+    return text if len(text) <= MAX_JSON else f"{text[:MAX_JSON]} …"
 
 
-def word_diff(old: str, new: str) -> list[tuple[str, str]]:
-    """Return the way from ``old`` to ``new``: pairs of same/del/ins and text."""
-    a, b = _WORD.findall(old), _WORD.findall(new)
-    if max(len(a), len(b)) > MAX_DIFF_TOKENS:
-        a, b = old.splitlines(keepends=True), new.splitlines(keepends=True)
-    if max(len(a), len(b)) > MAX_DIFF_TOKENS:
-        return [("del", old), ("ins", new)]
-    changes: list[tuple[str, str]] = []
-    gone = come = ""
-    matcher = difflib.SequenceMatcher(None, a, b, autojunk=len(a) > 1000)
-    for kind, i1, i2, j1, j2 in [*matcher.get_opcodes(), ("equal", 0, 0, 0, 0)]:
-        before, after = "".join(a[i1:i2]), "".join(b[j1:j2])
-        # A space between two changed words belongs to the change.
-        if kind != "equal" or (before.isspace() and (gone or come)):
-            gone, come = gone + before, come + after
-            continue
-        changes += [("del", gone), ("ins", come), ("same", before)]
-        gone = come = ""
-    return [change for change in changes if change[1]]
+def _indent(value: Any) -> str:
+    parts, room = [], MAX_JSON
+    # An indented text can be a hundred times as long as the JSON that it came from.
+    for part in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(value):
+        parts.append(part[:room])
+        room -= len(part)
+        if room <= 0:
+            return "".join([*parts, " …"])
+    return "".join(parts)
 
 
-def template_text(template: Any) -> str:
-    """Return a template, text or messages, as one text to compare."""
+def short_json(text: str) -> str:
+    """Return the beginning of JSON, readable if it is short, for a row of a listing."""
+    return pretty_json(text) if len(text) <= MAX_ROW else f"{text[:MAX_ROW]} …"
+
+
+def template_text(text: str) -> str:
+    """Return a template, given as JSON of a text or messages, as a text to compare."""
+    template = json.loads(text) if len(text) <= MAX_CHARS else text[:MAX_CHARS]
     if isinstance(template, str):
         return template
-    said = [
-        f"[{one.get('role')}]\n{pretty_json(one.get('content'))}\n" for one in template
-    ]
-    return "\n".join(said)
+    return "\n".join(
+        f"[{one.get('role')}]\n{pretty_json(one.get('content'))}\n"
+        for one in clip(template)
+    )
 
 
-def _messages(event: Row) -> Iterator[tuple[Row, Row, bool]]:
+def _messages(event: Row, is_reversed: bool = False) -> Iterator[tuple[Row, Row, bool]]:
     """Yield each message, its parameters, and whether it is history."""
     params, messages = event.get("params") or {}, event.get("promptTemplateChat")
     if messages is None:
         messages = [{"role": "prompt", "content": event.get("promptTemplateText")}]
-    for message in messages:
+    for message in reversed(messages) if is_reversed else messages:
         if message.get("role") != "chat_history":
             yield message, params, False
             continue
-        for _, name in _PLACEHOLDER.findall(str(message.get("content"))):
+        content = str(message.get("content"))[:_MAX_LOOKED_AT]
+        names = [name for _, name in _PLACEHOLDER.findall(content) if name]
+        for name in names[::-1] if is_reversed else names:
             spliced = _resolve_path(name, params)
-            for past in spliced if isinstance(spliced, list) else ():
-                yield past if isinstance(past, Mapping) else {}, {}, True
+            past = spliced if isinstance(spliced, list) else []
+            for each in reversed(past) if is_reversed else past:
+                yield each if isinstance(each, Mapping) else {}, {}, True
 
 
 def _truncate(segments: Iterable[Segment], max_chars: int) -> Iterator[Segment]:
@@ -118,11 +166,10 @@ def _truncate(segments: Iterable[Segment], max_chars: int) -> Iterator[Segment]:
     A short template can name a large parameter a million times over.
     """
     for text, param in segments:
-        yield (
-            (text if len(text) <= max_chars else f"{text[: max(max_chars, 0)]} …"),
-            param,
-        )
-        max_chars -= len(text)
+        is_cut = len(text) > max_chars
+        yield (f"{text[: max(max_chars, 0)]} …" if is_cut else text), param
+        # Even one that is empty takes work.
+        max_chars -= len(text) + 10
         if max_chars <= 0:
             return
 
@@ -144,7 +191,7 @@ def _fill(template: str, params: Row) -> Iterator[Segment]:
         value = f"{{{escaped}}}" if escaped else _resolve_path(name, params)
         if value is not _resolve_path:
             yield template[end : match.start()], None
-            yield value if isinstance(value, str) else _json(value), name
+            yield value if isinstance(value, str) else pretty_json(value), name
             end = match.end()
     yield template[end:], None
 
@@ -161,7 +208,3 @@ def _resolve_path(name: str, params: Row) -> Any:
         else:
             return _resolve_path
     return _resolve_path if value is params else value
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)

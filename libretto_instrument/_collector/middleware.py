@@ -1,4 +1,4 @@
-"""What stands before every request: who may come in, from where, with what."""
+"""Access: which hosts, sites and secrets a request may come with."""
 
 import hashlib
 import hmac
@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .api import INGEST_ROUTES
+from .ingest import INGEST_ROUTES
+from .limits import FailureLimit
 from .responses import error_response
 from .schema import RequestError
 
@@ -36,10 +37,10 @@ class AccessMiddleware:
     """Middleware that checks ``Host``, ``Origin`` and the reading token.
 
     Args:
-        app: What lies behind.
-        hosts: Names that this collector is called by, beside the loopback ones.
+        app: What answers the requests that pass.
+        hosts: Names of this collector, beside the loopback ones.
         token: What reading takes; ``None`` for nothing.
-        public: It is reached from other machines, by whatever address.
+        public: Other machines reach it, by whatever address.
     """
 
     def __init__(
@@ -48,35 +49,40 @@ class AccessMiddleware:
         self.app, self.public = app, public
         self.hosts = {"localhost", "127.0.0.1", *(host.lower() for host in hosts)}
         self.token_hash = _hash_token(token) if token else ""
+        self._failures = FailureLimit()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it here."""
 
-        async def guarded(message: Message) -> None:
+        async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], *_HEADERS]
             await send(message)
 
         answer: ASGIApp | None = None
         if scope["type"] == "http":
-            request = Request(scope, receive)
             try:
-                self._check_origin(request.headers, request.method)
-                answer = self._check_token(request)
+                self._check_site(Headers(scope=scope), scope["method"])
+                if self.token_hash and not _is_open(scope):
+                    answer = self._check_token(Request(scope, receive))
             except RequestError as exc:
-                answer = error_response(request, exc)
-        await (answer or self.app)(scope, receive, guarded)
+                answer = error_response(Request(scope, receive), exc)
+        await (answer or self.app)(scope, receive, send_guarded)
 
-    def _check_origin(self, headers: Headers, method: str) -> None:
+    def _check_site(self, headers: Headers, method: str) -> None:
         host = headers.get("host", "")
         if not self._is_allowed_host(_PORT.sub("", host).lower()):
             message = f"This collector is not called {host[:100]!r} (see --allow-host)."
             raise RequestError(message, status=403)
         origin = headers.get("origin", f"://{host}").partition("://")[2]
         site = headers.get("sec-fetch-site", "none")
-        foreign = origin != host or site not in ("same-origin", "none")
-        if foreign and method not in ("GET", "HEAD"):
-            raise RequestError("Pages of other sites may not write here.", status=403)
+        if origin == host and site in ("same-origin", "none"):
+            return
+        # A link may lead here. What a page loads could be timed by it.
+        place = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
+        if method != "GET" or place != ("navigate", "document"):
+            message = "Pages of other sites may neither read nor write here."
+            raise RequestError(message, status=403)
 
     def _is_allowed_host(self, name: str) -> bool:
         if name in self.hosts:
@@ -89,28 +95,42 @@ class AccessMiddleware:
         return self.public or address.is_loopback
 
     def _check_token(self, request: Request) -> Response | None:
-        path = request.scope["path"]
-        if not self.token_hash or path in INGEST_ROUTES or path.startswith("/static/"):
+        if self._matches(request.cookies.get(_COOKIE, "")):
             return None
         bearer = request.headers.get("authorization", "").partition("Bearer ")[2]
         given = request.query_params.get("token", "")
-        if self._token_matches(_hash_token(bearer)) or self._token_matches(
-            request.cookies.get(_COOKIE, "")
-        ):
+        if not bearer and not given:
+            raise RequestError("Reading takes this collector's token.", status=401)
+        if self._failures.is_reached(request.scope):
+            raise RequestError("Too many wrong tokens. Try again.", status=429)
+        if bearer and self._matches(_hash_token(bearer)):
             return None
-        if not self._token_matches(_hash_token(given)):
+        if not self._matches(_hash_token(given)):
+            self._failures.add(request.scope)
             raise RequestError("Reading takes this collector's token.", status=401)
         # Out of the address, so that it can be shared.
         rest = request.url.remove_query_params("token")
         to = f"/{rest.path.lstrip('/')}?{rest.query}".rstrip("?")
-        answer = RedirectResponse(to, 303)
-        answer.set_cookie(
-            _COOKIE, self.token_hash, _COOKIE_MAX_AGE, httponly=True, samesite="lax"
+        forwarded = request.headers.get("x-forwarded-proto", "")
+        response = RedirectResponse(to, 303)
+        response.set_cookie(
+            *(_COOKIE, self.token_hash, _COOKIE_MAX_AGE),
+            secure="https" in (forwarded.split(",")[0].strip(), request.url.scheme),
+            httponly=True,
+            samesite="lax",
         )
-        return answer
+        return response
 
-    def _token_matches(self, token_hash: str) -> bool:
+    def _matches(self, token_hash: str) -> bool:
         return hmac.compare_digest(token_hash.encode(), self.token_hash.encode())
+
+
+def _is_open(scope: Scope) -> bool:
+    """Return whether a request takes no token: a program's post, or a style sheet."""
+    path: str = scope["path"]
+    if path == "/api/feedback":  # It can be read, too.
+        return bool(scope["method"] == "POST")
+    return path in INGEST_ROUTES or path.startswith("/static/")
 
 
 def _hash_token(token: str) -> str:

@@ -3,22 +3,25 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
-from urllib.parse import parse_qsl
+from itertools import count
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from . import conversation, queries
-from .api import find_event, read_body
+from .api import find_event
+from .database import inflate
+from .forms import read_form
 from .responses import render_page
-from .schema import RequestError, parse_feedback
-from .store import Row
+from .schema import RequestError, Row, parse_feedback
 from .verdict import read_verdict
 
-#: Seconds between two looks for news, for a page that is open.
+#: Seconds between two looks at the store's version, for a page that is open.
 LIVE_POLL = 0.3
-#: The largest body, in characters, that an event's page shows as raw JSON.
+#: Pages that are told of changes; beyond, the one that was opened first is not.
+MAX_LIVE = 64
+#: The largest body, in bytes, that an event's page shows as raw JSON.
 MAX_RAW = 200_000
 #: The ratings that can be given on an event's page.
 RATINGS = ("0", "0.25", "0.5", "0.75", "1")
@@ -27,11 +30,13 @@ MAX_CASES = 10
 #: What prompts can be sorted by: the greatest first, but for names.
 SORTS = ("seq", "name", "calls", "error_rate", "p50", "p95", "tokens", "rating")
 
+_live_numbers = count()
+
 
 def get_prompts(request: Request) -> Response:
     """Answer ``/``: one row a prompt, with its figures."""
     with request.app.state.store.read_connection() as db:
-        rows = queries.prompts(db)
+        rows = queries.fetch_prompts(db)
     sort = request.query_params.get("sort", "")
     sort = sort if sort in SORTS else "seq"
     rows.sort(key=lambda row: row[sort] or 0, reverse=sort != "name")
@@ -47,17 +52,19 @@ def get_events(request: Request) -> Response:
     with request.app.state.store.read_connection() as db:
         listing = queries.fetch_page(db, "events", filters)
         one = "prompt" in filters
-        figures = queries.prompts(db, filters["prompt"]) if one else []
+        figures = queries.fetch_prompts(db, filters["prompt"]) if one else []
     found = {"query": query, "listing": listing, "figures": figures}
     return render_page(request, "events.html", found)
 
 
 def get_event(request: Request) -> Response:
-    """Answer ``/events/{seq}``: all there is to know of one event."""
+    """Answer ``/events/{seq}``: one event, as far as a page can show it."""
     row = find_event(request)
-    event, threads = json.loads(row["body"]), ("chat_id", "chain_id")
-    found = {"row": row, "event": event, "raw": len(row["body"]) <= MAX_RAW}
+    event, threads = json.loads(inflate(row["body"])), ("chat_id", "chain_id")
+    found: Row = {"row": row, "event": conversation.clip_event(event)}
+    found["raw"] = event if row["size"] <= MAX_RAW else None
     found["turns"] = conversation.conversation(event)
+    found["better"] = conversation.clip(row["better_response"])
     with request.app.state.store.read_connection() as db:
         found["around"] = {
             name: queries.adjacent_events(db, name, row)
@@ -95,14 +102,16 @@ def get_revisions(request: Request) -> Response:
         if not rows:
             raise RequestError("There is no such prompt.", status=404)
         chosen = _choose_revisions(query, rows)
-        filters = {"revision": chosen["new"]["id"], "case": True, "production": True}
+        ids = [chosen[name]["id"] for name in ("old", "new")]
+        texts = [conversation.template_text(queries.template(db, id_)) for id_ in ids]
+        filters = {"revision": ids[1], "case": True, "production": True}
         cases = queries.fetch_page(db, "events", filters | {"limit": MAX_CASES})
         evidence = [
             row
             for row in read_verdict(db, query["prompt"])
-            if row["revision_id"] == chosen["new"]["id"]
+            if row["revision_id"] == ids[1]
         ]
-    found = {"prompt": query["prompt"], "revisions": rows, **chosen}
+    found = {"prompt": query["prompt"], "revisions": rows, "texts": texts, **chosen}
     found |= {"cases": cases, "evidence": evidence}
     return render_page(request, "revisions.html", found)
 
@@ -122,11 +131,12 @@ def get_help(request: Request) -> Response:
 
 async def get_live(request: Request) -> Response:
     """Answer ``/live``: a server-sent event with the store's version on each change."""
-    state = request.app.state
+    state, number = request.app.state, next(_live_numbers)
+    state.newest_live = number
 
     async def versions() -> AsyncIterator[str]:
         seen = 0
-        while not state.stopping:
+        while not state.stopping and number > state.newest_live - MAX_LIVE:
             if seen != state.store.version:
                 seen = state.store.version
                 yield f"data: {seen}\n\n"
@@ -136,12 +146,14 @@ async def get_live(request: Request) -> Response:
 
 
 async def post_feedback(request: Request) -> Response:
-    """Take feedback from an event's page."""
-    form = dict(parse_qsl((await read_body(request)).decode("utf-8", "replace")))
+    """Store feedback from an event's page."""
+    form = await read_form(request)
     row = await asyncio.to_thread(find_event, request)
     given = {"feedback_key": row["feedback_key"], "is_deleted": "delete" in form}
     better = form.get("better_response", "").replace("\r\n", "\n")
-    if better and better != json.loads(row["body"]).get("response"):
+    response = json.loads(inflate(row["body"])).get("response")
+    # The form shows a long response cut.
+    if better and better not in (response, conversation.clip(response)):
         given["better_response"] = better
     if form.get("rating") in RATINGS:
         given["rating"] = float(form["rating"])
@@ -152,8 +164,8 @@ async def post_feedback(request: Request) -> Response:
 routes = [
     Route("/", get_prompts),
     Route("/events", get_events),
-    Route("/events/{seq:int}", get_event),
-    Route("/events/{seq:int}/feedback", post_feedback, methods=["POST"]),
+    Route("/events/{seq}", get_event),
+    Route("/events/{seq}/feedback", post_feedback, methods=["POST"]),
     Route("/chats", get_threads),
     Route("/chains", get_threads),
     Route("/revisions", get_revisions),

@@ -3,14 +3,13 @@
 import json
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from .._recognition.known import KnownTemplates, load_templates
-from .api import read_body
+from .forms import read_form
 from .rereading import Rereading, propose_from
 from .responses import build_url, render_page
 from .schema import MAX_NAME, RequestError
@@ -35,7 +34,7 @@ def get_templates(request: Request) -> Response:
 
 async def post_templates(request: Request) -> Response:
     """Read the stored events again with a template from the page."""
-    form = dict(parse_qsl((await read_body(request)).decode("utf-8", "replace")))
+    form = await read_form(request)
     name, known = _parse_template(form)
     progress, store = Rereading(batch=_BATCH), request.app.state.store
     while await store.submit(partial(progress.step, known)):

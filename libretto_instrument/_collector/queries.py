@@ -1,6 +1,5 @@
-"""What is read from the store: filters, listings page by page, figures."""
+"""What is read from the store: filters, listings page by page, totals."""
 
-import json
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -11,16 +10,20 @@ from typing import Any
 from attrs import frozen
 
 from .._util.units import age
-from .schema import RequestError
-from .store import Row, execute_script
+from .database import execute_script
+from .schema import MAX_CONTEXT, RequestError, Row
 
 #: Values for the placeholders of the conditions that were asked for; and ``limit``.
 Filters = dict[str, Any]
 
-#: Characters of a context entry that it is found by.
-MAX_CONTEXT = 500
 #: The rows of one answer, unless said otherwise, and at most.
 LIMIT, MAX_LIMIT = 50, 500
+#: Words of a search. The beginning of a word will do if it has as many characters.
+MAX_WORDS, MIN_PREFIX = 10, 3
+#: Characters of a search.
+MAX_QUERY = 1_000
+#: Events of a chat or chain that are counted.
+MAX_COUNTED = 10_000
 
 _RATINGS = ("rated", "unrated", "low", "high", "judged", "corrected", "case")
 _FIRST_SINCE = """WHERE received_at =
@@ -30,11 +33,12 @@ _LAST_UNTIL = """WHERE received_at =
 _OF_FEEDBACK = "feedback_key IN (SELECT feedback_key FROM feedback"
 # Times never step back along seq, so that a time is a place in the order of seq.
 _CONDITIONS = {
-    "q": "seq IN (SELECT rowid FROM search WHERE search MATCH :q)",
+    "q": "search MATCH :q",
     "prompt": "prompt_id = (SELECT id FROM prompts WHERE name = :prompt)",
     "revision": "revision_id = :revision",
     "chat": "chat_id = :chat",
     "chain": "chain_id = :chain",
+    "model": "model = :model",
     "key": "seq IN (SELECT seq FROM context WHERE key = :key)",
     "value": "seq IN (SELECT seq FROM context WHERE key = :in AND value = :value)",
     "error": "failed",
@@ -45,7 +49,6 @@ _CONDITIONS = {
     "judged": f"{_OF_FEEDBACK})",
     "corrected": f"{_OF_FEEDBACK} WHERE better_response IS NOT NULL)",
     "case": f"{_OF_FEEDBACK} WHERE better_response IS NOT NULL OR rating >= 0.75)",
-    "model": "model = :model",
     "replay": "replay = :replay",
     "production": "replay IS NULL",
     "since": f"seq >= (SELECT min(seq) FROM events {_FIRST_SINCE})",
@@ -53,17 +56,17 @@ _CONDITIONS = {
     "id": "id = :id",
     "before": "seq < :before",
 }
-_NAMES = (
-    "q prompt revision model chat chain context error rating replay since until id "
-    "before limit"
-)
-#: Characters of event bodies in one answer; what is left is on the next page.
+_NAMES = {
+    *("q", "prompt", "revision", "chat", "chain", "model", "context", "error"),
+    *("rating", "replay", "since", "until", "id", "before", "limit"),
+}
+#: Bytes of one answer, roughly; what is left is on the next page.
 MAX_RESPONSE_BYTES = 16 * 2**20
 #: Hours that a sparkline covers.
 HOURS = 24
 
-_SQL = {"chats": ("threads", "chat_id"), "chains": ("threads", "chain_id")}
-_SQL["feedback"] = ("feedback", "feedback_key")
+_SEARCH = "search CROSS JOIN events ON events.seq = search.rowid"
+_WORD = re.compile(r"[^\W_]+")
 
 
 @frozen
@@ -93,7 +96,7 @@ def parse_filters(query: Mapping[str, str]) -> Filters:
     """
     filters: Filters = {"limit": LIMIT}
     for key, text in query.items():
-        if key not in _NAMES.split():
+        if key not in _NAMES:
             raise RequestError("There is no such filter.", key[:50])
         filters |= _parse_value(key, text) if text else {}
     if not any(query.get(key) for key in ("replay", "context", "id")):
@@ -115,23 +118,68 @@ def fetch_page(
     """Return a page of ``events``, ``prompts``, ``chats``, ``chains`` or ``feedback``.
 
     Args:
+        db: The connection.
+        name: The listing's.
+        filters: What ``parse_filters`` returned.
         bodies: Return events with the whole of what was received.
     """
     if name == "prompts":
-        return Page(prompts(db, filters.get("prompt")))
-    values: Row = {
-        "limit": LIMIT,
-        "max_bytes": MAX_RESPONSE_BYTES if bodies else 0,
-    } | filters
+        return Page(fetch_prompts(db, filters.get("prompt")))
+    limit = filters.get("limit", LIMIT)
     if name == "events":
-        found = execute_script(db, "events", values, condition=build_where(filters))
-        rows = [row for row in found[: values["limit"]] if row["body"] or not bodies]
+        script, parts = "event_row", {"body": "b.body" if bodies else "NULL"}
+        keys = _find_events(db, filters, limit)
+    elif name == "feedback":
+        script, parts, keys = "feedback_row", {}, _find_feedback(db, filters, limit)
     else:
-        script, column = _SQL[name]
-        values = {"before": 2**62, "id": None} | values
-        found = execute_script(db, script, values, column=column)
-        rows = found[: values["limit"]]
-    return Page(rows, rows[-1]["seq"] if len(found) > len(rows) else None)
+        script, parts = "thread_row", {"column": f"{name.removesuffix('s')}_id"}
+        keys = _find_threads(db, parts["column"], filters, limit)
+        if not keys and name == "chains" and "id" in filters:
+            return Page(execute_script(db, "result_row", filters))
+    rows: list[Row] = []
+    size = 0
+    for key in keys[:limit]:
+        values = {"seq": key, "limit": MAX_COUNTED}
+        row = execute_script(db, script, values, **parts)[0]
+        if size > MAX_RESPONSE_BYTES:
+            break
+        rows.append(row)
+        texts = [row.get("better_response"), row.get("result")]
+        size += sum(map(len, filter(None, texts)))
+        size += row["size"] if row.get("body") else 0
+    return Page(rows, rows[-1]["seq"] if len(keys) > len(rows) else None)
+
+
+def _find_events(db: Connection, filters: Filters, limit: int) -> list[int]:
+    source, order = (_SEARCH, "search.rowid") if "q" in filters else ("events", "seq")
+    where = f"WHERE {build_where(filters)} ORDER BY {order} DESC LIMIT {limit + 1:d}"
+    return [key for (key,) in db.execute(f"SELECT seq FROM {source} {where}", filters)]
+
+
+def _find_feedback(db: Connection, filters: Filters, limit: int) -> list[int]:
+    values = {"id": None, "before": 2**62, "limit": limit + 1} | filters
+    sql = """SELECT rowid FROM feedback WHERE rowid < :before
+        AND (:id IS NULL OR feedback_key = :id) ORDER BY rowid DESC LIMIT :limit"""
+    return [key for (key,) in db.execute(sql, values | {"limit": limit + 1})]
+
+
+def _find_threads(
+    db: Connection, column: str, filters: Filters, limit: int
+) -> list[int]:
+    """Return the last events of the chats or chains that were used last."""
+    last = f"SELECT max(seq) FROM events WHERE {column} = ?"
+    if "id" in filters:
+        (key,) = db.execute(last, (filters["id"],)).fetchone()
+        return [key] if key else []
+    keys = []
+    sql = f"""SELECT seq, {column} FROM events WHERE {column} IS NOT NULL AND seq < ?
+        ORDER BY seq DESC"""
+    for seq, name in db.execute(sql, (filters.get("before", 2**62),)):
+        if db.execute(last, (name,)).fetchone()[0] == seq:
+            keys.append(seq)
+            if len(keys) > limit:
+                break
+    return keys
 
 
 def iter_rows(
@@ -152,37 +200,43 @@ def event(db: Connection, seq: int) -> Row | None:
 
 def adjacent_events(db: Connection, column: str, row: Row) -> Row:
     """Return the ``seq`` before and after an event in its chat or chain."""
-    values = {"seq": row["seq"], "value": row[column]}
+    values = {"seq": row["seq"], "value": row[column], "limit": MAX_COUNTED}
     return execute_script(db, "adjacent_events", values, column=column)[0]
 
 
-def prompts(db: Connection, name: str | None = None) -> list[Row]:
-    """Return the figures of each prompt, or of the one called ``name``."""
-    values: Filters = {"prompt": name} if name else {}
-    condition, start = (
-        build_where(values),
-        (int(time.time() / 3600) - HOURS + 1) * 3_600_000,
-    )
-    rows = execute_script(
-        db, "prompts", values | {"hours": HOURS, "start": start}, condition=condition
-    )
+def fetch_prompts(db: Connection, name: str | None = None) -> list[Row]:
+    """Return the totals of each prompt, or of the one called ``name``."""
+    rows = execute_script(db, "prompts", {"prompt": name})
+    now = int(time.time() / 3600)
     for row in rows:
-        row |= execute_script(db, "percentiles", row)[0] | {
-            "hours": json.loads(row["hours"])
-        }
+        values = row | {"hour": now - HOURS}
+        calls = {r["hour"]: r["calls"] for r in execute_script(db, "hours", values)}
+        row["hours"] = [calls.get(now - ago, 0) for ago in range(HOURS - 1, -1, -1)]
+        row |= execute_script(db, "percentiles", row)[0]
     return rows
 
 
 def revisions(db: Connection, prompt: str) -> list[Row]:
     """Return the latest revisions of a prompt's template, newest first."""
-    rows = execute_script(db, "revisions", {"prompt": prompt})
-    return [row | {"template": json.loads(row["template"])} for row in rows]
+    return execute_script(db, "revisions", {"prompt": prompt})
+
+
+def template(db: Connection, revision: int) -> str:
+    """Return the template of a revision, as JSON."""
+    sql = "SELECT template FROM revisions WHERE id = ?"
+    (text,) = db.execute(sql, (revision,)).fetchone()
+    return str(text)
 
 
 def _parse_value(key: str, text: str) -> Filters:
     if key == "q":
-        words = text.replace("\0", " ").replace('"', '""').split()
-        return {"q": " ".join(f'"{word}"*' for word in words)} if words else {}
+        if not text.strip():
+            return {}
+        words = _WORD.findall(text[:MAX_QUERY])
+        if len(words) > MAX_WORDS or len(text) > MAX_QUERY:
+            raise RequestError(f"q may have {MAX_WORDS} words.", "q")
+        terms = [f'"{w}"' + "*" * (len(w) >= MIN_PREFIX) for w in words]
+        return {"q": " ".join(terms) or '""'}
     if key == "context":
         name, exact, value = (
             part.strip()[:MAX_CONTEXT] for part in text.partition("=")

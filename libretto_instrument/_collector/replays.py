@@ -5,7 +5,7 @@ import hashlib
 import json
 from sqlite3 import Connection
 from typing import Any
-from urllib.parse import parse_qsl, quote
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -13,11 +13,11 @@ from starlette.routing import Route
 
 from .._util.statistics import bootstrap_interval
 from . import conversation, queries
-from .api import read_body
 from .conversation import tool_call
+from .database import execute_script, inflate
+from .forms import parse_number, read_form
 from .responses import render_page
-from .schema import RequestError, parse_feedback
-from .store import Row, execute_script
+from .schema import RequestError, Row, parse_feedback
 
 #: Calls of one page of a replay.
 PAGE = 50
@@ -59,7 +59,7 @@ def get_replay(request: Request) -> Response:
     """Answer ``/replays/{id}``: recorded, target and new beside each other."""
     query = request.query_params
     verdict = query.get("verdict") if query.get("verdict") in VERDICTS else None
-    page = int(query["page"]) if query.get("page", "").isdecimal() else 1
+    page = parse_number(query.get("page", "")) or 1
     page = min(max(page, 1), 10**6)
     with request.app.state.store.read_connection() as db:
         found = _find(request, db)
@@ -79,13 +79,13 @@ def get_replay(request: Request) -> Response:
 
 def get_blind(request: Request) -> Response:
     """Answer ``/replays/{id}/blind``: two answers, without saying which is which."""
-    skipped = request.query_params.get("skip", "")
+    skipped = parse_number(request.query_params.get("skip", ""))
     with request.app.state.store.read_connection() as db:
         found = _find(request, db)
         pairs = [row["seq"] for row in execute_script(db, "blind_pairs", found)]
         left = len(pairs)
-        if skipped.isdecimal() and int(skipped) in pairs:
-            at = pairs.index(int(skipped)) + 1
+        if skipped in pairs:
+            at = pairs.index(skipped) + 1
             pairs = pairs[at:] + pairs[:at]
         read = (_read_pair(db, found["id"], seq) for seq in pairs[:MAX_TRIED])
         # Calls of tools may differ by their ids alone.
@@ -96,7 +96,7 @@ def get_blind(request: Request) -> Response:
 
 async def post_vote(request: Request) -> Response:
     """Take a vote as feedback on the replayed call."""
-    form = dict(parse_qsl((await read_body(request)).decode("utf-8", "replace")))
+    form = await read_form(request)
     seq, choice = form.get("seq", ""), form.get("choice", "")
     if not seq.isdecimal() or choice not in ("left", "right", "same"):
         raise RequestError("Choose left, right or same.", "choice")
@@ -104,7 +104,7 @@ async def post_vote(request: Request) -> Response:
     def find() -> Row:
         with request.app.state.store.read_connection() as db:
             found = _find(request, db)
-            row = queries.event(db, min(int(seq), 2**62))
+            row = queries.event(db, parse_number(seq) or 0)
         if row is None or row["replay"] != found["id"]:
             raise RequestError("There is no such call in this replay.", status=404)
         return row
@@ -147,9 +147,9 @@ def _show(call: Row) -> Row:
 
 def _read_pair(db: Connection, replay: str, seq: int) -> Row:
     new = queries.event(db, seq) or {}
-    event = json.loads(new["body"])
+    event = json.loads(inflate(new["body"]))
     recorded = execute_script(db, "recorded_event", {"seq": seq})[0]
-    before = json.loads(recorded["body"])
+    before = json.loads(inflate(recorded["body"]))
     texts = [
         _answer(each.get("response"), each.get("toolCalls"))[:MAX_SHOWN]
         for each in (event, before)

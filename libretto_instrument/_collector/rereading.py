@@ -10,8 +10,9 @@ from attrs import define
 from .._recognition.apply import reread
 from .._recognition.known import KnownTemplates
 from .._recognition.propose import Proposal, propose, read_call
+from .database import connect, execute_script, inflate, open_database
 from .schema import RequestError, parse_event
-from .store import connect, execute_script, open_database
+from .writes import replace_event
 
 #: Events that proposals are made from, the newest; and their bodies, in characters.
 MAX_PROPOSED_FROM = 1_000
@@ -48,16 +49,14 @@ class Rereading:
         for row in rows:
             self.events += 1
             self.before = row["seq"]
-            event = reread(json.loads(row["body"]), known.index)
+            event = reread(json.loads(inflate(row["body"])), known.index)
             if event is not None:
                 try:
                     values = parse_event(event)
                 except RequestError:
                     continue
-                execute_script(db, "replace_event", values | {"seq": row["seq"]})
+                replace_event(db, values | {"seq": row["seq"]})
                 self.recognized += 1
-        if not rows:
-            execute_script(db, "unused_prompts")
         return bool(rows)
 
 
@@ -93,5 +92,5 @@ def propose_from(db: Connection) -> list[Proposal]:
             "room": MAX_PROPOSED_CHARS,
         },
     )
-    calls = (read_call(json.loads(row["body"])) for row in rows)
+    calls = (read_call(json.loads(inflate(row["body"]))) for row in rows)
     return propose(call for call in calls if call is not None)

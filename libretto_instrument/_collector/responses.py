@@ -1,8 +1,7 @@
-"""Answers: pages rendered, errors told to programs and to people, downloads."""
+"""Responses: rendered pages, errors as JSON and as pages, downloads."""
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,11 +13,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from .conversation import pretty_json, template_text, tool_call, word_diff
-from .schema import RequestError
-from .store import Row
+from .conversation import pretty_json, short_json, tool_call
+from .diff import word_diff
+from .schema import RequestError, Row, context_value
 
 PACKAGE_DIR = Path(__file__).parent
+
+_JSONL = "application/x-ndjson"
+#: What a spreadsheet takes for the beginning of a formula.
+_FORMULA_STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 
 
 def render_page(
@@ -26,37 +29,56 @@ def render_page(
 ) -> Response:
     """Render a template."""
     html = _environment.get_template(template).render(values | {"request": request})
-    return Response(html, status, media_type="text/html")
+    # JSON within a string may hold half of a surrogate pair.
+    content = html.encode("utf-8", "replace")
+    return Response(content, status, media_type="text/html")
+
+
+def describe_error(exc: Exception) -> RequestError:
+    """Return what a client is told of an error."""
+    if isinstance(exc, HTTPException):
+        return RequestError(f"{exc.detail}.", status=exc.status_code)
+    if isinstance(exc, RequestError):
+        return exc
+    # Not the body's fault: whatever is wrong with a body is refused.
+    return RequestError(f"The database failed ({exc}). Try again.", status=503)
 
 
 def error_response(request: Request, exc: Exception) -> Response:
-    """Tell what is wrong with a request: as JSON under ``/api``, else as a page."""
-    headers: dict[str, str] = {}
-    if isinstance(exc, HTTPException):
-        headers |= exc.headers or {}  # which methods are allowed, say
-        exc = RequestError(f"{exc.detail}.", status=exc.status_code)
-    elif not isinstance(exc, RequestError):
-        # Not the body's fault: whatever is wrong with a body is refused.
-        exc = RequestError(f"The database failed ({exc}). Try again.", status=503)
+    """Return an error: as JSON under ``/api``, else as a page."""
+    error = describe_error(exc)
     if not request.url.path.startswith("/api/"):
-        return render_page(request, "error.html", {"error": exc}, exc.status)
-    error = {"message": exc.message} | ({"key": exc.key} if exc.key else {})
+        return render_page(request, "error.html", {"error": error}, error.status)
+    # Which methods are allowed, say.
+    return json_error(error, getattr(exc, "headers", None) or {})
+
+
+def json_error(error: RequestError, headers: Mapping[str, str] = {}) -> Response:
+    """Return an error as JSON."""
+    content = {"message": error.message} | ({"key": error.key} if error.key else {})
+    added = {413: {"connection": "close"}, 429: {"retry-after": "60"}}
     # A body that is too large is not read to its end, so the connection is spent.
-    headers |= {"connection": "close"} if exc.status == 413 else {}
-    return JSONResponse({"error": error}, exc.status, headers)
+    headers = dict(headers) | added.get(error.status, {})
+    return JSONResponse({"error": content}, error.status, headers)
 
 
-def download_response(name: str, kind: str, rows: Iterable[Row]) -> Response:
-    """Stream rows as ``jsonl`` or ``csv``."""
-    headers = {"content-disposition": f'attachment; filename="{name}.{kind}"'}
-    if kind == "csv":
-        return StreamingResponse(_csv(rows), 200, headers, "text/csv")
-    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    return StreamingResponse(lines, 200, headers, "application/x-ndjson")
+def jsonl_response(name: str, rows: Iterable[str]) -> Response:
+    """Stream rows of JSON, a line each."""
+    lines = (f"{row}\n" for row in rows)
+    return StreamingResponse(lines, 200, _attached(f"{name}.jsonl"), _JSONL)
+
+
+def csv_response(name: str, rows: Iterable[Row]) -> Response:
+    """Stream rows as CSV."""
+    return StreamingResponse(_csv(rows), 200, _attached(f"{name}.csv"), "text/csv")
+
+
+def _attached(file: str) -> dict[str, str]:
+    return {"content-disposition": f'attachment; filename="{file}"'}
 
 
 def build_url(path: str, query: Mapping[str, Any]) -> str:
-    """Return an address with those of the parameters that say something."""
+    """Return an address with those of the parameters that have a value."""
     given = urlencode({key: value for key, value in query.items() if value})
     return f"{path}?{given}" if given else path
 
@@ -70,16 +92,17 @@ def iso_timestamp(milliseconds: float) -> str:
 def _csv(rows: Iterable[Row]) -> Iterator[str]:
     for number, row in enumerate(rows):
         lines = io.StringIO()
+        writer = csv.writer(lines, quoting=csv.QUOTE_ALL)
         if number == 0:
-            csv.writer(lines).writerow(row)
-        csv.writer(lines).writerow(map(_csv_cell, row.values()))
+            writer.writerow(row)
+        writer.writerow(map(_csv_cell, row.values()))
         yield lines.getvalue()
 
 
 def _csv_cell(value: Any) -> Any:
     # A spreadsheet would run what looks like a formula, and stumble over a NUL.
     text = value.replace("\0", "\ufffd") if isinstance(value, str) else ""
-    return f"'{text}" if text.startswith(tuple("=+-@\t\r")) else text or value
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text or value
 
 
 def _format_time(milliseconds: float) -> str:
@@ -94,10 +117,12 @@ _environment = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters.update(pretty_json=pretty_json, tool_call=tool_call)
 _environment.filters.update(
-    decode=json.loads, iso_timestamp=iso_timestamp, format_time=_format_time
+    context_value=context_value,
+    format_time=_format_time,
+    iso_timestamp=iso_timestamp,
+    pretty_json=pretty_json,
+    short_json=short_json,
+    tool_call=tool_call,
 )
-_environment.globals.update(
-    word_diff=word_diff, build_url=build_url, template_text=template_text
-)
+_environment.globals.update(build_url=build_url, word_diff=word_diff)

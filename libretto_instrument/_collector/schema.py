@@ -1,12 +1,13 @@
 """What arrives on the wire: decoded, checked key by key, made ready for the store.
 
-Each ``parse_…`` returns what the ``sql/put_….sql`` of its kind has placeholders for.
+Each ``parse_…`` returns the values that ``writes`` stores. A body's size and the number
+of its values are bounded before it is decoded, its depth right after.
 """
 
-import hmac
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import zlib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from attrs import define
@@ -16,12 +17,22 @@ from .conversation import last_user_message, tool_call
 
 Row = dict[str, Any]
 
-#: Nesting beyond this is a fault or an attack, and would break whoever reads it.
+#: Nesting beyond this is a fault or an attack, and would break whatever reads it.
 MAX_DEPTH = 100
+#: Values of one body. An empty one takes 3 bytes of JSON and 72 of memory.
+MAX_VALUES = 1_000_000
 #: Characters of an id or a name: they are indexed.
 MAX_NAME = 1_000
-#: Characters of one event that the search index covers.
-MAX_SEARCHED = 200_000
+#: Characters of one event that the search index covers, and values to find them in.
+MAX_SEARCHED, MAX_SEARCHED_VALUES = 100_000, 20_000
+#: Characters of a word that the search index keeps.
+MAX_WORD = 100
+#: The entries of a context that an event is found by, and their characters.
+MAX_CONTEXT_ENTRIES, MAX_CONTEXT = 100, 500
+#: Characters of a question or an answer that a listing shows.
+MAX_SHOWN = 500
+#: More tokens than any model has seen.
+_MAX_TOKENS = 10**12
 
 _TYPES = {
     str: "promptEventId feedbackKey apiName promptTemplateName promptTemplateText "
@@ -33,16 +44,17 @@ _TYPES = {
 _EVENT = {key: type_ for type_, keys in _TYPES.items() for key in keys.split()}
 _FEEDBACK = {"feedback_key": str, "better_response": str, "rating": float}
 _REQUIRED = {
-    "promptEventId",
-    "feedbackKey",
-    "params",
-    "modelParameters",
-    "responseTime",
+    *("promptEventId", "feedbackKey", "params", "modelParameters", "responseTime")
 }
 _ITEMS = {"promptTemplateChat": dict, "toolCalls": dict, "responseErrors": str}
 _TEXTS = {"promptTemplateText", "response", "better_response"}
 _TYPE_NAMES = {str: "a string", dict: "an object", list: "a list", float: "a number"}
-_LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_SEARCHED = ("params", "response", "toolCalls", "responseErrors", "context", "chatId")
+_VERDICTS = ("better", "worse", "same", "error")
+_LONG_WORD = re.compile(rf"(\w{{{MAX_WORD}}})\w+")
+_LONE_SURROGATE = re.compile(
+    rb"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]"
+)
 
 
 @define(eq=False)
@@ -60,24 +72,23 @@ class RequestError(Exception):
     status: int = 400
 
 
-def decode(body: bytes, api_key: str | None) -> Row:
-    """Decode a body and check the key that it carries.
-
-    Args:
-        body: The request's body.
-        api_key: The only key that is let in; ``None`` lets any in.
+def decode(body: bytes) -> Row:
+    """Decode a body.
 
     Raises:
-        RequestError: It is not a JSON object, or carries no key or a wrong one.
+        RequestError: It is not a JSON object, or too large a one.
     """
+    containers = body.count(b"[") + body.count(b"{")
+    if containers + body.count(b",") > MAX_VALUES:
+        raise RequestError(f"The body has over {MAX_VALUES:,} values.", status=413)
     try:
         text = body.decode()
         document = json.loads(
             text, parse_constant=_parse_finite, parse_float=_parse_finite
         )
-        if body.count(b"[") + body.count(b"{") > MAX_DEPTH < _depth(document):
-            raise RecursionError
-        if _LONE_SURROGATE.search(body):
+        if containers > MAX_DEPTH:
+            _check_depth(document)
+        if b"\\u" in body and _LONE_SURROGATE.search(body):
             text = json.dumps(document, ensure_ascii=False)
             whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
             document = json.loads(whole)
@@ -87,11 +98,6 @@ def decode(body: bytes, api_key: str | None) -> Row:
         raise RequestError(f"The body is not JSON in UTF-8: {exc}.") from None
     if not isinstance(document, dict):
         raise RequestError("The body must be a JSON object.")
-    given = document.get("apiKey")
-    if not any(isinstance(k, str) and k for k in (given, document.get("projectKey"))):
-        raise RequestError("apiKey is missing: set LIBRETTO_API_KEY.", "apiKey", 401)
-    if api_key and not hmac.compare_digest(str(given).encode(), api_key.encode()):
-        raise RequestError("This collector takes another apiKey.", "apiKey", 401)
     return document
 
 
@@ -110,24 +116,34 @@ def parse_event(document: Row) -> Row:
         raise RequestError(message, "promptTemplateChat")
     if not 0 <= event["responseTime"] < 1e12:
         raise RequestError("responseTime must be zero or more, in ms.", "responseTime")
+    text = json.dumps(template, ensure_ascii=False, sort_keys=True)
     digest = hash_template(template)
-    template = json.dumps(template, ensure_ascii=False, sort_keys=True)
     name = event.get("promptTemplateName") or event.get("apiName")
-    told = ("params", "response", "toolCalls", "responseErrors", "context", "chatId")
-    said = [event.get(key) for key in (*told, "promptEventId")]
-    text = "\n".join(_iter_strings([name, template, said]))
+    searched = [event.get(key) for key in (*_SEARCHED, "promptEventId")]
+    body = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
     return {
-        "chatId": None,
-        "chainId": None,
-        **event,
+        "id": event["promptEventId"],
+        "feedback_key": event["feedbackKey"],
+        "chat_id": event.get("chatId") or None,
+        "chain_id": event.get("chainId") or None,
         "name": name or f"unnamed-{digest[:12]}",
-        "template": template,
+        "template": text,
         "hash": digest,
-        "responseTime": float(event["responseTime"]),
-        "ask": last_user_message(event),
-        "answer": _response_text(event),
-        "text": text[:MAX_SEARCHED].replace("\0", " "),
-        "body": json.dumps(event, ensure_ascii=False, separators=(",", ":")),
+        "model": _find_model(event),
+        "response_time": float(event["responseTime"]),
+        "tokens": _find_tokens(event, "total_tokens"),
+        "tokens_in": _find_tokens(event, "prompt_tokens", "input_tokens"),
+        "tokens_out": _find_tokens(event, "completion_tokens", "output_tokens"),
+        "failed": bool(event.get("responseErrors")),
+        "has_params": bool(event["params"]),
+        "replay": _find_replay(event.get("context") or {}),
+        "replayed": _find_replayed(event.get("context") or {}),
+        "ask": last_user_message(event)[:MAX_SHOWN],
+        "answer": _response_text(event)[:MAX_SHOWN],
+        "text": _searched_text([name, template, *searched]),
+        "context": _context_pairs(event.get("context") or {}),
+        "size": len(body),
+        "body": zlib.compress(body, 1),
     }
 
 
@@ -160,8 +176,8 @@ def _check_types(document: Row, types: Mapping[str, type], required: set[str]) -
         if value is None:
             continue
         if not _is_type(value, type_):
-            said = _TYPE_NAMES.get(type_, "true or false")
-            raise RequestError(f"{key} must be {said}.", key)
+            expected = _TYPE_NAMES.get(type_, "true or false")
+            raise RequestError(f"{key} must be {expected}.", key)
         if item and not all(_is_type(each, item) for each in value):
             raise RequestError(f"Each item of {key} must be {_TYPE_NAMES[item]}.", key)
         if type_ is str and key not in _TEXTS and len(value) > MAX_NAME:
@@ -173,15 +189,18 @@ def _is_type(value: Any, type_: type) -> bool:
     return number or isinstance(value, type_)
 
 
-def _depth(value: Any) -> int:
-    return 1 + max(map(_depth, _children(value)), default=-1)
-
-
-def _iter_strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    for each in _children(value):
-        yield from _iter_strings(each)
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for container in level
+            for child in _children(container)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return
+    raise RecursionError
 
 
 def _children(value: Any) -> Iterable[Any]:
@@ -197,7 +216,88 @@ def _parse_finite(text: str) -> float:
     return number
 
 
-def _response_text(event: dict[str, Any]) -> str:
-    said = [*(event.get("responseErrors") or ()), event.get("response") or ""]
-    called = [f"{tool_call(call)[0]}()" for call in event.get("toolCalls") or ()]
-    return next(filter(None, [*said, ", ".join(called)]), "")[:1000]
+def _find_model(event: Row) -> str | None:
+    # The response's is the exact one: "gpt-5.4" is asked, a dated one answers.
+    for key in ("rawResponse", "modelParameters"):
+        model = (event.get(key) or {}).get("model")
+        if isinstance(model, str):
+            return model[:MAX_NAME]
+    return None
+
+
+def _find_tokens(event: Row, *names: str) -> int | None:
+    for key in ("responseMetrics", "rawResponse"):
+        usage: Any = (event.get(key) or {}).get("usage")
+        for name in names if isinstance(usage, dict) else ():
+            tokens = usage.get(name)
+            if type(tokens) is int and 0 <= tokens <= _MAX_TOKENS:
+                return tokens
+    return None
+
+
+def _find_replay(context: Row) -> str | None:
+    replay = context.get("replay")
+    return (replay[:MAX_CONTEXT] or None) if isinstance(replay, str) else None
+
+
+def _find_replayed(context: Row) -> Row | None:
+    """Return what a replay says of a call that it made: which case, which score."""
+    case = context.get("case")
+    if _find_replay(context) is None or not isinstance(case, str):
+        return None
+    attempt, verdict = context.get("attempt"), context.get("verdict")
+    scored_by = context.get("scored_by")
+    return {
+        "case_id": case[:MAX_CONTEXT],
+        "attempt": attempt if type(attempt) is int and abs(attempt) < 2**31 else 0,
+        "score": _find_score(context.get("score")),
+        "recorded_score": _find_score(context.get("recorded_score")),
+        "verdict": verdict if verdict in _VERDICTS else "unscored",
+        "scored_by": scored_by[:100] if isinstance(scored_by, str) else None,
+    }
+
+
+def _find_score(value: Any) -> float | None:
+    is_score = type(value) in (int, float) and abs(value) < 1e9
+    return float(value) if is_score else None
+
+
+def _response_text(event: Row) -> str:
+    texts = [*(event.get("responseErrors") or ())[:1], event.get("response") or ""]
+    calls = (event.get("toolCalls") or ())[:20]
+    called = [f"{tool_call(call)[0]}()" for call in calls]
+    return next(filter(None, [*texts, ", ".join(called)]), "")
+
+
+def _searched_text(values: list[Any]) -> str:
+    """Join the strings within values, as far as search covers them."""
+    room, parts, stack = MAX_SEARCHED, [], values[::-1]
+    for _ in range(MAX_SEARCHED_VALUES):
+        if not stack or room <= 0:
+            break
+        value = stack.pop()
+        if isinstance(value, str):
+            parts.append(value[:room])
+            room -= len(value) + 1
+        elif children := list(_children(value)):
+            stack.extend(children[MAX_SEARCHED_VALUES::-1])
+    text = "\n".join(parts).replace("\0", " ")
+    # A long word is a picture or the like, and would be stored as a whole.
+    if max(map(len, text.split()), default=0) > MAX_WORD:
+        text = _LONG_WORD.sub(r"\1", text)
+    return text
+
+
+def _context_pairs(context: Row) -> list[tuple[str, str]]:
+    """Return what an event is found by: the first entries, as text."""
+    pairs = list(context.items())[:MAX_CONTEXT_ENTRIES]
+    return [
+        (key[:MAX_CONTEXT], context_value(value)[:MAX_CONTEXT]) for key, value in pairs
+    ]
+
+
+def context_value(value: Any) -> str:
+    """Return a context's value as it is looked up: text as it is, others as JSON."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

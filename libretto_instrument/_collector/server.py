@@ -1,16 +1,19 @@
-"""The collector as an application, as a server and as a thread beside a program."""
+"""The collector as an application, as a server, and as a thread of a program."""
 
 import asyncio
 import ipaddress
+import logging
 import socket
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from anyio.to_thread import current_default_thread_limiter
 from attrs import frozen
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -21,14 +24,20 @@ from starlette.staticfiles import StaticFiles
 
 from .._util.units import age, size
 from . import api, pages, proposals, replays, verdict
+from .ingest import BodyReader, IngestMiddleware
+from .limits import MAX_CONNECTIONS, BoundedProtocol, Connections, LogLimit
 from .middleware import AccessMiddleware
 from .responses import PACKAGE_DIR, error_response
 from .retention import delete_expired
 from .schema import RequestError
 from .store import Store
 
-#: Seconds between two looks for events that are too old or too many.
-RETENTION_INTERVAL = 60
+#: Seconds between two runs of the retention; sooner if as much of the size was written.
+RETENTION_INTERVAL, RETENTION_SHARE = 60, 1 / 20
+#: Characters of a key or token, so that trying them out is hopeless.
+MIN_SECRET = 16
+#: Pages that are made at once. More would only wait for each other.
+MAX_READERS = 8
 
 #: What a request may end with and be told about; anything else is a fault of ours.
 _HANDLED_ERRORS = (RequestError, HTTPException, ClientDisconnect, sqlite3.Error)
@@ -59,30 +68,37 @@ def create_app(
     """Return the collector as an ASGI application.
 
     Args:
-        db: The SQLite file; made if it is not there.
-        api_key: The only key that events are taken with; ``None`` takes any.
+        db: The SQLite file; it is created if it does not exist.
+        api_key: The only key that posts are accepted with; ``None`` accepts any.
         token: What reading takes (``Authorization: Bearer``, or ``?token=`` once in
             a browser); ``None`` lets everybody read.
-        hosts: Names that it is called by, beside ``localhost``. A request for
-            another name is refused, as DNS rebinding would make one.
+        hosts: Its names, beside ``localhost``. A request for another name is refused,
+            as DNS rebinding would make one.
         retention: How long an event is kept, such as ``30d``; ``None`` for good.
         max_size: How large the file may grow, such as ``2GB``; beyond that the
             oldest events are deleted.
         delete_cases: Delete calls with a correction or a good rating, too, which
             are kept otherwise.
-        public: It is reached from other machines, by whatever address.
+        public: Other machines reach it, by whatever address.
 
     Raises:
         ValueError: The file or an argument cannot be used; the message says why.
     """
-    bounds = age(retention) if retention else None, size(max_size) if max_size else None
-    store = Store(Path(db))
+    for name, secret in (("key", api_key), ("token", token)):
+        if secret is not None and len(secret) < MIN_SECRET:
+            raise ValueError(f"The {name} must have {MIN_SECRET} characters or more.")
+    seconds = age(retention) if retention else None
+    max_bytes = size(max_size) if max_size else None
+    store, bodies = Store(Path(db)), BodyReader()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        sweeping = asyncio.create_task(_retention_loop(store, *bounds, delete_cases))
+        current_default_thread_limiter().total_tokens = MAX_READERS
+        deleting = asyncio.create_task(
+            _retention_loop(store, seconds, max_bytes, delete_cases)
+        )
         yield
-        sweeping.cancel()
+        deleting.cancel()
         store.close()
 
     app = Starlette(
@@ -95,12 +111,14 @@ def create_app(
             Mount("/static", StaticFiles(directory=PACKAGE_DIR / "static")),
         ],
         middleware=[
-            Middleware(AccessMiddleware, hosts=hosts, token=token, public=public)
+            Middleware(AccessMiddleware, hosts=hosts, token=token, public=public),
+            Middleware(IngestMiddleware, bodies=bodies, api_key=api_key),
         ],
         exception_handlers=dict.fromkeys(_HANDLED_ERRORS, error_response),
         lifespan=lifespan,
     )
-    app.state.store, app.state.api_key, app.state.stopping = store, api_key, False
+    app.state.store, app.state.bodies = store, bodies
+    app.state.stopping, app.state.newest_live = False, 0
     return app
 
 
@@ -115,14 +133,16 @@ def serve(
     Args:
         host: The address to listen on. Beyond loopback, ``api_key`` and ``token``
             must be given.
-        port: The port; 0 takes any that is free.
-        db: The SQLite file; made if it is not there.
+        port: The port; 0 takes a free one.
+        db: The SQLite file; it is created if it does not exist.
         options: What :func:`create_app` takes.
 
     Raises:
         ValueError: Something given cannot be used; the message says what to do.
     """
     server, sock, url = _create_server(host, port, db, options)
+    for name in ("asyncio", "uvicorn.error"):
+        logging.getLogger(name).addFilter(LogLimit())
     print(f"Libretto collector: {url} (events in {db}). Ctrl-C stops it.", flush=True)
     with suppress(KeyboardInterrupt):
         server.run([sock])
@@ -150,9 +170,16 @@ def running(
 
 
 class _Server(uvicorn.Server):
+    connections: Connections
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._closing = asyncio.create_task(self.connections.close_idle())
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # The live connections of open pages would never end by themselves.
         self.config.app.state.stopping = True  # type: ignore[union-attr]  # a Starlette
+        self._closing.cancel()
         await super().shutdown(sockets)
 
 
@@ -170,13 +197,29 @@ def _create_server(
     except BaseException:
         sock.close()
         raise
+    connections = Connections(_max_connections())
     config = uvicorn.Config(app, ws="none", log_config=None, log_level="warning")
+    config.http = partial(BoundedProtocol, connections)  # type: ignore[assignment]
     config.access_log = False  # An address may hold the token.
     config.server_header = False
-    config.proxy_headers = False  # Nothing here asks who the client is.
+    config.proxy_headers = False  # Who asks could say that it is somebody else.
     config.timeout_graceful_shutdown = 5
+    # As many are accepted at once, before the limit of connections is looked at.
+    config.backlog = 64
     shown = f"[{address}]" if address.version == 6 else str(address)
-    return _Server(config), sock, f"http://{shown}:{sock.getsockname()[1]}"
+    server = _Server(config)
+    server.connections = connections
+    return server, sock, f"http://{shown}:{sock.getsockname()[1]}"
+
+
+def _max_connections() -> int:
+    try:
+        import resource
+    except ImportError:  # Windows, which has no such limit.
+        return MAX_CONNECTIONS
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Each reader has a database open, which is three files.
+    return min(MAX_CONNECTIONS, max(files // 2, 16)) if files > 0 else MAX_CONNECTIONS
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -194,8 +237,13 @@ def _bind(host: str, port: int) -> socket.socket:
 async def _retention_loop(
     store: Store, seconds: int | None, max_bytes: int | None, delete_cases: bool
 ) -> None:
+    elapsed, written = RETENTION_INTERVAL, 0
     while seconds is not None or max_bytes is not None:
-        # A disk that is full now may not be so the next time.
-        with suppress(sqlite3.Error):
-            await delete_expired(store, seconds, max_bytes, delete_cases)
-        await asyncio.sleep(RETENTION_INTERVAL)
+        share = (store.written - written) / max_bytes if max_bytes else 0
+        if elapsed >= RETENTION_INTERVAL or share > RETENTION_SHARE:
+            elapsed, written = 0, store.written
+            # A disk that is full now may not be so the next time.
+            with suppress(sqlite3.Error):
+                await delete_expired(store, seconds, max_bytes, delete_cases)
+        await asyncio.sleep(1)
+        elapsed += 1

@@ -1,28 +1,25 @@
-"""The store: one SQLite file, one connection that writes, any number that read.
-
-SQL lives in files of its own, ``sql/*.sql``.
-"""
+"""The store: one SQLite file, one connection that writes, any number that read."""
 
 import asyncio
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from functools import cache
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any
 
 from attrs import define, field
 
-#: Marks a file as ours ("LbCo"), so that no other program's database is written to.
-APPLICATION_ID = 0x4C62436F
+from . import writes
+from .database import connect, open_database, start_deadline
+from .schema import RequestError, Row
 
-Row = dict[str, Any]
+#: The size that the write-ahead log is cut to, in bytes.
+MAX_LOG_BYTES = 16 * 2**20
+
 WriteJob = Callable[[Connection], Any]
-
-_EMPTY: Row = {}
+_Task = tuple[WriteJob, "asyncio.Future[Any]"]
 
 
 @define
@@ -36,14 +33,14 @@ class Store:
     Attributes:
         path: The file.
         version: Changes with every write; each process begins with another.
+        written: Bytes that were put so far.
     """
 
     path: Path
     version: int = field(factory=time.time_ns, init=False)
+    written: int = field(default=0, init=False)
     _db: Connection = field(init=False)
-    _queue: "list[tuple[WriteJob, asyncio.Future[Any]]]" = field(
-        factory=list, init=False
-    )
+    _queue: list[_Task] = field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
         open_database(self.path)
@@ -54,21 +51,25 @@ class Store:
         # Events touch the same pages of many indexes: moved from the log to their
         # place less often, a page is moved once for more of them.
         self._db.execute("PRAGMA wal_autocheckpoint=4000")
+        self._db.execute(f"PRAGMA journal_size_limit={MAX_LOG_BYTES}")
 
     def put(self, kind: str, values: Row) -> "asyncio.Future[Row]":
         """Store an event, feedback or a chain's result; resolve with the answer.
 
         What has been answered survives a SIGKILL.
+
+        Args:
+            kind: ``event``, ``feedback`` or ``chain``.
+            values: What the ``parse_…`` of that kind returns.
         """
-        values = {"now": time.time_ns() // 1_000_000} | values
-        return self.submit(lambda db: execute_script(db, f"put_{kind}", values)[0])
+        write = writes.KINDS[kind]
+        row = values | {"now": time.time_ns() // 1_000_000}
+        sizes = [len(v) for v in values.values() if isinstance(v, str | bytes)]
+        self.written += 1_000 + sum(sizes)
+        return self.submit(lambda db: write(db, row))
 
     def submit(self, job: WriteJob) -> "asyncio.Future[Any]":
-        """Run ``job`` with the writing connection, inside a transaction.
-
-        Who waits in the same transaction shares its fate. What can fail has nothing
-        to do with the job: a disk that is full, a lock that is held too long.
-        """
+        """Run ``job`` with the writing connection, inside a transaction."""
         loop = asyncio.get_running_loop()
         future = loop.create_future()
         self._queue.append((job, future))
@@ -80,130 +81,72 @@ class Store:
 
     @contextmanager
     def read_connection(self) -> Iterator[Connection]:
-        """Lend a connection that only reads."""
+        """Lend a connection that only reads, whose statements have a deadline.
+
+        Raises:
+            RequestError: A statement took more than ``MAX_QUERY_CPU``.
+        """
         with closing(connect(self.path)) as db:
             db.execute("PRAGMA query_only=1")
-            yield db
+            start_deadline(db)
+            try:
+                yield db
+            except sqlite3.OperationalError as exc:
+                if str(exc) != "interrupted":
+                    raise
+                message = "This takes too long: ask for less, such as since=24h."
+                raise RequestError(message) from None
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
 
+    def log_bytes(self) -> int:
+        """Return the size of the write-ahead log."""
+        log = Path(f"{self.path}-wal")
+        return log.stat().st_size if log.exists() else 0
+
+    def empty_log(self) -> bool:
+        """Move the write-ahead log into the file, unless somebody reads from it."""
+        (is_busy, *_) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not is_busy
+
     def _write(self) -> None:
         tasks, self._queue = self._queue, []
+        error = self._commit(tasks)
+        if isinstance(error, sqlite3.OperationalError) and _is_everybodys(error):
+            for _, future in tasks:
+                _resolve(future, error=error)
+        elif error is not None:
+            # One of them is at fault, and must not cost the others.
+            for task in tasks:
+                if own_error := self._commit([task]):
+                    _resolve(task[1], error=own_error)
+        self.version += 1
+
+    def _commit(self, tasks: list[_Task]) -> Exception | None:
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            answers = [(future, job(self._db)) for job, future in tasks]
+            results = [(future, job(self._db)) for job, future in tasks]
             self._db.execute("COMMIT")
         except Exception as exc:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            for _, future in tasks:
-                if not future.done():
-                    future.set_exception(exc)
-        else:
-            for future, answer in answers:
-                # Done already: the client has hung up. Its event stays.
-                if not future.done():
-                    future.set_result(answer)
-        self.version += 1
+            return exc
+        for future, result in results:
+            _resolve(future, result)
+        return None
 
 
-def execute_script(
-    db: Connection, name: str, values: Row = _EMPTY, **parts: str
-) -> list[Row]:
-    """Run the statements of ``sql/{name}.sql``; return the rows of the last.
-
-    Args:
-        values: For the placeholders; what comes from outside goes here.
-        parts: Text put in place of ``{part}``; only ever text of our own.
-    """
-    rows: list[Any] = []
-    for statement in _load_sql(name):
-        text = statement.format(**parts) if parts else statement
-        rows = db.execute(text, values).fetchall()
-    return [dict(row) for row in rows]
+def _resolve(
+    future: "asyncio.Future[Any]", result: Any = None, error: Exception | None = None
+) -> None:
+    # Done already: the client has hung up. Its event stays.
+    if not future.done():
+        future.set_exception(error) if error else future.set_result(result)
 
 
-def connect(path: Path) -> Connection:
-    """Open a connection to a database that is up to date."""
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    db.row_factory = sqlite3.Row
-    return db
-
-
-def open_database(path: Path) -> None:
-    """Create the file, or bring it up to date.
-
-    Raises:
-        ValueError: It cannot be used; the message says why and what to do.
-    """
-    try:
-        # Created by us and not by SQLite: prompts are nobody else's to read.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        with closing(connect(path)) as db:
-            _migrate(db)
-    except OSError as exc:
-        raise ValueError(f"Cannot open the database {path}: {exc.strerror}.") from exc
-    except sqlite3.DatabaseError as exc:
-        raise ValueError(f"{path} cannot be used ({exc}); choose another.") from exc
-
-
-def create_events(db: Connection) -> None:
-    """Prompts, the revisions of their templates, events."""
-    execute_script(db, "create_events")
-
-
-def create_feedback_and_chains(db: Connection) -> None:
-    """Feedback by its key, results by their chain."""
-    execute_script(db, "create_feedback_and_chains")
-
-
-def create_search(db: Connection) -> None:
-    """The full-text index."""
-    execute_script(db, "create_search")
-
-
-def create_replays(db: Connection) -> None:
-    """What replays recorded, by their replay and case."""
-    execute_script(db, "create_replays")
-
-
-#: In order; a database remembers how many of them it has seen.
-MIGRATIONS = [
-    create_events,
-    create_feedback_and_chains,
-    create_search,
-    create_replays,
-]
-
-
-def _migrate(db: Connection) -> None:
-    (owner,) = db.execute("PRAGMA application_id").fetchone()
-    if owner != APPLICATION_ID and db.execute("SELECT 1 FROM sqlite_master").fetchone():
-        raise sqlite3.DatabaseError("it is another program's")
-    if _version(db) > len(MIGRATIONS):
-        raise sqlite3.DatabaseError("it was written by a newer libretto-instrument")
-    db.execute("PRAGMA auto_vacuum=INCREMENTAL")
-    db.execute("PRAGMA journal_mode=WAL")
-    db.execute("BEGIN IMMEDIATE")
-    for migrate in MIGRATIONS[_version(db) :]:
-        migrate(db)
-    db.execute(f"PRAGMA application_id={APPLICATION_ID}")
-    db.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
-    db.execute("COMMIT")
-
-
-def _version(db: Connection) -> int:
-    return int(db.execute("PRAGMA user_version").fetchone()[0])
-
-
-@cache
-def _load_sql(name: str) -> list[str]:
-    script = (Path(__file__).parent / "sql" / f"{name}.sql").read_text("utf-8")
-    statements = [""]
-    for line in script.splitlines(keepends=True):
-        statements[-1] += line
-        if sqlite3.complete_statement(statements[-1]):
-            statements.append("")
-    return statements[:-1]
+def _is_everybodys(error: Exception) -> bool:
+    """Return whether a failure has nothing to do with what was written."""
+    text = str(error)
+    return "locked" in text or "full" in text or "readonly" in text or "disk" in text

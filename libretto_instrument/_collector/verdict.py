@@ -8,9 +8,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from .._util.statistics import Interval, normal_interval, wilson_interval
+from .database import execute_script
 from .responses import render_page
-from .schema import RequestError
-from .store import Row, execute_script
+from .schema import RequestError, Row
 
 
 def get_verdict(request: Request) -> Response:

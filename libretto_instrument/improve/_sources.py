@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import warnings
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -108,7 +109,7 @@ def recorded_events(source: str, limit: int) -> Iterator[dict[str, Any]]:
     elif is_database(Path(source)):
         with _open_database(Path(source)) as db:
             for (body,) in db.execute(_NEWEST, {"limit": limit}):
-                yield decode(body)
+                yield decode(zlib.decompress(body))
     else:
         yield from (call.event for call in islice(_from_log(Path(source)), limit))
 
@@ -145,7 +146,7 @@ def _from_database(path: Path, prompt: str | None, since: float) -> Iterator[Rec
     values = {"prompt": prompt, "since": int(since * 1000)}
     with _open_database(path) as db:
         for body, at, rating, better in db.execute(_RATED, values):
-            yield Recorded(decode(body), at / 1000, rating, better)
+            yield Recorded(decode(zlib.decompress(body)), at / 1000, rating, better)
 
 
 _NEWEST = "SELECT body FROM bodies ORDER BY seq DESC LIMIT :limit"

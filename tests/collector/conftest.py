@@ -13,7 +13,8 @@ pytest.importorskip("starlette", reason="the extra 'collector' is not installed"
 from libretto_instrument._collector import RunningServer, running
 
 TABLES = (
-    "events bodies context replayed revisions prompts feedback chains sqlite_sequence"
+    "events bodies context replayed revisions prompts hours feedback chains "
+    "sqlite_sequence"
 )
 
 
@@ -50,3 +51,4 @@ def http(shared: httpx.Client, shared_db: Path) -> Iterator[httpx.Client]:
     with closing(sqlite3.connect(shared_db, isolation_level=None)) as connection:
         for table in TABLES.split():
             connection.execute(f"DELETE FROM {table}")
+        connection.execute("INSERT INTO search (search) VALUES ('delete-all')")

@@ -12,7 +12,8 @@ from libretto_instrument._collector import RunningServer, running, serve
 
 from .wire import event, post, read
 
-TOKEN = "s3cret+/=&"
+TOKEN = "s3cret+/=&-and-long-enough"
+KEYS = {"api_key": "k" * 16, "token": "t" * 16}
 
 
 @pytest.mark.parametrize(
@@ -93,8 +94,8 @@ def test_every_answer_is_guarded(shared: httpx.Client) -> None:
 def test_only_its_own_files_are_served(shared: httpx.Client) -> None:
     """No path leads out of the folder of static files."""
     for path in (
-        "/static/../_gate.py",
-        "/static/%2e%2e/_gate.py",
+        "/static/../server.py",
+        "/static/%2e%2e/server.py",
         "/static//etc/passwd",
     ):
         assert shared.get(path).status_code == 404
@@ -118,7 +119,7 @@ def test_reading_takes_the_token(guarded: httpx.Client) -> None:
     assert guarded.post("/events/1/feedback", data={"rating": "1"}).status_code == 401
     assert 'type="password"' in guarded.get("/events").text
     assert guarded.get("/static/libretto.css").status_code == 200
-    for wrong in ("s3cret", "S3CRET+/=&", f"{TOKEN}."):
+    for wrong in ("s3cret", TOKEN.upper(), f"{TOKEN}."):
         bearer = {"authorization": f"Bearer {wrong}"}
         assert guarded.get("/api/events", headers=bearer).status_code == 401
     bearer = {"authorization": f"Bearer {TOKEN}"}
@@ -160,7 +161,7 @@ def test_it_listens_on_loopback_unless_told_otherwise(db: Path) -> None:
         assert collector.url.startswith("http://127.0.0.1:")
 
 
-@pytest.mark.parametrize("given", [{}, {"api_key": "k"}, {"token": "t"}])
+@pytest.mark.parametrize("given", [{}, {"api_key": "k" * 16}, {"token": "t" * 16}])
 def test_beyond_loopback_it_wants_both_keys(db: Path, given: dict[str, str]) -> None:
     """Listening beyond loopback without both keys is refused, saying what to give."""
     with pytest.raises(ValueError, match=r"--api-key .* --token"):
@@ -170,11 +171,10 @@ def test_beyond_loopback_it_wants_both_keys(db: Path, given: dict[str, str]) -> 
 
 def test_beyond_loopback_any_address_is_its_own(db: Path) -> None:
     """With both keys it listens beyond loopback, for addresses but not for any name."""
-    keys = {"api_key": "k", "token": "t"}
-    with running(db, host="0.0.0.0", **keys) as collector:
+    with running(db, host="0.0.0.0", **KEYS) as collector:
         port = collector.url.rpartition(":")[2]
         with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
-            client.headers["authorization"] = "Bearer t"
+            client.headers["authorization"] = f"Bearer {KEYS['token']}"
             for host, status in (("10.1.2.3", 200), ("evil.example", 403)):
                 answer = client.get("/", headers={"host": f"{host}:{port}"})
                 assert answer.status_code == status

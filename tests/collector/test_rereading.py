@@ -11,13 +11,10 @@ import httpx
 import pytest
 
 from libretto_instrument._collector import running
+from libretto_instrument._collector.database import connect, open_database
 from libretto_instrument._collector.rereading import reread_database
 from libretto_instrument._collector.schema import parse_event
-from libretto_instrument._collector.store import (
-    connect,
-    execute_script,
-    open_database,
-)
+from libretto_instrument._collector.writes import put_event
 from libretto_instrument._recognition.known import load_templates
 
 from . import wire
@@ -49,7 +46,7 @@ def fill(db: Path, bodies: list[dict[str, Any]]) -> None:
         connection.execute("BEGIN")
         for body in bodies:
             values = parse_event(body) | {"now": 1}
-            execute_script(connection, "put_event", values)
+            put_event(connection, values)
         connection.execute("COMMIT")
 
 

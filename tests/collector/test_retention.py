@@ -1,12 +1,13 @@
 """What is kept: by age, by size, with nothing left over."""
 
+import secrets
 import time
 from pathlib import Path
 
 import httpx
 import pytest
 
-from libretto_instrument._collector import retention, schema
+from libretto_instrument._collector import retention, schema, writes
 from libretto_instrument._collector.retention import delete_expired
 from libretto_instrument._collector.store import Store
 from libretto_instrument._util.units import age, size
@@ -28,8 +29,8 @@ async def _put(store: Store, days: float, **changes: object) -> None:
 
 
 async def _store(store: Store, days: float, kind: str, **values: object) -> None:
-    now = {"now": int((time.time() - days * DAY) * 1000)}
-    await store.put(kind, values | now)
+    row = values | {"now": int((time.time() - days * DAY) * 1000)}
+    await store.submit(lambda db: writes.KINDS[kind](db, row))
 
 
 def _count(store: Store, table: str) -> int:
@@ -93,7 +94,7 @@ async def test_what_is_too_old_goes(store: Store) -> None:
 async def test_what_is_too_much_goes(store: Store, db: Path) -> None:
     """Beyond the size the oldest events go, and the file gives the space back."""
     for number in range(60):
-        await _put(store, 0, response="x" * 50_000, chatId=str(number))
+        await _put(store, 0, response=secrets.token_hex(25_000), chatId=str(number))
     before = _count(store, "events"), _size(db)
     await delete_expired(store, None, 2**20)
     with store.read_connection() as reader:

@@ -1,5 +1,8 @@
-SELECT max(iif(seq < :seq, seq, NULL)) AS previous,
-    min(iif(seq > :seq, seq, NULL)) AS next,
-    count(iif(seq <= :seq, 1, NULL)) AS place,
-    count(*) AS size
-FROM events WHERE {column} = :value;
+-- Counted no further than :limit.
+SELECT
+    (SELECT max(seq) FROM events WHERE {column} = :value AND seq < :seq) AS previous,
+    (SELECT min(seq) FROM events WHERE {column} = :value AND seq > :seq) AS next,
+    (SELECT count(*) FROM (
+        SELECT 1 FROM events WHERE {column} = :value AND seq <= :seq LIMIT :limit)) AS place,
+    (SELECT count(*) FROM (
+        SELECT 1 FROM events WHERE {column} = :value LIMIT :limit)) AS size;

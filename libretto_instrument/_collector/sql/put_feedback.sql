@@ -7,8 +7,9 @@ ON CONFLICT (feedback_key) DO UPDATE SET
 
 DELETE FROM feedback WHERE feedback_key = :key AND :deleted;
 
+-- One key is one event's. Were it that of many, one post could not be made to change all.
 UPDATE events SET rating = (SELECT rating FROM feedback WHERE feedback_key = :key)
-WHERE feedback_key = :key;
+WHERE seq IN (SELECT seq FROM events WHERE feedback_key = :key ORDER BY seq DESC LIMIT 100);
 
 SELECT :key AS feedback_key,
     (SELECT rating FROM feedback WHERE feedback_key = :key) AS rating,

@@ -1,10 +1,10 @@
 -- A page of a replay's calls, those that need a look first.
 SELECT page.*, p.name AS prompt, e.model, e.rating, e.feedback_key, e.response_time,
-    b.ask, json_extract(b.body, '$.response') AS response,
-    json_extract(b.body, '$.toolCalls') AS tool_calls,
-    json_extract(b.body, '$.responseErrors') AS errors,
-    o.seq AS recorded_seq, json_extract(ob.body, '$.response') AS recorded_response,
-    json_extract(ob.body, '$.toolCalls') AS recorded_tool_calls, f.better_response
+    b.ask, json_extract(inflate(b.body), '$.response') AS response,
+    json_extract(inflate(b.body), '$.toolCalls') AS tool_calls,
+    json_extract(inflate(b.body), '$.responseErrors') AS errors,
+    o.seq AS recorded_seq, json_extract(inflate(ob.body), '$.response') AS recorded_response,
+    json_extract(inflate(ob.body), '$.toolCalls') AS recorded_tool_calls, f.better_response
 FROM (
     SELECT r.*, {verdict} AS judged FROM replayed AS r JOIN events AS e ON e.seq = r.seq
     WHERE r.replay = :id AND (:verdict IS NULL OR {verdict} = :verdict)

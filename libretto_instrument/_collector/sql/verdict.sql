@@ -1,10 +1,14 @@
--- What is known of each revision of a template with each model: calls of programs only.
+-- What is known of each revision of a template with each model, by the newest calls of
+-- programs.
 WITH calls AS (
     SELECT e.*, f.better_response IS NOT NULL AS corrected,
         row_number() OVER (PARTITION BY revision_id, model ORDER BY response_time) AS place,
         count(*) OVER (PARTITION BY revision_id, model) AS size_of_group
-    FROM events AS e LEFT JOIN feedback AS f ON f.feedback_key = e.feedback_key
-    WHERE prompt_id = (SELECT id FROM prompts WHERE name = :prompt) AND replay IS NULL
+    FROM (
+        SELECT * FROM events
+        WHERE prompt_id = (SELECT id FROM prompts WHERE name = :prompt) AND replay IS NULL
+        ORDER BY seq DESC LIMIT 5000
+    ) AS e LEFT JOIN feedback AS f ON f.feedback_key = e.feedback_key
 )
 SELECT c.revision_id, r.hash, c.model, count(*) AS calls, sum(corrected) AS corrected,
     count(rating) AS ratings, total(rating) AS total, total(rating * rating) AS squares,

@@ -1,0 +1,1 @@
+SELECT rowid AS seq, * FROM feedback WHERE rowid = :seq;
