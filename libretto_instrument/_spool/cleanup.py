@@ -22,7 +22,7 @@ def delete_finished(
 
     Args:
         directory: The spool.
-        readers: The destinations that are served, led by this process or not.
+        readers: By destination; those that lead are asked.
         get_log: Returns the acknowledgements of a destination that another one leads.
     """
     leading = [reader for reader in readers.values() if reader.is_leading]

@@ -10,7 +10,6 @@ import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 from attrs import frozen
 
@@ -18,10 +17,24 @@ from .._delivery.message import Message
 from .._util.filelock import try_lock
 from .cursor import Stored
 from .directory import SpoolDirectory, open_private, opened
-from .segment import MAX_BODY_BYTES, MAX_HEAD_BYTES, parse_number
+from .segment import (
+    MAX_BODY_BYTES,
+    MAX_HEAD_BYTES,
+    describe,
+    parse_message,
+    parse_number,
+)
 
 #: A longer line is none of ours: a body in Base64, and what says what it is.
 _MAX_LINE_BYTES = MAX_BODY_BYTES // 3 * 4 + 2 * MAX_HEAD_BYTES
+_MALFORMED = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
 
 
 @frozen
@@ -42,45 +55,31 @@ class DeadLetter:
 
 
 class DeadLetters:
-    """The dead letters of one destination."""
+    """The dead letters of one destination: the older half of too many is dropped."""
 
     def __init__(
         self, directory: SpoolDirectory, destination: str, max_bytes: int
     ) -> None:
-        """Name a destination; nothing is opened.
-
-        Args:
-            directory: The spool.
-            destination: The destination.
-            max_bytes: How large the file may be; the older half of more is dropped.
-        """
-        self._directory = directory
         self._destination = destination
         self._path = directory.dead_letters(destination)
         self._max_bytes = max_bytes
 
     def append(self, stored: Stored, reason: str) -> bool:
-        """Keep a message; return whether another process left it to us to write.
+        """Keep a message, unless another process uses the file; return whether it is.
 
         Raises:
             OSError: There is no room, or the file can't be written.
         """
-        line = _format(
-            DeadLetter(stored.message, self._destination, reason, time.time())
-        )
+        now = time.time()
+        line = _format(DeadLetter(stored.message, self._destination, reason, now))
         with self._locked() as is_locked:
-            if not is_locked:
-                return False
-            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
-            with opened(self._path, flags) as fd:
-                size = os.fstat(fd).st_size
-                if size + len(line) <= self._max_bytes or not size:
+            if is_locked:
+                size = self._path.stat().st_size if self._path.exists() else 0
+                if size and size + len(line) > self._max_bytes:
+                    self._drop_older_half(size)
+                with opened(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND) as fd:
                     _write(fd, line)
-                    return True
-            self._drop_older_half(size)
-            with opened(self._path, flags) as fd:
-                _write(fd, line)
-            return True
+            return is_locked
 
     def _drop_older_half(self, size: int) -> None:
         passed = 0
@@ -104,7 +103,7 @@ class DeadLetters:
     def __iter__(self) -> Iterator[DeadLetter]:
         """Yield the dead letters, oldest first; what is damaged is left out."""
         for line in self._lines():
-            letter = _parse(line, self._destination)
+            letter = _parse(line)
             if letter is not None:
                 yield letter
 
@@ -115,24 +114,16 @@ class DeadLetters:
     def remove(
         self, ids: Collection[str] | None, use: Callable[[DeadLetter], bool]
     ) -> int:
-        """Remove those that were used.
-
-        Args:
-            ids: The ids of the messages to use; None for all.
-            use: Called with each; what it returns False for is kept.
-
-        Returns:
-            How many were removed.
+        """Remove those with these ids, or all, for which ``use`` returns True.
 
         Raises:
             BlockingIOError: The reader, or another command, uses the file.
-            OSError: The file can't be read or written.
         """
         removed = 0
 
         def is_kept(line: bytes) -> bool:
             nonlocal removed
-            letter = _parse(line, self._destination)
+            letter = _parse(line)
             if letter is None or not (ids is None or letter.message.id in ids):
                 return letter is not None
             is_used = use(letter)
@@ -174,7 +165,7 @@ class DeadLetters:
 
 
 def _find(directory: SpoolDirectory) -> list[DeadLetters]:
-    names = directory.refusing_destinations()
+    names = directory.list_destinations(directory.dead)
     return [DeadLetters(directory, name, 0) for name in names]
 
 
@@ -210,62 +201,30 @@ def _write(fd: int, line: bytes) -> None:
 
 
 def _format(letter: DeadLetter) -> bytes:
-    message = letter.message
-    found: dict[str, Any] = {
-        "id": message.id,
-        "kind": message.kind,
-        "destination": letter.destination,
-        "reason": letter.reason[:1000],
-        "rejected_at": letter.rejected_at,
-        "key": message.ordering_key,
-        "timestamp": message.timestamp,
-        "endpoint": message.endpoint,
-        "credential": message.credential,
-    }
+    found = describe(letter.message)
+    found["destination"] = letter.destination
+    found["reason"] = letter.reason[:1000]
+    found["rejected_at"] = letter.rejected_at
     try:
-        found["body"] = message.body.decode()
+        found["body"] = letter.message.body.decode()
     except UnicodeDecodeError:
-        found["base64"] = b64encode(message.body).decode()
-    return (
-        json.dumps(found, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
-    )
+        found["base64"] = b64encode(letter.message.body).decode()
+    text = json.dumps(found, ensure_ascii=False)
+    return text.encode(errors="backslashreplace") + b"\n"
 
 
-def _parse(line: bytes, destination: str) -> DeadLetter | None:
+def _parse(line: bytes) -> DeadLetter | None:
     try:
         found = json.loads(line)
-        texts = {
-            name: found.get(key)
-            for name, key in (
-                ("ordering_key", "key"),
-                ("endpoint", "endpoint"),
-                ("credential", "credential"),
-            )
-        }
-        if not all(text is None or isinstance(text, str) for text in texts.values()):
-            return None
-        timestamp = found["timestamp"]
         if "body" in found:
-            body = str(found["body"]).encode(errors="backslashreplace")
+            body = found["body"].encode(errors="backslashreplace")
         else:
             body = b64decode(found["base64"])
-        message = Message(
-            kind=str(found["kind"]),
-            id=str(found["id"]),
-            body=body,
-            timestamp=None if timestamp is None else parse_number(timestamp),
-            **texts,
-        )
-        name = str(found.get("destination", destination))
         return DeadLetter(
-            message, name, str(found["reason"]), parse_number(found["rejected_at"])
+            parse_message(found, body),
+            str(found["destination"]),
+            str(found["reason"]),
+            parse_number(found["rejected_at"]),
         )
-    except (
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        OverflowError,
-        RecursionError,
-    ):
+    except _MALFORMED:
         return None

@@ -8,7 +8,7 @@ read by them.
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import islice
@@ -33,8 +33,8 @@ _FLAGS = (
     | getattr(os, "O_NONBLOCK", 0)  # Opening a FIFO would wait for its other end.
     | getattr(os, "O_BINARY", 0)
 )
+_NAMED = re.compile(r"([a-z0-9_-]|%[0-9a-f]{2})+\.(log|jsonl)")
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
-_SUBDIRECTORIES = ("segments", "acks", "dead")
 
 
 class RefusedError(OSError):
@@ -92,9 +92,7 @@ def read_at(fd: int, size: int, offset: int) -> bytes:
     """Read up to ``size`` bytes at an offset of an open file."""
     if hasattr(os, "pread"):
         return os.pread(fd, size, offset)
-    os.lseek(
-        fd, offset, os.SEEK_SET
-    )  # Windows; one thread at a time uses a descriptor.
+    os.lseek(fd, offset, os.SEEK_SET)  # Windows. No two threads share a descriptor.
     return os.read(fd, size)
 
 
@@ -104,14 +102,17 @@ class SpoolDirectory:
     Attributes:
         path: The directory.
         segments: The directory of the segments.
-        dead: The directory of the dead letters.
+        acks: That of the acknowledgements.
+        dead: That of the dead letters.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Name a directory; nothing is created or opened."""
         self.path = Path(os.path.abspath(path))
         self.segments = self.path / "segments"
+        self.acks = self.path / "acks"
         self.dead = self.path / "dead"
+        self._subdirectories = (self.segments, self.acks, self.dead)
 
     def prepare(self) -> None:
         """Create what is missing, and check what is there.
@@ -124,15 +125,12 @@ class SpoolDirectory:
         missing = [self.path]
         while not os.path.lexists(missing[-1].parent):
             missing.append(missing[-1].parent)
-        for directory in reversed(missing):
-            _make(directory)
-        _check_directory(self.path, is_readable_by_others=True)
-        for name in _SUBDIRECTORIES:
-            _make(self.path / name)
-            _check_directory(self.path / name, is_readable_by_others=False)
+        _make(reversed(missing))
+        self.check()
+        _make(self._subdirectories)
 
     def check(self) -> None:
-        """Check the directory itself and what is above it, creating nothing.
+        """Check the directory and what is above it, creating nothing.
 
         Others may list the directory, as one made by hand often allows; what is in its
         subdirectories is private in any case.
@@ -143,13 +141,13 @@ class SpoolDirectory:
         """
         _check_ancestors(self.path)
         _check_directory(self.path, is_readable_by_others=True)
-        for name in _SUBDIRECTORIES:
-            if os.path.lexists(self.path / name):
-                _check_directory(self.path / name, is_readable_by_others=False)
+        for path in self._subdirectories:
+            with suppress(FileNotFoundError):
+                _check_directory(path, is_readable_by_others=False)
 
     def ack_log(self, destination: str) -> Path:
         """Return the path of a destination's acknowledgements."""
-        return self.path / "acks" / f"{escape(destination)}.log"
+        return self.acks / f"{escape(destination)}.log"
 
     def dead_letters(self, destination: str) -> Path:
         """Return the path of what a destination refused."""
@@ -167,26 +165,16 @@ class SpoolDirectory:
             for name, size in _list_private(self.segments, _SEGMENT_NAME)
         }
 
-    def destinations(self) -> list[str]:
-        """Return the names of the destinations that have acknowledged anything."""
-        return sorted(self._named("acks", ".log"))
-
-    def refusing_destinations(self) -> list[str]:
-        """Return the names of the destinations that have refused anything."""
-        return sorted(self._named("dead", ".jsonl"))
-
-    def _named(self, directory: str, suffix: str) -> Iterator[str]:
-        pattern = re.compile(rf"[a-z0-9_%-]+{re.escape(suffix)}")
-        for name, _ in _list_private(self.path / directory, pattern):
-            yield unescape(name.removesuffix(suffix))
+    def list_destinations(self, parent: Path) -> list[str]:
+        """Return the destinations that have a file in ``acks`` or ``dead``."""
+        return sorted(unescape(name) for name, _ in _list_private(parent, _NAMED))
 
     def other_bytes(self) -> int:
         """Return the size of all but the segments, in bytes."""
-        anything = re.compile(r".*")
         return sum(
             size
-            for name in ("acks", "dead")
-            for _, size in _list_private(self.path / name, anything)
+            for parent in (self.acks, self.dead)
+            for _, size in _list_private(parent, re.compile(".*"))
         )
 
     @staticmethod
@@ -238,15 +226,15 @@ def escape(name: str) -> str:
 
 def unescape(text: str) -> str:
     """Return the name that ``escape`` made a file name of, unless it was too long."""
-    raw = re.sub(
-        rb"%([0-9a-f]{2})", lambda found: bytes([int(found[1], 16)]), text.encode()
-    )
+    text = text.partition(".")[0]
+    raw = re.sub("%(..)", lambda found: chr(int(found[1], 16)), text).encode("latin-1")
     return raw.decode(errors="replace")
 
 
-def _make(path: Path) -> None:
-    with suppress(FileExistsError):
-        os.mkdir(path, 0o700)
+def _make(directories: Iterable[Path]) -> None:
+    for path in directories:
+        with suppress(FileExistsError):
+            os.mkdir(path, 0o700)
 
 
 def _check_ancestors(path: Path) -> None:

@@ -19,6 +19,7 @@ from .dead_letters import DeadLetters
 from .directory import SpoolDirectory, open_private
 from .retention import Retention, SortKey, get_sort_key
 from .segment import (
+    MAX_DAMAGE,
     DamagedError,
     Head,
     IncompleteError,
@@ -31,8 +32,6 @@ from .segment import (
 _TIME_LIMIT = 0.04
 #: A time of this boot that is further ahead, in seconds, is not this boot's.
 _CLOCK_TOLERANCE = 60.0
-#: More damage than this in one segment, and the rest of it is left out.
-_MAX_DAMAGE = 200
 
 
 class DestinationReader:
@@ -257,7 +256,7 @@ class DestinationReader:
             return
         damaged = cursor.offset
         cursor.damage += 1
-        if cursor.damage > _MAX_DAMAGE:
+        if cursor.damage > MAX_DAMAGE:
             cursor.offset = cursor.size
         else:
             fd = self._get_fd(cursor.name)

@@ -61,14 +61,6 @@ class Retention:
         max_bytes: int,
         max_age: float,
     ) -> None:
-        """Set the bounds of a spool.
-
-        Args:
-            directory: The spool.
-            drops: Where losses are counted.
-            max_bytes: See the attributes.
-            max_age: Likewise.
-        """
         self._directory = directory
         self._drops = drops
         self.max_bytes = max_bytes
@@ -157,7 +149,8 @@ class Retention:
         except (DamagedError, IncompleteError):
             return 1 if size else 0
         if destinations is None:
-            destinations = self._directory.destinations() or (LIBRETTO,)
+            known = self._directory.list_destinations(self._directory.acks)
+            destinations = known or (LIBRETTO,)
         for destination in destinations:
             if destination not in logs:
                 logs[destination] = AckLog(self._directory.ack_log(destination))

@@ -6,7 +6,6 @@ bounded before anything is read, and a fault costs the entry that it is in.
 """
 
 import json
-import math
 from collections.abc import Iterator
 from struct import Struct
 from typing import Any
@@ -22,6 +21,9 @@ MAX_HEAD_BYTES = 2**15
 MAX_BODY_BYTES = 2**26
 #: The longest text in a head, in characters, and how many destinations it may name.
 _MAX_TEXT, _MAX_DESTINATIONS = 4096, 64
+
+#: More damage than this in one segment, and the rest of it is left out.
+MAX_DAMAGE = 200
 
 #: 0xff occurs in no UTF-8 text, so in no body that is one.
 _MARK = b"\xffLS1"
@@ -74,6 +76,18 @@ class Head:
     clock: float
 
 
+def describe(message: Message) -> dict[str, Any]:
+    """Return a message without its body, to be written as JSON."""
+    return {
+        "kind": message.kind,
+        "id": message.id,
+        "key": message.ordering_key,
+        "timestamp": message.timestamp,
+        "endpoint": message.endpoint,
+        "credential": message.credential,
+    }
+
+
 def encode_entry(
     message: Message,
     destinations: tuple[str, ...] | None,
@@ -81,26 +95,13 @@ def encode_entry(
     stored_at: float,
     clock: float,
 ) -> bytes:
-    """Return a message as an entry; for the arguments see `Head`.
-
-    Raises:
-        TooLargeError: No reader would take it.
-    """
+    """Return a message as an entry; `TooLargeError` if no reader would take it."""
+    found = describe(message)
+    found["destinations"] = destinations
+    found["stored_at"] = stored_at
+    found["clock"] = clock
     # Lone surrogates, as of text cut in the wrong place, are escaped in the JSON.
-    head = _encode(
-        {
-            "kind": message.kind,
-            "id": message.id,
-            "key": message.ordering_key,
-            "timestamp": message.timestamp,
-            "endpoint": message.endpoint,
-            "credential": message.credential,
-            "destinations": destinations,
-            "stored_at": stored_at,
-            "clock": clock,
-        }
-    ).encode()
-    body = message.body
+    head, body = _encode(found).encode(), message.body
     if len(body) > MAX_BODY_BYTES or len(head) > MAX_HEAD_BYTES:
         raise TooLargeError
     if len(head) > _MAX_TEXT:
@@ -114,17 +115,11 @@ def encode_entry(
 
 
 def read_head(fd: int, offset: int, size: int) -> Head:
-    """Read the head of the entry at an offset.
-
-    Args:
-        fd: The segment.
-        offset: Where the entry begins.
-        size: How much of the segment to take into account, in bytes.
+    """Read the head of the entry at an offset of a segment of some size.
 
     Raises:
         IncompleteError: The segment ends within the entry.
         DamagedError: There is no entry there.
-        OSError: The segment can't be read.
     """
     data, body_offset, end, body_crc = _read_checked(fd, offset, size)
     try:
@@ -159,11 +154,7 @@ def _read_checked(fd: int, offset: int, size: int) -> tuple[bytes, int, int, int
 
 
 def read_body(fd: int, head: Head) -> bytes:
-    """Read the body of an entry.
-
-    Raises:
-        DamagedError: It is not what was written.
-    """
+    """Read the body of an entry; raises `DamagedError` if it is not as written."""
     body = read_at(fd, head.end - head.body_offset, head.body_offset)
     if len(body) != head.end - head.body_offset or crc32(body) != head.body_crc:
         raise DamagedError
@@ -174,8 +165,6 @@ def find_entry(fd: int, offset: int, size: int) -> int:
     """Return where the next entry may begin, at an offset or later; else the size."""
     while offset < size:
         data = read_at(fd, min(_SCAN_BYTES, size - offset), offset)
-        if not data:
-            break
         at = data.find(_MARK)
         if at >= 0:
             return offset + at
@@ -186,47 +175,40 @@ def find_entry(fd: int, offset: int, size: int) -> int:
 
 
 def iter_offsets(fd: int, size: int, offset: int = 0) -> Iterator[tuple[int, int]]:
-    """Yield where each entry begins and ends, for counting; damage ends it.
-
-    Args:
-        fd: The segment.
-        size: How much of it to take into account, in bytes.
-        offset: Where to begin.
-    """
-    while offset < size:
+    """Yield where each entry from an offset on begins and ends; damage is left out."""
+    damage = 0
+    while offset < size and damage <= MAX_DAMAGE:
         try:
             _, _, end, _ = _read_checked(fd, offset, size)
         except (IncompleteError, DamagedError):
-            return
-        yield offset, end
-        offset = end
+            damage += 1
+            offset = find_entry(fd, offset + 1, size)
+        else:
+            yield offset, end
+            offset = end
 
 
-def _decode(
-    found: dict[str, Any],
-) -> tuple[Message, tuple[str, ...] | None, float, float]:
-    if not isinstance(found, dict):
-        raise TypeError
+def _decode(found: Any) -> tuple[Message, tuple[str, ...] | None, float, float]:
     names = found["destinations"]
     if names is not None:
         if not isinstance(names, list) or len(names) > _MAX_DESTINATIONS:
-            raise TypeError
-        names = tuple(_text(name) for name in names)
+            raise ValueError
+        names = tuple(map(_text, names))
+    stored_at, clock = parse_number(found["stored_at"]), parse_number(found["clock"])
+    return parse_message(found), names, stored_at, clock
+
+
+def parse_message(found: Any, body: bytes = b"") -> Message:
+    """Return the message that ``describe`` described; raises like ``json.loads``."""
     timestamp = found["timestamp"]
-    message = Message(
+    return Message(
         kind=_text(found["kind"]),
         id=_text(found["id"]),
-        body=b"",
+        body=body,
         ordering_key=_text_or_none(found["key"]),
         timestamp=None if timestamp is None else parse_number(timestamp),
         endpoint=_text_or_none(found["endpoint"]),
         credential=_text_or_none(found["credential"]),
-    )
-    return (
-        message,
-        names,
-        parse_number(found["stored_at"]),
-        parse_number(found["clock"]),
     )
 
 
@@ -241,15 +223,10 @@ def _text_or_none(value: object) -> str | None:
 
 
 def parse_number(value: object) -> float:
-    """Return a number of seconds that a date can be made of.
-
-    Raises:
-        TypeError: It is no number.
-        ValueError: It is far from any time.
-    """
+    """Return a number of seconds, one that a date can be made of."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError
+        raise ValueError
     number = float(value)
-    if not (math.isfinite(number) and abs(number) < 2e11):
+    if not abs(number) < 2e11:
         raise ValueError
     return number

@@ -56,12 +56,7 @@ class OwnEntries:
     _done: dict[tuple[str, ...], int] = field(factory=dict)
 
     def count(self, of: tuple[str, ...], is_done: Callable[[int], bool]) -> int:
-        """Count those that are not done.
-
-        Args:
-            of: The destinations that ``is_done`` asks.
-            is_done: Called with an offset; what is done stays done.
-        """
+        """Count those that ``is_done`` denies, which asks these destinations."""
         first = self._done.get(of, 0)
         while first < len(self.offsets) and is_done(self.offsets[first]):
             first += 1
@@ -90,13 +85,6 @@ class SegmentWriter:
     def __init__(
         self, directory: SpoolDirectory, retention: Retention, segment_bytes: int
     ) -> None:
-        """Name a place; nothing is opened before it is used.
-
-        Args:
-            directory: The spool.
-            retention: Makes room before a segment is begun.
-            segment_bytes: See `SEGMENT_BYTES`.
-        """
         self._directory = directory
         self._retention = retention
         self._segment_bytes = segment_bytes
@@ -249,7 +237,7 @@ class SegmentWriter:
             return None
         *_, (_, end) = iter_offsets(fd, size)
         if end != size:
-            return None  # Its last entry is cut off, or something is damaged.
+            return None  # Its last entry is cut off.
         own = self.own.get(name) or OwnEntries(destinations)
         return _OpenSegment(name, fd, status.st_ino, size, own, first.clock)
 
