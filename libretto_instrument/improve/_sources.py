@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
-from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
+from urllib.request import (
+    HTTPRedirectHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+    build_opener,
+)
 
 from attrs import frozen
 
@@ -286,9 +292,17 @@ def is_loopback(host: str | None) -> bool:
     return host in ("localhost", "::1") or str(host).startswith("127.")
 
 
+class _NoRedirect(HTTPRedirectHandler):
+    """Follows nothing: what is asked of one server is for no other."""
+
+    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
+        """Refuse."""
+
+
 def _opener(host: str | None) -> OpenerDirector:
     # A proxy knows nothing of what listens on this machine.
-    return build_opener(*([ProxyHandler({})] if is_loopback(host) else []))
+    direct = [ProxyHandler({})] if is_loopback(host) else []
+    return build_opener(_NoRedirect, *direct)
 
 
 def _reason(exc: HTTPError) -> str:

@@ -336,6 +336,29 @@ def test_a_server_that_means_no_good(page: Any) -> None:
         server.server_close()
 
 
+def test_a_redirect_is_not_followed() -> None:
+    """The token in an address is for its server, and for no other."""
+    asked: list[str] = []
+
+    class Elsewhere(Hostile):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(302)
+            self.send_header("location", "/elsewhere")
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        with pytest.raises(ValueError, match="302"):
+            improve.cases(f"http://127.0.0.1:{server.server_port}/?token=t0")
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert len(asked) == 1
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"modelParameters": [1]}, {"toolCalls": [1], "response": 1}, {"params": 3}],
