@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 #: Where replays are recorded if no local Libretto answers and nothing else was named.
 FILE = "replays.jsonl"
 
+_DATABASES = (".db", ".sqlite")
 _FAILED, _UNUSABLE, _INTERRUPTED = 1, 2, 130
 
 
@@ -99,7 +100,7 @@ def replay_command(args: argparse.Namespace) -> int:
         if absent:
             raise ValueError(f"there is no case {min(absent)} in {args.cases}")
         cases = [case for case in cases if case.id in args.ids]
-    with _place(args) as to:
+    with _open_place(args) as (to, place):
         run = prepare(
             cases,
             change,
@@ -110,13 +111,15 @@ def replay_command(args: argparse.Namespace) -> int:
             resume=args.resume,
         )
         against = load_replay(run, args.against) if args.against else None
-        _tell(run)
+        _tell(run, place)
         if run.calls_left and not args.yes and not _agrees():
             return _UNUSABLE
-        return _execute(args, run, against)
+        return _execute(args, run, against, place)
 
 
-def _execute(args: argparse.Namespace, run: "Run", against: "Replay | None") -> int:
+def _execute(
+    args: argparse.Namespace, run: "Run", against: "Replay | None", place: str
+) -> int:
     from attrs import evolve
 
     from .._util.progress import counted
@@ -129,12 +132,14 @@ def _execute(args: argparse.Namespace, run: "Run", against: "Replay | None") -> 
             replay = run.execute(progress)
     except ReplayInterrupt as exc:
         replay, is_interrupted = exc.replay, True
-    replay = evolve(replay, against=against)
+    replay = evolve(replay, against=against, store=place)
     print(json.dumps(replay.to_dict(), indent=2) if args.json else replay)
     if args.junit:
         Path(args.junit).write_text(replay.to_junit(args.fail_under), "utf-8")
-    if run.store is not None and run.store.name.startswith("http"):
-        _say(f"See {run.store.name.partition('?')[0].rstrip('/')}/replays/{replay.id}")
+    if place.startswith("http"):
+        _say(f"See {place.rstrip('/')}/replays/{replay.id}")
+    elif place.endswith(_DATABASES):
+        _say(f"See it with: libretto-instrument serve --db {shlex.quote(place)}")
     if not replay.is_complete:
         _say(f"{replay.problem or 'Interrupted'}. To go on:\n  {_again(run.id)}")
     if is_interrupted:
@@ -154,14 +159,13 @@ def _execute(args: argparse.Namespace, run: "Run", against: "Replay | None") -> 
     return 0
 
 
-def _tell(run: "Run") -> None:
+def _tell(run: "Run", place: str) -> None:
     """Say what is going to be called, and what it will take."""
     models = {run.change.model or case.model or "?" for case in run.cases}
     calls = f"{run.calls_left} call{'' if run.calls_left == 1 else 's'}"
     _say(
         f"{calls} of {', '.join(sorted(models))}, roughly {run.estimate_tokens():,} "
-        f"tokens; replay {run.id}"
-        + (f", recorded in {run.store.name.partition('?')[0]}" if run.store else "")
+        f"tokens; replay {run.id}, recorded in {place}"
     )
     for case, reason in run.skipped:
         _say(f"left out: case {case.id}: {reason}")
@@ -188,10 +192,13 @@ def _again(replay: str) -> str:
 
 
 @contextmanager
-def _place(args: argparse.Namespace) -> Iterator[str]:
-    """Yield where to record; a database is opened as a local Libretto would."""
+def _open_place(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    """Yield where to record, and what to call it.
+
+    A database is opened as a local Libretto would, for as long as the replay takes.
+    """
     from ..improve._recording import local_address, open_store
-    from ..improve._sources import is_database, is_url
+    from ..improve._sources import hide_token, is_database, is_url
 
     # A spool of the process that was recorded is none of a replay's business.
     for name in ("LIBRETTO_SPOOL_DIR", "LIBRETTO_SPOOL_ONLY"):
@@ -205,13 +212,13 @@ def _place(args: argparse.Namespace) -> Iterator[str]:
         to = source
     if to is None:
         to = FILE
-    if is_url(to) or not to.endswith((".db", ".sqlite")):
-        yield to
+    if is_url(to) or not to.endswith(_DATABASES):
+        yield to, hide_token(to) if is_url(to) else to
         return
     from .. import _collector
 
     with _collector.running(to) as libretto:
-        yield libretto.url
+        yield libretto.url, to
 
 
 def parse_parameter(text: str) -> tuple[str, Any]:

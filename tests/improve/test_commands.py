@@ -402,6 +402,7 @@ def test_a_database_is_read_and_recorded_into(
     done = run("replay", "libretto.db", "--yes")
     assert done.returncode == 0, done.stderr
     assert "3 better" in done.stdout
+    assert "serve --db libretto.db" in done.stderr
     assert len(model.requests) == 3
     listed = run("cases")
     assert len(listed.stdout.splitlines()) == 3
