@@ -482,3 +482,25 @@ def test_progress_is_told() -> None:
     add: Callable[[int], None] = told.append
     replayed(echo, case(0), case(1), progress=add)
     assert told == [1, 1]
+
+
+def test_the_local_libretto_that_programs_are_pointed_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing else is named, a replay is recorded where LIBRETTO_API_PREFIX
+    leads, if that is this machine.
+    """
+    collector = pytest.importorskip(
+        "libretto_instrument._collector", reason="needs the extra 'collector'"
+    )
+    with collector.running(tmp_path / "libretto.db") as libretto:
+        monkeypatch.setenv("LIBRETTO_API_PREFIX", f"{libretto.url}/api/")
+        assert replayed(echo, case()).store == libretto.url
+    monkeypatch.setenv("LIBRETTO_API_PREFIX", "https://app.example/api")
+    assert replayed(echo, case()).store is None
+
+
+def test_an_async_client_is_refused() -> None:
+    """A replay takes a client that is not async, and says so."""
+    with pytest.raises(ReplayError, match="async"):
+        improve.replay(case(), client=openai.AsyncOpenAI(api_key="sk-test"))
