@@ -10,13 +10,12 @@ from .lifecycle import on_exit, on_fork
 from .message import LIBRETTO, Item, Message
 from .pipeline import Pipeline
 from .store import Store
-from .transport import MemoryTransport, Outcome, Transport
+from .transport import Outcome, Transport
 
 __all__ = [
     "LIBRETTO",
     "HttpTransport",
     "Item",
-    "MemoryTransport",
     "Message",
     "Outcome",
     "Pipeline",

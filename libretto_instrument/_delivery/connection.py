@@ -8,7 +8,6 @@ modules, and fail on one that is loaded in part.
 
 import contextlib
 import os
-import platform
 import select
 import socket
 import ssl
@@ -21,12 +20,10 @@ from attrs import define, field, frozen
 from .clock import monotonic
 from .endpoint import Endpoint
 
-#: At most this much of an answer's status line and headers is read, in bytes.
-MAX_HEAD_BYTES = 64 * 1024
-#: At most this much of an answer's body is read, in bytes: it only says why a request
-#: was refused.
-MAX_BODY_BYTES = 64 * 1024
-_CHUNK = 64 * 1024
+#: At most this much of an answer is read, in bytes: of its head, and of its body. A
+#: connection whose answer is longer is closed.
+MAX_HEAD_BYTES = MAX_BODY_BYTES = 64 * 1024
+_BUFFER_BYTES = 64 * 1024
 
 
 class ProtocolError(OSError):
@@ -39,17 +36,35 @@ class ProxyError(OSError):
 
 @frozen
 class Response:
-    """An answer.
+    """The head of an answer; nobody needs to know what its body says.
 
     Attributes:
         status: The HTTP status.
         headers: By name in lower case; of equal names, the first.
-        body: The body, up to `MAX_BODY_BYTES` of it.
+        is_http_1_1: Whether the connection stays open unless the server says otherwise.
     """
 
     status: int
     headers: dict[str, str]
-    body: bytes
+    is_http_1_1: bool
+
+    @classmethod
+    def parse(cls, head: str) -> "Response":
+        """Parse a status line and headers.
+
+        Raises:
+            ProtocolError: It is no HTTP/1.
+        """
+        first, *lines = head.split("\r\n")
+        version, _, rest = first.partition(" ")
+        status = rest[:3]
+        if not (version.startswith("HTTP/1.") and status.isdecimal()):
+            raise ProtocolError("no HTTP/1 answer")
+        headers: dict[str, str] = {}
+        for line in lines:
+            name, _, value = line.partition(":")
+            headers.setdefault(name.strip().lower(), value.strip())
+        return cls(int(status), headers, version != "HTTP/1.0")
 
 
 @define(eq=False)
@@ -157,7 +172,7 @@ class Connection:
         self._send(
             f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n{authorization}\r\n".encode()
         )
-        status, _, _ = self._read_head()
+        status = self._read_head().status
         if not 200 <= status < 300:
             raise ProxyError(f"the proxy answered {status}")
         self._buffer.clear()
@@ -185,35 +200,37 @@ class Connection:
             f"{method} {self._target} HTTP/1.1\r\n{headers}{self._proxy_header}"
             f"Content-Length: {len(body)}\r\n\r\n"
         ).encode("ascii")
-        if len(body) < _CHUNK:
+        if len(body) < _BUFFER_BYTES:
             self._send(head + body)
         else:
             self._send(head)
             self._send(body)
-        status, version, received = self._read_head()
-        ends = self._read_body(method, status, received)
-        connection = received.get("connection", "").lower()
-        keeps = "close" not in connection if version else "keep-alive" in connection
-        self.is_reusable = ends and keeps
-        if self.is_reusable:
-            self.used_at = monotonic()
+        response = self._read_head()
+        connection = response.headers.get("connection", "").lower()
+        stays_open = (
+            "close" not in connection
+            if response.is_http_1_1
+            else "keep-alive" in connection
+        )
+        if stays_open and self._skip_body(response):
+            self.is_reusable, self.used_at = True, monotonic()
         else:
             self.close()
-        return Response(status, received, self._body)
-
-    _body: bytes = b""
+        return response
 
     def _send(self, data: bytes) -> None:
         view = memoryview(data)
         while view:
             # Not sendall(): its time-out is for all of it, however much that is.
             self._socket.settimeout(self._limit(self.timeout))
-            view = view[self._socket.send(view[: 4 * _CHUNK]) :]
+            view = view[self._socket.send(view[: 4 * _BUFFER_BYTES]) :]
 
-    def _receive(self) -> bytes:
+    def _receive(self) -> None:
         self._socket.settimeout(self._limit(self.timeout))
-        data: bytes = self._socket.recv(_CHUNK)
-        return data
+        data = self._socket.recv(_BUFFER_BYTES)
+        if not data:
+            raise ProtocolError("the server closed the connection")
+        self._buffer += data
 
     def _limit(self, timeout: float) -> float:
         left = min(timeout, self._deadline - monotonic())
@@ -221,138 +238,86 @@ class Connection:
             raise TimeoutError("timed out")
         return left
 
-    def _read_head(self) -> tuple[int, bool, dict[str, str]]:
-        """Return the status, whether it is HTTP/1.1, and the headers."""
-        buffer, sought = self._buffer, 0
+    def _read_head(self) -> Response:
+        buffer, total = self._buffer, 0
         while True:
-            end = buffer.find(b"\r\n\r\n", max(0, sought - 3))
-            if end < 0:
-                sought = len(buffer)
-                if sought > MAX_HEAD_BYTES or (sought > 4 and buffer[:5] != b"HTTP/"):
+            while (end := buffer.find(b"\r\n\r\n")) < 0:
+                if len(buffer) > MAX_HEAD_BYTES or not b"HTTP/".startswith(buffer[:5]):
                     raise ProtocolError("no HTTP answer")
-                data = self._receive()
-                if not data:
-                    raise ProtocolError("the server closed the connection")
-                if not buffer:  # From here on the whole answer has its time.
+                is_first = not buffer
+                self._receive()
+                if is_first:  # From here on the whole answer has its time.
                     self._deadline = min(self._deadline, monotonic() + self.timeout)
-                buffer += data
-                continue
-            head = bytes(buffer[:end]).decode("latin-1")
+            response = Response.parse(buffer[:end].decode("latin-1"))
             del buffer[: end + 4]
-            status, version, headers = _parse_head(head)
-            if not 100 <= status < 200:
-                return status, version, headers
-            sought = 0
-            self._interim += end
-            if self._interim > MAX_HEAD_BYTES:
+            total += end
+            if not 100 <= response.status < 200:
+                return response
+            if total > MAX_HEAD_BYTES:
                 raise ProtocolError("too many interim answers")
 
-    _interim: int = 0
-
-    def _read_body(self, method: str, status: int, headers: dict[str, str]) -> bool:
-        """Read the body as far as it is short and quick; say whether it has ended.
+    def _skip_body(self, response: Response) -> bool:
+        """Read the body if it is short and quick; say whether it has ended.
 
         The status is what counts, so a body that breaks off is no failure.
         """
-        self._body, self._interim = b"", 0
-        if status in (204, 304) or method == "HEAD":
+        if response.status in (204, 304):
             return not self._buffer
         try:
-            if "chunked" in headers.get("transfer-encoding", "").lower():
-                return self._read_chunks()
-            length = headers.get("content-length", "").strip()
-            if not length.isascii() or not length.isdigit() or len(length) > 15:
-                self._fill(MAX_BODY_BYTES)
-                self._body = bytes(self._buffer[:MAX_BODY_BYTES])
+            if "chunked" in response.headers.get("transfer-encoding", "").lower():
+                return self._skip_chunks()
+            length = response.headers.get("content-length", "")
+            if not length.isdecimal() or len(length) > 9:
                 return False
-            size = int(length)
-            is_whole = self._fill(min(size, MAX_BODY_BYTES)) and size <= MAX_BODY_BYTES
-            self._body = bytes(self._buffer[: min(size, MAX_BODY_BYTES)])
-            return is_whole and len(self._buffer) == size
+            return self._skip(int(length)) and not self._buffer
         except OSError:
             return False
 
-    def _fill(self, size: int) -> bool:
-        """Receive until the buffer has ``size`` bytes; False if the server ends it."""
+    def _skip(self, size: int) -> bool:
+        if size > MAX_BODY_BYTES:
+            return False
         while len(self._buffer) < size:
-            data = self._receive()
-            if not data:
-                return False
-            self._buffer += data
+            self._receive()
+        del self._buffer[:size]
         return True
 
-    def _read_chunks(self) -> bool:
-        parts: list[bytes] = []
-        total, buffer = 0, self._buffer
-        while True:
-            line = self._read_line()
-            size = _parse_chunk_size(line)
-            if size < 0 or total + size > MAX_BODY_BYTES:
-                self._body = b"".join(parts)
+    def _skip_chunks(self) -> bool:
+        total, size = 0, 1
+        while size:
+            line = self._read_line().partition(b";")[0].strip()
+            if not line.isalnum() or len(line) > 8:
                 return False
-            if size == 0:
-                self._body = b"".join(parts)
-                for _ in range(64):  # Trailers, up to an empty line.
-                    if not self._read_line():
-                        return not buffer
+            try:
+                size = int(line, 16)
+            except ValueError:
                 return False
-            if not self._fill(size + 2):
+            total += size + len(line)
+            if total > MAX_BODY_BYTES or (size and not self._skip(size + 2)):
                 return False
-            parts.append(bytes(buffer[:size]))
-            total += size
-            del buffer[: size + 2]
-            self._body = b"".join(parts)
+        while line := self._read_line():  # Trailers.
+            total += len(line)
+            if total > MAX_BODY_BYTES:
+                return False
+        return not self._buffer
 
     def _read_line(self) -> bytes:
         while (end := self._buffer.find(b"\r\n")) < 0:
-            if len(self._buffer) > MAX_HEAD_BYTES or not self._fill(
-                len(self._buffer) + 1
-            ):
-                raise ProtocolError("a chunk is cut off")
+            if len(self._buffer) > MAX_HEAD_BYTES:
+                raise ProtocolError("an endless line")
+            self._receive()
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 2]
         return line
 
 
-def _parse_chunk_size(line: bytes) -> int:
-    """Return a chunk's size; -1 if there is none."""
-    digits = line.partition(b";")[0].strip()
-    try:
-        return int(digits, 16) if digits.isalnum() and len(digits) < 16 else -1
-    except ValueError:
-        return -1
-
-
-def _parse_head(head: str) -> tuple[int, bool, dict[str, str]]:
-    first, _, rest = head.partition("\r\n")
-    version, _, answer = first.partition(" ")
-    status = answer[:3]
-    if not version.startswith("HTTP/1.") or not (status.isascii() and status.isdigit()):
-        raise ProtocolError("no HTTP/1 answer")
-    headers: dict[str, str] = {}
-    for line in rest.split("\r\n"):
-        name, _, value = line.partition(":")
-        headers.setdefault(name.strip().lower(), value.strip())
-    return int(status), version != "HTTP/1.0", headers
-
-
-# Trust
-
-_CA_FILES = (
-    "/etc/ssl/cert.pem",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/ssl/ca-bundle.pem",
-)
-_context: Any = None
+_context: tuple[Any, Any] | None = None
 
 
 def ssl_context() -> Any:
     """Return the TLS settings, with the certificates that openai's HTTP library trusts.
 
-    Made once, as that takes 20 ms. Those that the environment names come first; then
-    `certifi`'s for `httpx`, and the system's for `httpx2` or where there is no
-    `certifi`.
+    Those that the environment names come first; then `certifi`'s, as for `httpx`, or
+    the system's, as for `httpx2`. Made once, as that takes 20 ms.
 
     Raises:
         OSError: What the environment names can't be read.
@@ -369,24 +334,13 @@ def ssl_context() -> Any:
 def _make_context(cafile: str | None, capath: str | None) -> Any:
     if cafile or capath:
         return ssl.create_default_context(cafile=cafile or None, capath=capath or None)
-    if "httpcore2" not in sys.modules:
-        try:
+    with contextlib.suppress(ImportError, OSError):
+        if "httpcore2" not in sys.modules:
             import certifi
 
             return ssl.create_default_context(cafile=certifi.where())
-        except (ImportError, OSError):
-            pass
-    if platform.system() in ("Windows", "Darwin"):
-        try:
+        if sys.platform in ("win32", "darwin"):
             import truststore
-        except ImportError:
-            return ssl.create_default_context()
-        return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context = ssl.create_default_context()
-    if not context.cert_store_stats()["x509_ca"]:
-        paths = ssl.get_default_verify_paths()
-        if not paths.capath:  # Certificates in a folder are loaded when needed.
-            for path in filter(os.path.isfile, _CA_FILES):
-                context.load_verify_locations(path)
-                break
-    return context
+
+            return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return ssl.create_default_context()

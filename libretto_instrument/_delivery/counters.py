@@ -3,7 +3,6 @@
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from attrs import define, field, frozen
 
@@ -122,9 +121,10 @@ class Counters:
         """Remember the last failure."""
         self.last_error, self.last_error_at = error, time.time()
 
-    def stats(self, *, queued: int, in_flight: int, **more: Any) -> Stats:
-        """Return the counts, with what is on its way."""
-        done = self.sent + self.spooled + sum(self.dropped.values())
+    def stats(self, queued: int, in_flight: int, spooled: int) -> Stats:
+        """Return the counts, with what is on its way and not counted yet."""
+        spooled += self.spooled
+        done = self.sent + spooled + sum(self.dropped.values())
         return Stats(
             accepted=queued + in_flight + done,
             queued=queued,
@@ -132,11 +132,10 @@ class Counters:
             sent=self.sent,
             retried=self.retried,
             dropped=dict(self.dropped),
-            spooled=self.spooled,
+            spooled=spooled,
             relayed=self.relayed,
             spool_failures=self.spool_failures,
             last_error=self.last_error,
             last_error_at=self.last_error_at,
             last_success_at=self.last_success_at,
-            **more,
         )

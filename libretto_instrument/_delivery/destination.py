@@ -6,11 +6,12 @@ from typing import Any
 from attrs import define, field
 
 from .._util import errors
+from .circuit import Entry
 from .clock import monotonic
 from .counters import Counters
 from .flush import FlushTracker
 from .message import LIBRETTO, Message
-from .queue import DeliveryQueue, Entry
+from .queue import DeliveryQueue
 from .store import Store
 from .transport import Outcome, Transport
 
@@ -41,6 +42,7 @@ class Destination:
     counters: Counters = field(factory=Counters)
     is_closed: bool = False
     _warned: int = 0
+    _undelivered: int = 0
 
     def __attrs_post_init__(self) -> None:
         transport = self.transport
@@ -138,6 +140,19 @@ class Destination:
                 "A queue is full: %d events for %s dropped so far, the oldest first "
                 "(last error: %s). Check that they can be delivered from here.",
                 dropped,
+                self.label,
+                self.counters.last_error,
+            )
+
+    def warn_undelivered(self, count: int) -> None:
+        """Log what the end of the process leaves undelivered, if it was not logged."""
+        if count and count != self._undelivered:
+            self._undelivered = count
+            errors.log(
+                "The process ends before %d events could be delivered to %s (last "
+                "error: %s). flush() with a longer timeout before the end, or a spool "
+                "directory, would keep them.",
+                count,
                 self.label,
                 self.counters.last_error,
             )

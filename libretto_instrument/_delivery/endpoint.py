@@ -49,7 +49,8 @@ class Endpoint:
                 host = host.encode("idna").decode()
         except ValueError:
             host, port = "", None
-        if not host or parts.scheme not in schemes or _is_malformed(url, host):
+        is_clean = url.isprintable() and " " not in url
+        if not (host and is_clean and parts.scheme in schemes):
             raise ValueError(
                 f"{strip_credentials(url)!r} is not a URL that can be posted to; "
                 "it must read like https://host/path"
@@ -124,19 +125,3 @@ def strip_credentials(url: str) -> str:
         return parts._replace(netloc=netloc, query="", fragment="").geturl()
     except ValueError:
         return url.rpartition("@")[2]
-
-
-def _is_malformed(url: str, host: str) -> bool:
-    """Say whether something in a URL would only fail later, at each attempt."""
-    if any(character <= " " or character == "\x7f" for character in url):
-        return True
-    labels = host.rstrip(".").split(".")
-    if ":" not in host and not all(labels):
-        return True
-    # All digits and dots, but no address: a name can't end in a number.
-    if labels[-1].isdigit() and ":" not in host:
-        try:
-            ipaddress.ip_address(host)
-        except ValueError:
-            return True
-    return False

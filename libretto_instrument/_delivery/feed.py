@@ -1,13 +1,16 @@
 """What a pipeline sends from its store: messages of any process, a window at a time."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from attrs import define, field
 
+from .circuit import Entry
 from .clock import monotonic
-from .queue import DeliveryQueue, Entry
+from .queue import DeliveryQueue
 from .store import Store
+from .workers import WorkerPool
 
 #: At most this many messages of a store, and bytes, are in a queue at a time. After a
 #: crash they may be sent once more.
@@ -16,6 +19,8 @@ WINDOW, WINDOW_BYTES = 256, 8 * 2**20
 MIN_POLL, MAX_POLL = 0.05, 0.5
 #: How often to try to become the reader, and to maintain the store, in seconds.
 LEAD_INTERVAL = 1.0
+#: How often a flush asks the store what is left, at first and at most, in seconds.
+_MIN_WAIT, _MAX_WAIT = 0.01, 0.1
 
 
 @define(eq=False)
@@ -86,13 +91,6 @@ class Feed:
             with self.lock:
                 self._add(found, monotonic())
 
-    def stop(self, now: float) -> list[Any]:
-        """Send nothing more from the store; return what is to be released."""
-        self.is_stopped = True
-        queues = self.queues.values()
-        entries = [each for queue in queues for each in queue.withdraw_stored(now)]
-        return [entry.stored for entry in entries]
-
     @property
     def in_flight(self) -> int:
         """How many stored messages are in the queues or being sent."""
@@ -108,3 +106,61 @@ class Feed:
         self.has_read_all = not found
         self._pause = MIN_POLL if found else min(MAX_POLL, self._pause * 2)
         self.next_at = 0.0 if self._is_expedited else now + self._pause
+
+    # On the caller's thread
+
+    def flush(self, workers: WorkerPool, deadline: float) -> bool:
+        """Wait until every destination has what this process wrote; say whether it is.
+
+        The reader may be another process.
+        """
+        pause, names = _MIN_WAIT, tuple(self.queues)
+        while self.store.own_pending(names):
+            now = monotonic()
+            if now >= deadline:
+                return False
+            self._await(workers, min(deadline, now + pause))
+            pause = min(pause * 2, _MAX_WAIT)
+        return True
+
+    def drain(self, workers: WorkerPool, deadline: float, *, own: bool) -> None:
+        """Send what is in the store, if this process is the reader, and then stop.
+
+        Args:
+            workers: Do the work.
+            deadline: Until when, by the monotonic clock.
+            own: Only what this process wrote; not all there is.
+        """
+        while monotonic() < deadline:
+            leads = tuple(name for name in self.queues if self.store.try_lead(name))
+            is_read = self.has_read_all and not self.in_flight
+            if not leads or (not self.store.own_pending(leads) if own else is_read):
+                break
+            self._await(workers, min(deadline, monotonic() + _MIN_WAIT))
+        self.stop(workers, deadline)
+
+    def _await(self, workers: WorkerPool, until: float) -> None:
+        with self.lock:
+            self.expedite()
+        workers.wake(limit=1)
+        if not workers.size:
+            workers.work_here(until)
+        time.sleep(max(0.0, until - monotonic()))
+
+    def stop(self, workers: WorkerPool | None = None, deadline: float = 0.0) -> None:
+        """Send nothing more from the store; what is being sent has until ``deadline``.
+
+        What waits goes back to the store, for its next reader.
+        """
+        with self.lock:
+            self.is_stopped = True
+            now = monotonic()
+            waiting = [
+                each
+                for queue in self.queues.values()
+                for each in queue.withdraw_stored(now)
+            ]
+        for entry in waiting:
+            self.store.release(entry.stored)
+        while workers and workers.size and self.in_flight and monotonic() < deadline:
+            time.sleep(_MIN_WAIT)

@@ -1,11 +1,9 @@
 """The transport that posts to Libretto over HTTP."""
 
 import contextlib
-import json
-import re
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from .._util import errors
 from .._version import __version__
@@ -21,13 +19,6 @@ KEEPALIVE_TIMEOUT = 30.0
 _MAX_ENDPOINTS = 64
 #: An attempt takes no longer than this, in seconds, however large the message.
 _MAX_SECONDS = 120.0
-
-# Where servers put the reason of an error, by custom.
-_REASONS = ("message", "error", "detail", "title")
-_MAX_REASON = 200
-_WORD = re.compile(r"[\w@.+/-]*\w")
-#: Shorter words than this give nothing away.
-_MIN_MASKED_LENGTH = 4
 
 
 class HttpTransport:
@@ -189,7 +180,7 @@ def _judge(response: Response, message: Message) -> Outcome:
             error=f"HTTP {status}",
             retry_after=after,
         )
-    _warn_rejected(status, message, response.body)
+    _warn_rejected(status, message)
     return Outcome(delivered=False, status=status, error=f"HTTP {status}")
 
 
@@ -203,7 +194,7 @@ def _warn_if_misconfigured(exc: Exception) -> None:
         )
 
 
-def _warn_rejected(status: int, message: Message, body: bytes) -> None:
+def _warn_rejected(status: int, message: Message) -> None:
     if status in (401, 403):
         errors.warn_once(
             "delivery.key",
@@ -221,59 +212,7 @@ def _warn_rejected(status: int, message: Message, body: bytes) -> None:
     else:
         errors.warn_once(
             f"delivery.rejected:{status}",
-            "Libretto rejects a message of kind %s (HTTP %d%s). It is not sent again.",
+            "Libretto rejects a message of kind %s (HTTP %d). It is not sent again.",
             message.kind,
             status,
-            error_reason(body, message.body),
         )
-
-
-def error_reason(response_body: bytes, request_body: bytes) -> str:
-    """Quote the reason that an error answer gives, for a log.
-
-    Servers often repeat what they refuse. Each word of the reason that also occurs
-    among the values that were sent is left out, so that no key and no prompt gets into
-    a log this way.
-
-    Args:
-        response_body: The answer's body.
-        request_body: The body that was refused, JSON.
-
-    Returns:
-        ``": "`` and the reason; empty if there is none to be understood.
-    """
-    found = _parse(response_body)
-    while isinstance(found, dict):
-        found = next((found[name] for name in _REASONS if name in found), None)
-    if not isinstance(found, str) or not found.strip():
-        return ""
-    sent = "\n".join(_iter_strings(_parse(request_body))).casefold()
-
-    def mask(match: re.Match[str]) -> str:
-        word = match.group()
-        is_sent = len(word) >= _MIN_MASKED_LENGTH and word.casefold() in sent
-        return "…" if is_sent else word
-
-    printable = "".join(
-        each if each.isprintable() else " " for each in found[:_MAX_REASON]
-    )
-    return ": " + _WORD.sub(mask, " ".join(printable.split()))
-
-
-def _parse(text: bytes) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _iter_strings(value: object) -> Iterator[str]:
-    stack = [value]
-    while stack:
-        value = stack.pop()
-        if isinstance(value, dict):
-            stack += value.values()
-        elif isinstance(value, list):
-            stack += value
-        elif value is not None:
-            yield str(value)

@@ -9,7 +9,6 @@ share its message, and none waits for another.
 
 import os
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -20,22 +19,16 @@ from .clock import monotonic
 from .counters import Stats
 from .destination import Destination
 from .feed import Feed
-from .flush import FlushMarker, FlushTracker
+from .flush import FlushTracker
 from .message import Item, Message
 from .scheduler import SPOOLED, Scheduler
 from .store import Store
 from .transport import Transport
-from .workers import WorkerPool, new_latch
+from .workers import WorkerPool
 
 #: At most this many items wait in the inbox, and none of more than this many bytes,
 #: until a worker looks by itself.
 MAX_DEFERRED, MAX_DEFERRED_BYTES = 64, 64 * 2**10
-#: How often a flush looks whether there are workers enough, in seconds.
-_POLL_INTERVAL = 0.1
-#: For how long a flush waits for the only worker to notice it, in seconds.
-_PLACE_TIMEOUT = 0.02
-#: How often a flush asks the store what is left, at first and at most, in seconds.
-_MIN_STORE_POLL, _MAX_STORE_POLL = 0.01, 0.1
 
 
 class Pipeline:
@@ -63,21 +56,17 @@ class Pipeline:
                 item that the user wants withheld.
             destinations: A transport for each destination, by its name.
             store: Where messages are written before they are sent.
-            max_events: At most this many entries are kept in memory for a destination;
-                beyond that, the oldest waiting ones are dropped.
+            max_events: At most this many entries for a destination are kept in memory;
+                the oldest are dropped.
             max_bytes: Likewise, in bytes.
-            exit_timeout: For how many seconds the end of the process may be held up to
-                deliver what is left.
+            exit_timeout: How long the end of the process may be held up, in seconds.
             spool_only: Write to the store, and leave the sending to another process.
 
         Raises:
             ValueError: A bound allows nothing, or ``spool_only`` has no store.
         """
         if min(max_events, max_bytes) < 1:
-            raise ValueError(
-                "max_events and max_bytes must be at least 1, not "
-                f"{max_events} and {max_bytes}"
-            )
+            raise ValueError("max_events and max_bytes must be at least 1")
         if spool_only and store is None:
             raise ValueError("spool_only needs a store")
         self._prepare = prepare
@@ -97,7 +86,6 @@ class Pipeline:
         self._is_registered = False
         self._exit_deadline: float | None = None
         self._is_drained = False
-        self._warned_left: dict[str, int] = {}
         # Reentrant: a finalizer may run, and ask for statistics, while it is held.
         lock = threading.RLock()
         flushes = FlushTracker()
@@ -136,7 +124,6 @@ class Pipeline:
                 reset()
 
     def _check_process(self) -> None:
-        # A fork in C, such as uWSGI's, runs none of Python's hooks.
         if os.getpid() != self._pid:
             self.reset_after_fork()
 
@@ -145,15 +132,15 @@ class Pipeline:
     def put(self, item: Item, destinations: tuple[str, ...] | None = None) -> None:
         """Take an item for delivery.
 
-        It waits for nothing and never touches the network, so it may be called
-        anywhere: in a finalizer, in a signal handler, in a forked child. Only when the
-        process has drained at its end does it deliver by itself, within
-        ``exit_timeout`` in all.
+        It waits for nothing, so it may be called anywhere: in a finalizer, in a signal
+        handler, in a forked child. Only once the process has drained at its end does it
+        deliver by itself, within ``exit_timeout`` in all.
 
         Args:
             item: The item, or a message that is ready.
             destinations: Their names; all, if left out.
         """
+        # A fork in C, such as uWSGI's, runs none of Python's hooks.
         if os.getpid() != self._pid:
             self.reset_after_fork()
         inbox = self._inbox
@@ -168,8 +155,7 @@ class Pipeline:
     def persist(self, item: Item, destinations: tuple[str, ...] | None = None) -> None:
         """Prepare an item and write it to the store; it is there on return.
 
-        If it can't be written, it stays in memory and is delivered from there. It waits
-        for no other process.
+        If it can't be written, it is delivered from memory.
         """
         self._check_process()
         names = self._names if destinations is None else destinations
@@ -240,13 +226,9 @@ class Pipeline:
         Pauses between attempts are cut short meanwhile. With ``spool_only`` it waits
         until everything is on disk.
 
-        Args:
-            timeout: Seconds at most.
-
         Returns:
-            True if every destination has everything that was put since the last flush
-            (less what the user withheld); False if something is still on its way, or
-            was lost.
+            True if every destination has all that was put since the last flush, less
+            what the user withheld; False if something is on its way, or was lost.
         """
         self._check_process()
         deadline = monotonic() + min(max(0.0, timeout), threading.TIMEOUT_MAX / 2)
@@ -257,57 +239,11 @@ class Pipeline:
                 is_idle = not self._scheduler.pending
             is_complete = is_idle and not self._scheduler.flushes.report_loss()
         else:
-            is_complete = self._flush_memory(deadline)
-        return self._flush_store(deadline) and is_complete
-
-    def _flush_memory(self, deadline: float) -> bool:
-        marker = FlushMarker(deadline, new_latch())
-        self._inbox.append((marker, None))
-        workers = self._workers
-        workers.wake(limit=1)
-        pause = _PLACE_TIMEOUT
-        while not marker.is_passed:
-            remaining = deadline - monotonic()
-            if remaining <= 0 or marker.done.acquire(True, min(pause, remaining)):
-                break
-            is_first, pause = pause == _PLACE_TIMEOUT, _POLL_INTERVAL
-            if is_first and marker.is_placed:
-                continue
-            if workers.size:
-                workers.wake()
-            else:
-                self._work_here(marker, deadline)
-        return marker.is_passed and not marker.has_loss
-
-    def _flush_store(self, deadline: float) -> bool:
-        if self._store is None or self._feed is None:
-            return True
-        pause = _MIN_STORE_POLL
-        while self._store.own_pending(self._names):
-            remaining = deadline - monotonic()
-            if remaining <= 0:
-                return False
-            self._read_store(self._feed, min(deadline, monotonic() + pause))
-            pause = min(pause * 2, _MAX_STORE_POLL)
-        return not self._scheduler.flushes.report_loss()
-
-    def _work_here(self, marker: FlushMarker | None, deadline: float) -> None:
-        """Do the workers' jobs on this thread, as none can be started."""
-        while (now := monotonic()) < deadline and not (marker and marker.is_passed):
-            with self._lock:
-                job = self._scheduler.take(now, 0)
-                next_at = self._scheduler.next_at(now, 0)
-            if job is None:
-                if next_at is None:
-                    return
-                time.sleep(max(0.0, min(next_at, deadline) - now))
-                continue
-            try:
-                job(deadline - now)
-            except KeyboardInterrupt:
-                raise
-            except BaseException as exc:
-                errors.log_internal_error(exc, "delivery.flush")
+            is_complete = self._workers.flush(self._inbox, deadline)
+        if self._feed is None:
+            return is_complete
+        is_complete = self._feed.flush(self._workers, deadline) and is_complete
+        return is_complete and not self._scheduler.flushes.report_loss()
 
     def shutdown(self, timeout: float = 5.0) -> bool:
         """Deliver what can be delivered in time, then stop for good.
@@ -327,7 +263,8 @@ class Pipeline:
         with self._lock:
             scheduler.close(monotonic())
             scheduler.is_retiring = scheduler.is_released = True
-        self._close_store(deadline)
+        if self._feed is not None:
+            self._feed.stop(self._workers, deadline)
         self._workers.wake_all()
         scheduler.release()
         return is_complete
@@ -340,8 +277,8 @@ class Pipeline:
                 of this process may do that.
         """
         self._check_process()
-        if not reads_store:
-            self._stop_feed()
+        if self._feed is not None and not reads_store:
+            self._feed.stop()
         with self._lock:
             self._scheduler.is_retiring = True
             self._scheduler.is_released = not (self._is_registered or self._inbox)
@@ -386,54 +323,14 @@ class Pipeline:
             self._exit_deadline = now + self._exit_timeout
         self._workers.is_exiting, self._workers.due_at = True, 0.0
         if self.pending and now < self._exit_deadline:
-            self._flush_memory(self._exit_deadline)
-        if self._feed is not None:
-            self._drain_store(self._feed, self._exit_deadline)
+            self._workers.flush(self._inbox, self._exit_deadline)
+        if self._feed is not None and not self._is_drained:
+            has_written = self.stats().spooled > 0
+            self._feed.drain(self._workers, self._exit_deadline, own=has_written)
         self._is_drained = True
         self._warn_undelivered()
-        self._close_store(self._exit_deadline)
-
-    def _drain_store(self, feed: Feed, deadline: float) -> None:
-        """Deliver from the store what this process wrote, if it is the reader.
-
-        If it wrote nothing, deliver what there is: it may be a job that runs for that.
-        """
-        store = self._store
-        has_written = self.stats().spooled > 0
-        while store is not None and monotonic() < deadline:
-            leads = tuple(name for name in self._names if store.try_lead(name))
-            if not leads or (has_written and not store.own_pending(leads)):
-                return
-            if not has_written and feed.has_read_all and not feed.in_flight:
-                return
-            self._read_store(feed, min(deadline, monotonic() + _MIN_STORE_POLL))
-
-    def _read_store(self, feed: Feed, until: float) -> None:
-        with self._lock:
-            feed.expedite()
-        self._workers.wake(limit=1)
-        if not self._workers.size:
-            self._work_here(None, until)
-        time.sleep(max(0.0, until - monotonic()))
-
-    def _stop_feed(self) -> None:
-        if self._feed is not None and self._store is not None:
-            with self._lock:
-                released = self._feed.stop(monotonic())
-            for stored in released:
-                self._store.release(stored)
-
-    def _close_store(self, deadline: float) -> None:
-        """Stop reading, and let other processes; what is being sent has until then."""
-        if self._store is None:
-            return
-        self._stop_feed()
-        if self._feed is not None:
-            while self._feed.in_flight and self._workers.size:
-                if monotonic() > deadline:
-                    break
-                time.sleep(_MIN_STORE_POLL)
-        self._store.close()
+        if self._store is not None:
+            self._store.close()
 
     def _deliver_late(self) -> None:
         """Deliver what an exit handler recorded after this pipeline has drained."""
@@ -441,21 +338,11 @@ class Pipeline:
         if lifecycle.is_exiting() or deadline is None:
             return
         if monotonic() < deadline:
-            self._flush_memory(deadline)
+            self._workers.flush(self._inbox, deadline)
         self._warn_undelivered()
 
     def _warn_undelivered(self) -> None:
-        for each in self._scheduler.destinations.values():
-            stats = self.stats()
-            own = stats.exporters.get(each.name, stats)
-            left = own.queued + own.in_flight
-            if left and left != self._warned_left.get(each.name):
-                self._warned_left[each.name] = left
-                errors.log(
-                    "The process ends before %d events could be delivered to %s "
-                    "(last error: %s). flush() with a longer timeout before the end, "
-                    "or a spool directory, would keep them.",
-                    left,
-                    each.label,
-                    each.counters.last_error,
-                )
+        stats = self.stats()
+        for name, each in self._scheduler.destinations.items():
+            own = stats.exporters.get(name, stats)
+            each.warn_undelivered(own.queued + own.in_flight)

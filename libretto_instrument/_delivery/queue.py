@@ -10,95 +10,9 @@ from typing import Any
 
 from attrs import define, field
 
-from .retry import MAX_BACKOFF, MAX_BACKOFF_FLUSHING, CircuitBreaker, backoff
+from .circuit import Circuit, CircuitBreaker, Entry
+from .retry import MAX_BACKOFF, MAX_BACKOFF_FLUSHING, backoff
 from .transport import Outcome
-
-
-@define(eq=False)
-class Entry:
-    """One item or message on its way.
-
-    Attributes:
-        seq: Its place in the order of ``put``; 0 for one that was read from a store.
-        size: What it counts towards the bound, in bytes.
-        ordering_key: Entries of one key go one by one, in order.
-        payload: The item or the message.
-        destinations: Where an item goes once it is prepared.
-        stored: What it was read from, if it is on disk.
-        failures: How often it was tried in vain.
-        ready_at: It may go from this time of the monotonic clock.
-        is_waiting: It is in the queue, and not in flight or dropped.
-        is_head: No other entry of its key goes before it.
-        is_probe: It was taken while its circuit was open.
-        circuit: The entries that are held up together.
-    """
-
-    seq: int
-    size: int
-    ordering_key: str | None = None
-    payload: Any = None
-    destinations: tuple[str, ...] = ()
-    stored: Any = None
-    failures: int = 0
-    ready_at: float = 0.0
-    is_waiting: bool = False
-    is_head: bool = False
-    is_probe: bool = False
-    circuit: Any = field(default=None, repr=False)
-
-
-@define(eq=False)
-class _Circuit:
-    """The entries for one endpoint and API key, which share circuit breakers.
-
-    Attributes:
-        name: The endpoint and the credential.
-        endpoint: The breaker of the endpoint: whether it can be reached.
-        breaker: The breaker of this endpoint and API key: whether it takes anything.
-        fresh: Entries that were never tried, in order.
-        retries: Entries to be tried again: when, a tie-breaker, and which.
-    """
-
-    name: tuple[str | None, str | None]
-    endpoint: CircuitBreaker
-    breaker: CircuitBreaker = field(factory=CircuitBreaker)
-    fresh: deque[Entry] = field(factory=deque)
-    retries: list[tuple[float, int, Entry]] = field(factory=list)
-
-    def clean(self) -> None:
-        """Forget entries that were dropped."""
-        while self.fresh and not self.fresh[0].is_waiting:
-            self.fresh.popleft()
-        while self.retries and not self.retries[0][2].is_waiting:
-            heapq.heappop(self.retries)
-
-    def resume_at(self, now: float) -> float | None:
-        """Return when the breakers let an entry pass."""
-        one, other = self.endpoint.next_at(now), self.breaker.next_at(now)
-        return None if one is None or other is None else max(one, other)
-
-    def next_at(self, now: float, min_wait: float) -> float | None:
-        """Return when an entry can be taken; None if that depends on other events."""
-        self.clean()
-        times = [self.fresh[0].ready_at + min_wait] if self.fresh else []
-        if self.retries:
-            times.append(self.retries[0][0] + min_wait)
-        resume_at = self.resume_at(now) if times else None
-        return None if resume_at is None else max(resume_at, min(times))
-
-    def take(self, now: float, *, fresh: bool, min_wait: float) -> Entry | None:
-        """Return the next entry, if one may go now."""
-        self.clean()
-        resume_at = self.resume_at(now)
-        if resume_at is None or resume_at > now:
-            return None
-        if fresh:
-            if not self.fresh or self.fresh[0].ready_at + min_wait > now:
-                return None
-            return self.fresh.popleft()
-        if not self.retries or self.retries[0][0] + min_wait > now:
-            return None
-        return heapq.heappop(self.retries)[2]
 
 
 @define(eq=False)
@@ -132,7 +46,7 @@ class DeliveryQueue:
     # Per key in use, the entries behind the one that goes first.
     _keys: dict[str, deque[Entry]] = field(factory=dict)
     _endpoints: dict[str | None, CircuitBreaker] = field(factory=dict)
-    _circuits: "OrderedDict[Any, _Circuit]" = field(factory=OrderedDict)
+    _circuits: "OrderedDict[Any, Circuit]" = field(factory=OrderedDict)
     _ties: int = 0
 
     @property
@@ -244,7 +158,7 @@ class DeliveryQueue:
     ) -> None:
         """Tell the breakers how an attempt went."""
         entry = batch[0]
-        circuit: _Circuit = entry.circuit
+        circuit: Circuit = entry.circuit
         failed = next((outcome for outcome in outcomes if outcome.retry), None)
         is_news = not entry.failures  # That it fails again says nothing of others.
         counts = entry.is_probe or not (
@@ -350,15 +264,15 @@ class DeliveryQueue:
     def _max_backoff(self, now: float) -> float:
         return MAX_BACKOFF_FLUSHING if now < self._expedited_until else MAX_BACKOFF
 
-    def _find_circuit(self, endpoint: str | None, credential: str | None) -> _Circuit:
+    def _find_circuit(self, endpoint: str | None, credential: str | None) -> Circuit:
         circuit = self._circuits.get((endpoint, credential))
         if circuit is None:
             breaker = self._endpoints.setdefault(endpoint, CircuitBreaker())
-            circuit = _Circuit((endpoint, credential), breaker)
+            circuit = Circuit((endpoint, credential), breaker)
             self._circuits[circuit.name] = circuit
         return circuit
 
-    def _forget_circuit(self, circuit: _Circuit) -> None:
+    def _forget_circuit(self, circuit: Circuit) -> None:
         """Keep no circuit that is healthy and empty: there may be many API keys."""
         breaker = circuit.breaker
         is_idle = not (circuit.fresh or circuit.retries)
@@ -381,9 +295,9 @@ class DeliveryQueue:
         else:
             circuit.fresh.appendleft(entry)
 
-    def _join_circuit(self, entry: Entry) -> _Circuit:
+    def _join_circuit(self, entry: Entry) -> Circuit:
         # Its own may have been forgotten meanwhile, and another one begun.
-        circuit: _Circuit = self._circuits.setdefault(entry.circuit.name, entry.circuit)
+        circuit: Circuit = self._circuits.setdefault(entry.circuit.name, entry.circuit)
         entry.circuit = circuit
         return circuit
 

@@ -8,21 +8,20 @@ from typing import Any
 from attrs import define, evolve, field
 
 from .._util import errors
+from .circuit import Entry
 from .clock import monotonic
 from .counters import Stats
 from .destination import Destination
 from .feed import Feed
 from .flush import FlushMarker, FlushTracker
 from .message import LIBRETTO, Message
-from .queue import DeliveryQueue, Entry
+from .queue import DeliveryQueue
 from .store import Store
 from .workers import Job
 
 #: Another worker joins those that are busy with a destination when the next message for
-#: it has been ready for longer than this, in seconds.
-MAX_QUEUE_DELAY = 0.5
-#: The same while a flush waits.
-MAX_QUEUE_DELAY_FLUSHING = 0.1
+#: it has been ready for longer than this, in seconds; and while a flush waits.
+MAX_QUEUE_DELAY, MAX_QUEUE_DELAY_FLUSHING = 0.5, 0.1
 #: But not while sending takes less than this, in seconds: then workers would wait for
 #: the interpreter, of which there is one, and not for the backend.
 MIN_PARALLEL_LATENCY = 0.002
@@ -52,9 +51,7 @@ class Scheduler:
         feed: What is sent of the store by this process, if anything.
         flushes: Who waits.
         lock: Guards everything here but the inbox.
-        max_events: At most this many entries for a destination are kept in memory.
-        max_bytes: At most this many bytes, likewise.
-        spool_only: Messages are written to the store, and sent by another process.
+        max_events: As for `Pipeline`, and so on.
         inbox: What was put, with the names of its destinations, and flush markers.
         is_closed: Everything that still comes is dropped.
         is_retiring: Close the transports when nothing is left to do.
@@ -142,9 +139,10 @@ class Scheduler:
                 queue.pending + incoming.pending > self.max_events
                 or queue.bytes + incoming.bytes > self.max_bytes
             ):
-                if each.drop_oldest(now, "queue_full"):
-                    continue
-                if not self._drop_incoming(now, "queue_full"):
+                if not (
+                    each.drop_oldest(now, "queue_full")
+                    or self._drop_incoming(now, "queue_full")
+                ):
                     break
 
     def _drop_incoming(self, now: float, reason: str) -> bool:
@@ -205,8 +203,9 @@ class Scheduler:
         is_fast = 0 < queue.latency < MIN_PARALLEL_LATENCY
         if is_fast and now - queue.last_end < STALL_TIMEOUT:
             return _NEVER
-        is_urgent = self.flushes.is_waiting
-        return MAX_QUEUE_DELAY_FLUSHING if is_urgent else MAX_QUEUE_DELAY
+        if self.flushes.is_waiting:
+            return MAX_QUEUE_DELAY_FLUSHING
+        return MAX_QUEUE_DELAY
 
     def next_at(self, now: float, busy: int) -> float | None:
         """Return when ``take`` may have a job; None if that depends on events."""
@@ -338,28 +337,16 @@ class Scheduler:
 
     def stats(self, workers_restarted: int) -> Stats:
         """Return where everything is that was put."""
-        exporters = {
-            name: self._stats(each)
-            for name, each in self.destinations.items()
-            if name != LIBRETTO
-        }
-        if LIBRETTO not in self.destinations:
-            return Stats(workers_restarted=workers_restarted, exporters=exporters)
-        stats = self._stats(self.destinations[LIBRETTO])
-        return evolve(stats, workers_restarted=workers_restarted, exporters=exporters)
+        found = {name: self._stats(each) for name, each in self.destinations.items()}
+        stats = found.pop(LIBRETTO, Stats())
+        return evolve(stats, workers_restarted=workers_restarted, exporters=found)
 
     def _stats(self, destination: Destination) -> Stats:
         name, queue = destination.name, destination.queue
-        queued, in_flight, spooled = queue.queued, queue.in_flight, 0
-        for item, names in self.inbox.copy():
-            if names and name in names:
-                spooled += item is SPOOLED
-                queued += item is not SPOOLED
-        for entry in self.incoming.waiting_entries():
-            queued += name in entry.destinations
-        for entry in self.incoming.taken_entries():
-            in_flight += name in entry.destinations
-        stats = destination.counters.stats(queued=queued, in_flight=in_flight)
-        return evolve(
-            stats, spooled=stats.spooled + spooled, accepted=stats.accepted + spooled
-        )
+        waiting = [item for item, names in self.inbox.copy() if names and name in names]
+        spooled = waiting.count(SPOOLED)
+        queued = queue.queued + len(waiting) - spooled
+        queued += sum(name in e.destinations for e in self.incoming.waiting_entries())
+        in_flight = queue.in_flight
+        in_flight += sum(name in e.destinations for e in self.incoming.taken_entries())
+        return destination.counters.stats(queued, in_flight, spooled)

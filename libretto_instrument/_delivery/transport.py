@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from attrs import define, field, frozen
+from attrs import frozen
 
 from .message import Message
 
@@ -61,31 +61,3 @@ class Transport(Protocol):
     def close(self) -> None:
         """Release connections and files. A later ``send`` may open them again."""
         ...
-
-
-@define
-class MemoryTransport:
-    """Keeps the messages it is given, for tests.
-
-    Attributes:
-        messages: Everything sent, in the order in which it was sent.
-        is_closed: Whether ``close`` was called.
-        max_batch: As for `Transport`.
-        max_concurrency: As for `Transport`.
-    """
-
-    messages: list[Message] = field(factory=list)
-    is_closed: bool = False
-    max_batch: int = 1
-    max_concurrency: int = 8
-
-    def send(
-        self, messages: Sequence[Message], timeout: float | None = None
-    ) -> Sequence[Outcome]:
-        """Keep the messages and call them delivered."""
-        self.messages.extend(messages)
-        return [Outcome(delivered=True)] * len(messages)
-
-    def close(self) -> None:
-        """Note that nothing more will be sent."""
-        self.is_closed = True

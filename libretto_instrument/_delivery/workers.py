@@ -2,6 +2,7 @@
 
 import _thread
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -10,6 +11,7 @@ from attrs import define, field
 
 from .._util import errors
 from .clock import monotonic
+from .flush import FlushMarker
 
 #: After its last job a worker looks again after this many seconds, so that `put` need
 #: not wake it: that costs the caller more than the rest of `put`, and each write to a
@@ -22,6 +24,10 @@ IDLE_TIMEOUT = 30.0
 _GRACE = 0.1
 #: A worker that dies is replaced at once, but not more often than this, in seconds.
 _RESTART_INTERVAL = 1.0
+#: For how long a flush waits for the only worker to notice it, in seconds.
+_PLACE_TIMEOUT = 0.02
+#: How often it looks whether there are workers enough, in seconds.
+_POLL_INTERVAL = 0.1
 
 #: One piece of work; called with a time-out in seconds, or None.
 Job = Callable[[float | None], None]
@@ -111,6 +117,57 @@ class WorkerPool:
         """Have all that wait look at the source."""
         while self._wake_idle():
             pass
+
+    # Waiting for them
+
+    def flush(self, inbox: deque[Any], deadline: float) -> bool:
+        """Wait until all that is in the inbox is done with.
+
+        The caller takes no lock and changes nothing but the inbox: a signal handler may
+        raise at any moment.
+
+        Args:
+            inbox: The source's.
+            deadline: Until when, by the monotonic clock.
+
+        Returns:
+            Whether it is, and nothing of it was lost.
+        """
+        marker = FlushMarker(deadline, new_latch())
+        inbox.append((marker, None))
+        self.wake(limit=1)
+        pause = _PLACE_TIMEOUT
+        while not marker.is_passed:
+            remaining = deadline - monotonic()
+            if remaining <= 0 or marker.done.acquire(True, min(pause, remaining)):
+                break
+            is_noticed = pause == _PLACE_TIMEOUT and marker.is_placed
+            pause = _POLL_INTERVAL
+            if not self.size:
+                self.work_here(deadline, marker)
+            elif not is_noticed:
+                self.wake()
+        return marker.is_passed and not marker.has_loss
+
+    def work_here(self, deadline: float, marker: FlushMarker | None = None) -> None:
+        """Do the workers' jobs on this thread, as none can be started."""
+        while (now := monotonic()) < deadline and not (marker and marker.is_passed):
+            with self.lock:
+                job = self.source.take(now, 0)
+                next_at = self.source.next_at(now, 0)
+            if job is None:
+                if next_at is None:
+                    return
+                time.sleep(max(0.0, min(next_at, deadline) - now))
+                continue
+            try:
+                job(deadline - now)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as exc:
+                errors.log_internal_error(exc, "delivery.flush")
+
+    # Inside
 
     def _wake_idle(self) -> bool:
         try:

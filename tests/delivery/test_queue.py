@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from support.deliveries import DELIVERED, FAILED, UNREACHABLE
 
 from libretto_instrument._delivery import Message, Outcome
-from libretto_instrument._delivery.queue import DeliveryQueue, Entry
+from libretto_instrument._delivery.circuit import Entry
+from libretto_instrument._delivery.queue import DeliveryQueue
 
 
 def entry(name: str, key: str | None = None, credential: str | None = None) -> Entry:

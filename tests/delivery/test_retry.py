@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from libretto_instrument._delivery.circuit import FAILURE_THRESHOLD, CircuitBreaker
 from libretto_instrument._delivery.retry import (
-    FAILURE_THRESHOLD,
     INITIAL_BACKOFF,
     MAX_BACKOFF,
     MAX_RETRY_AFTER,
-    CircuitBreaker,
     backoff,
     parse_retry_after,
 )

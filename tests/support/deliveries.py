@@ -122,3 +122,29 @@ class HeldTransport:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+@define
+class MemoryTransport:
+    """A transport that keeps the messages it is given.
+
+    Attributes:
+        messages: Everything sent, in the order in which it was sent.
+        is_closed: Whether ``close`` was called.
+    """
+
+    messages: list[Message] = field(factory=list)
+    is_closed: bool = False
+    max_batch: int = 1
+    max_concurrency: int = 8
+
+    def send(
+        self, messages: Sequence[Message], timeout: float | None = None
+    ) -> Sequence[Outcome]:
+        """Keep the messages and call them delivered."""
+        self.messages.extend(messages)
+        return [Outcome(delivered=True)] * len(messages)
+
+    def close(self) -> None:
+        """Note that nothing more will be sent."""
+        self.is_closed = True
