@@ -1,11 +1,13 @@
 """How reports travel: one delivery for each route, in memory or by way of a spool."""
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -428,3 +430,47 @@ def test_before_send_that_nobody_awaits() -> None:
     """A coroutine function is refused where it is set."""
     with pytest.raises(TypeError, match="coroutine function"):
         libretto.install(before_send=coroutine)
+
+
+WAYS = {
+    "itself": lambda ask: ask(),
+    "a thread": lambda ask: threading.Thread(target=ask).start(),
+    "a pool of its own": lambda ask: ThreadPoolExecutor(1).submit(ask).result(),
+    "a pool that was there": lambda ask: POOL.submit(ask).result(),
+    "an event loop": lambda ask: asyncio.run(asyncio.to_thread(ask)),
+    "its executor": lambda ask: asyncio.run(run_in_executor(ask)),
+}
+POOL = ThreadPoolExecutor(1)
+POOL.submit(int).result()
+
+
+async def run_in_executor(function: Any) -> None:
+    await asyncio.get_running_loop().run_in_executor(None, function)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_hook_that_calls_a_model(
+    client: openai.OpenAI, backend: Backend, way: str
+) -> None:
+    """What a hook asks of a model is not recorded, in whatever thread it does so."""
+    asked = threading.Semaphore(0)
+
+    def judge() -> None:
+        ask(client, "judge")
+        asked.release()
+
+    def before_send(body: dict[str, Any]) -> dict[str, Any]:
+        WAYS[way](judge)
+        return body
+
+    libretto.install(LibrettoConfig("key", "n", before_send=before_send))
+    accepted = libretto.stats().accepted
+    ask(client, "first")
+    assert asked.acquire(timeout=20)
+    assert libretto.flush(20)
+    assert libretto.stats().accepted == accepted + 1
+    # The threads of a pool go on to work for others.
+    POOL.submit(ask, client, "last").result()
+    assert asked.acquire(timeout=20)
+    assert libretto.flush(20)
+    assert libretto.stats().accepted == accepted + 2

@@ -186,12 +186,14 @@ class Scheduler:
 
     def _is_idle(self) -> bool:
         feed = self.feed
-        is_read = feed is None or feed.is_stopped or feed.has_read_all
-        return is_read and not (self.pending or (feed is not None and feed.in_flight))
+        if feed is None:
+            return not self.pending
+        is_read = feed.is_stopped or feed.has_read_all
+        return is_read and not (self.pending or feed.in_flight)
 
     def _turns(self) -> list[Destination | None]:
         # To prepare and to send take turns, so that neither holds up the other.
-        turns: list[Destination | None] = [*self.destinations.values()]
+        turns = [*self.destinations.values()]
         is_next = self._prepares_next or self.store is not None
         return [None, *turns] if is_next else [*turns, None]
 
@@ -328,10 +330,7 @@ class Scheduler:
         for each in self.destinations.values():
             each.close_transport()
         if self.store is not None:
-            try:
-                self.store.close()
-            except Exception as exc:
-                errors.log_internal_error(exc, "delivery.close")
+            self.store.close()
 
     # Statistics
 

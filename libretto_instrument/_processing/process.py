@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from .._config.scope import SUPPRESS_RECORDING
 from .._config.settings import CallSettings
 from .._util import errors
 from .media import truncate
+from .suppression import suppress_recording
 
 if TYPE_CHECKING:
     from .._events import Report
@@ -99,7 +99,7 @@ def process(report: "Report", settings: CallSettings) -> dict[str, Any] | None:
     body: dict[str, Any] | None = truncate(report.to_wire(), settings.max_field_bytes)
     if body is None or is_passthrough(settings):
         return body
-    with SUPPRESS_RECORDING:
+    with suppress_recording():
         if settings.redact_pii:
             with _redaction_lock:
                 body = body_redactor(settings.redactor).redact(body)

@@ -6,8 +6,8 @@ from threading import TIMEOUT_MAX
 from time import time
 from typing import TYPE_CHECKING
 
-from .._config.scope import SUPPRESS_RECORDING
 from .._delivery import Message, Outcome
+from .._processing.suppression import suppress_recording
 from .._util import errors
 from .._util.json import decode
 from ..exporters import ExportError, Report
@@ -73,7 +73,7 @@ class ExporterTransport:
         except (ValueError, RecursionError) as exc:
             return Outcome(delivered=False, error=type(exc).__name__)
         try:
-            with SUPPRESS_RECORDING:
+            with suppress_recording():
                 self.exporter.export(reports)
         except ExportError as exc:
             error = str(exc) or type(exc).__name__

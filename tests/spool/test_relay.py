@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.backend import Backend
+from support.deliveries import MemoryTransport
 from support.spooling import (
     TO_LIBRETTO,
     append,
@@ -20,7 +21,7 @@ from support.spooling import (
 )
 from support.waiting import eventually
 
-from libretto_instrument._delivery import MemoryTransport, Message, Outcome, Transport
+from libretto_instrument._delivery import Message, Outcome, Transport
 from libretto_instrument._spool import Spool, is_relay_running, run_relay
 from libretto_instrument._spool.dead_letters import iter_dead_letters
 
@@ -142,7 +143,7 @@ def test_standing_by(open_spool: _Open, directory: Path) -> None:
     writer, transport = open_spool(), MemoryTransport()
     code = """
     import threading
-    from libretto_instrument._delivery import MemoryTransport
+    from support.deliveries import MemoryTransport
     from libretto_instrument._spool import run_relay
     run_relay(spool, {"libretto": MemoryTransport()}, threading.Event())
     """
