@@ -34,7 +34,6 @@ PREPARE_SECONDS = 0.02
 #: At most this many threads prepare, as the user's hooks may hang.
 MAX_PREPARERS = 4
 
-_NEVER = 1e9
 
 #: What stands in the inbox for a message that the caller wrote to the store.
 SPOOLED = object()
@@ -204,7 +203,7 @@ class Scheduler:
             return 0.0
         is_fast = 0 < queue.latency < MIN_PARALLEL_LATENCY
         if is_fast and now - queue.last_end < STALL_TIMEOUT:
-            return _NEVER
+            return 1e9  # Never, unless something changes.
         if self.flushes.is_waiting:
             return MAX_QUEUE_DELAY_FLUSHING
         return MAX_QUEUE_DELAY

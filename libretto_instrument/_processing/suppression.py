@@ -7,7 +7,7 @@ work by a queue of the hook's own, or another process, is beyond reach.
 
 import functools
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any
 
@@ -42,7 +42,7 @@ def _patch_threads() -> None:
     @functools.wraps(submit)
     def submit_in_context(
         self: Any, function: Any, /, *args: Any, **kwargs: Any
-    ) -> "Future[Any]":
+    ) -> Any:
         if _is_suppressed():
             return submit(self, copy_context().run, function, *args, **kwargs)
         return submit(self, function, *args, **kwargs)
