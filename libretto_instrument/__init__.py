@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._capture import feedback_key
 from ._config.config import LibrettoConfig, LibrettoCreateParams
+from ._config.propagate import propagate
 from ._config.scope import Scope, scope
 from ._runtime.chains import Chain, chain, update_chain
 from ._runtime.feedback import send_feedback
@@ -46,6 +47,7 @@ __all__ = [
     "flush",
     "install",
     "installed",
+    "propagate",
     "scope",
     "send_feedback",
     "shutdown",

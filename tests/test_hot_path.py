@@ -36,12 +36,12 @@ pytestmark = pytest.mark.usefixtures("ids_ready")
 # looks for a span, if another test has OpenTelemetry imported.
 CALL = 26
 #: A stream is watched by four methods of its own, and has an end.
-STREAM = 43
+STREAM = 44
 #: `libretto=` makes a checked `LibrettoCreateParams`, a function for each field.
 ARGUMENT = 54
 #: Taking `libretto=` out, finding that nothing is to be recorded, and that the client's
 #: own methods have nothing to record, either.
-OFF = 14
+OFF = 16
 #: Delivery's side of the caller: into the inbox,
 INBOX = 5
 #: and if no worker is about to look, one is woken, or a thread is started.

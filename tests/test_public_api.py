@@ -29,6 +29,7 @@ NAMES = {
         "flush",
         "install",
         "installed",
+        "propagate",
         "scope",
         "send_feedback",
         "shutdown",

@@ -5,7 +5,8 @@ as it came, and never stops the event.
 """
 
 import json
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
@@ -16,7 +17,9 @@ from . import sse
 from .credentials import CredentialMask
 from .endpoints.summary import ResponseSummary
 from .prompt import add_candidates, name_event, read_prompt
-from .record import CallRecord
+
+if TYPE_CHECKING:
+    from .record import CallRecord
 
 
 @frozen
@@ -36,7 +39,7 @@ class _Response:
     is_complete: bool = False
 
 
-def build_event(record: CallRecord) -> Event | None:
+def build_event(record: "CallRecord") -> Event | None:
     """Return the event that tells of a finished record.
 
     None if it may only be recorded under a template's name, and none is recognised.
@@ -79,7 +82,7 @@ def build_event(record: CallRecord) -> Event | None:
     )
 
 
-def _response(record: CallRecord) -> _Response:
+def _response(record: "CallRecord") -> _Response:
     if record.response is not None:
         return _parse_body(record.response)
     if record.body_kind == "chunks":
@@ -92,7 +95,7 @@ def _response(record: CallRecord) -> _Response:
     return _Response(text=record.text)
 
 
-def _from_stream(record: CallRecord, events: sse.ParsedEvents) -> _Response:
+def _from_stream(record: "CallRecord", events: sse.ParsedEvents) -> _Response:
     """Return the response that the events of a body amount to.
 
     Where chunks were counted, only those count that the caller was handed: how many
@@ -127,7 +130,7 @@ def _parse_body(data: bytes) -> _Response:
 
 
 def _merge_chunks(
-    record: CallRecord,
+    record: "CallRecord",
     chunks: list[Any],
     chunk_times: list[float],
     is_complete: bool = False,
@@ -148,7 +151,7 @@ def _merge_chunks(
     )
 
 
-def _metrics(record: CallRecord, response: _Response) -> dict[str, Any]:
+def _metrics(record: "CallRecord", response: _Response) -> dict[str, Any]:
     """Return how a stream went."""
     metrics: dict[str, Any] = {}
     if response.first_token_at is not None:
@@ -164,7 +167,7 @@ def _elapsed_ms(start: float, end: float) -> float:
     return round((end - start) * 1000, 3)
 
 
-def _model_parameters(record: CallRecord) -> dict[str, Any]:
+def _model_parameters(record: "CallRecord") -> dict[str, Any]:
     endpoint = record.endpoint
     left_out = (*endpoint.input_fields, "tools")
     return {
@@ -178,7 +181,7 @@ def _model_parameters(record: CallRecord) -> dict[str, Any]:
     }
 
 
-def _input_labels(record: CallRecord) -> dict[str, Any]:
+def _input_labels(record: "CallRecord") -> dict[str, Any]:
     """Return what the template does not tell of the input's form.
 
     Without it the request could not be made again as it was.
@@ -195,9 +198,19 @@ def _input_labels(record: CallRecord) -> dict[str, Any]:
 
 
 def _schema(model: type) -> Any:
-    """Return what a class given as a response format asks of the model."""
+    """Return what a class given as a response format asks of the model.
+
+    It may be a model of either pydantic, a pydantic dataclass, or anything else that
+    pydantic has a schema for.
+    """
     try:
-        schema = model.model_json_schema()  # type: ignore[attr-defined]
+        if hasattr(model, "model_json_schema"):
+            schema = model.model_json_schema()
+        elif hasattr(model, "schema"):
+            schema = model.schema()
+        else:
+            # openai has imported pydantic.
+            schema = sys.modules["pydantic"].TypeAdapter(model).json_schema()
     except Exception:
         return model.__name__
     return {"name": model.__name__, "schema": schema}

@@ -1,33 +1,31 @@
 """One call of a model, from before its request to the end of its answer.
 
-On the caller's thread a call only keeps what it is handed; what the event says is
-worked out by `build_event`, on the worker's.
+The caller's thread only records; the worker builds the event.
 """
 
 import sys
 from collections.abc import Mapping
 from time import perf_counter
+from types import FrameType
 from typing import Any, Protocol
 
 from .._config.checks import CALLER
 from .._config.config import LibrettoConfig, get_client_config
 from .._config.fields import Overrides
 from .._config.settings import CallSettings
-from .._events import Event
 from .._templates import TemplateChat, TemplateText
 from .._util import errors
 from .._util.ids import new_id
 from .._util.json import model_to_json
 from .._util.otel_context import OPENTELEMETRY, with_trace
 from . import feedback_keys
-from .build_event import build_event
 from .caller import name_caller
 from .detours import in_flight, may_detour
 from .endpoints.table import Endpoint
 from .error_response import response_from_exception
 from .exchange import Exchange, current_exchange
 from .record import CallRecord
-from .snapshot import snapshot, snapshot_kwargs
+from .snapshot import CopyBudget, snapshot, snapshot_kwargs
 
 _TEMPLATE_TYPES = (TemplateChat, TemplateText)
 
@@ -40,173 +38,176 @@ class Recorder(Protocol):
     ) -> CallSettings | None:
         """Return the settings for a call, or None if it is not to be recorded."""
 
-    def submit(self, call: "Call") -> None:
-        """Take a finished call. Never blocks, never raises."""
+    def submit(self, record: CallRecord) -> None:
+        """Take the record of a finished call. Never blocks, never raises."""
 
 
-class Call(CallRecord):
-    """One recorded call: its record, and how it is written.
+class Call:
+    """One recorded call.
 
     Attributes:
-        recorder: Takes the record when it is complete.
+        record: What is known of it.
+        exchange: What is known of its request.
         is_submitted: The record is complete, and changes no more.
     """
 
-    is_submitted: bool = False
+    __slots__ = ("_recorder", "exchange", "is_submitted", "record")
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        settings: CallSettings,
-        feedback_key: str,
-        recorder: Recorder,
-        client: Any = None,
+    def __init__(self, record: CallRecord, recorder: Recorder) -> None:
+        self.record = record
+        self.exchange = record.exchange
+        self.is_submitted = False
+        self._recorder = recorder
+
+    def start(
+        self, arguments: Mapping[str, Any], frame: FrameType, *, is_detour: bool = False
     ) -> None:
-        self.endpoint = endpoint
-        self.settings = settings
-        self.feedback_key = feedback_key
-        self.recorder = recorder
-        self.exchange = Exchange(client)
-        self.request = {}
+        """Take a snapshot of the request and start the clock. Never raises.
 
-    def start(self, arguments: Mapping[str, Any]) -> None:
-        """Take a snapshot of the request and start the clock. Never raises."""
+        Args:
+            arguments: The arguments of the request, by name.
+            frame: The frame that makes the call.
+            is_detour: Whether the request may be sent from another context.
+        """
+        record = self.record
         try:
-            settings = self.settings
-            given = arguments.get(self.endpoint.input)
+            budget = CopyBudget()
+            settings, endpoint = record.settings, record.endpoint
+            given = arguments.get(endpoint.input)
             if isinstance(given, _TEMPLATE_TYPES):
-                self.request = snapshot_kwargs(arguments, self, but=self.endpoint.input)
-                self._capture_template(given)
+                record.request = snapshot_kwargs(
+                    arguments, budget, exclude=endpoint.input
+                )
+                _capture_template(record, given, budget)
             else:
-                self.request = snapshot_kwargs(arguments, self)
+                record.request = snapshot_kwargs(arguments, budget)
             if settings.has_template_data:
-                self._apply_settings(settings)
+                _apply_settings(record, budget)
+            record.copied_bytes = budget.size_bytes
             if OPENTELEMETRY in sys.modules and settings.trace_context:
-                self.context = with_trace(self.context)
+                record.context = with_trace(record.context)
         except Exception as exc:
             errors.log_internal_error(exc, "capture.start")
         exchange = self.exchange
-        exchange.outer = current_exchange.get()
-        current_exchange.set(exchange)
+        exchange.enter(frame)
         kind: type = type(exchange.client)
-        if may_detour(kind):
-            in_flight[id(self)] = self
-        self.started = perf_counter()
-
-    def _apply_settings(self, settings: CallSettings) -> None:
-        """Keep what the call's settings add to its arguments."""
-        if self.template is None and settings.has_template:
-            self._capture_template(self.endpoint.template_from_settings(settings))
-            self.is_from_scope = not settings.has_own_template
-        if settings.template_params:
-            params = snapshot(settings.template_params, self)
-            self.params = {**params, **(self.params or {})}
-        if settings.context:
-            self.context = snapshot(settings.context, self)
-
-    def _capture_template(self, given: Any) -> None:
-        if isinstance(given, TemplateChat):
-            self.template = snapshot(given.recorded, self)
-            self.params = snapshot(given.params, self)
-        elif isinstance(given, TemplateText):
-            self.template = snapshot(given.template, self)
-            self.params = snapshot(given.params, self)
-        else:
-            self.template = snapshot(given, self)
+        if is_detour or may_detour(kind):
+            in_flight[id(exchange)] = record
+        record.started = perf_counter()
 
     def on_response(self, model: Any) -> None:
-        """CallRecord a whole answer: a pydantic model. Never raises."""
+        """Record a whole answer: a pydantic model. Never raises."""
+        record = self.record
         try:
-            self.ended = perf_counter()
-            self._capture_response(model)
-            if self.settings.annotate_responses:
-                feedback_keys.annotate(model, self.feedback_key)
+            record.ended = perf_counter()
+            record.response = model_to_json(model)
+            if record.settings.annotate_responses:
+                feedback_keys.annotate(model, record.feedback_key)
             else:
-                feedback_keys.remember(model, self.feedback_key)
+                feedback_keys.remember(model, record.feedback_key)
         except Exception as exc:
             errors.log_internal_error(exc, "capture.on_response")
         finally:
             self.submit()
 
-    def _capture_response(self, model: Any) -> None:
-        self.response = model_to_json(model)
-
     def on_json_response(self, answer: bytes) -> None:
         """Record an answer that was asked for as plain JSON. Never raises."""
-        self.ended = perf_counter()
-        self.response = answer
+        self.record.ended = perf_counter()
+        self.record.response = answer
         self.submit()
 
     def on_text_response(self, answer: Any) -> None:
-        """CallRecord an answer that is no model, such as plain text. Never raises."""
-        self.ended = perf_counter()
+        """Record an answer that is no model, such as plain text. Never raises."""
+        self.record.ended = perf_counter()
         if isinstance(answer, str):
-            self.text = answer
+            self.record.text = answer
         self.submit()
 
     def on_error(self, exc: BaseException) -> None:
-        """CallRecord that the request or its answer on_error. Never raises."""
+        """Record that the request, or reading its answer, failed. Never raises."""
+        record = self.record
         try:
-            self.ended = perf_counter()
-            self.errors = (*self.errors, format_error(exc))
+            record.ended = perf_counter()
+            record.errors = (*record.errors, format_error(exc))
             answer = response_from_exception(exc)
-            if answer is not None and self.body_kind is None:
-                self._capture_response(answer)
-                feedback_keys.remember(answer, self.feedback_key)
+            if answer is not None and record.body_kind is None:
+                record.response = model_to_json(answer)
+                feedback_keys.remember(answer, record.feedback_key)
         except Exception as fault:
             errors.log_internal_error(fault, "capture.on_error")
         finally:
             self.submit()
 
     def submit(self) -> None:
-        """Hand the call on, once. Never raises."""
+        """Hand the record to the recorder, once. Never raises."""
         if self.is_submitted:
             return
         self.is_submitted = True
         try:
-            self.recorder.submit(self)
+            self._recorder.submit(self.record)
         except Exception as exc:
             errors.log_internal_error(exc, "capture.submit")
 
-    def report(self) -> Event | None:
-        """Return the event that tells of this call, if it is to be recorded."""
-        return build_event(self)
+
+def _apply_settings(record: CallRecord, budget: CopyBudget) -> None:
+    """Record what the call's settings add to its arguments."""
+    settings = record.settings
+    if record.template is None and settings.has_template:
+        given = record.endpoint.template_from_settings(settings)
+        _capture_template(record, given, budget)
+        record.is_from_scope = not settings.has_own_template
+    if settings.template_params:
+        params = snapshot(settings.template_params, budget)
+        record.params = {**params, **(record.params or {})}
+    if settings.context:
+        record.context = snapshot(settings.context, budget)
+
+
+def _capture_template(record: CallRecord, given: Any, budget: CopyBudget) -> None:
+    template = given
+    if isinstance(given, _TEMPLATE_TYPES):
+        template = given.recorded if isinstance(given, TemplateChat) else given.template
+        record.params = snapshot(given.params, budget)
+    record.template = snapshot(template, budget)
 
 
 def start_call(
     endpoint: Endpoint, recorder: Recorder, client: Any, given: Overrides | None
 ) -> Call | None:
-    """Return the record of a call about to be made, or None if it is not recorded.
+    """Return a call about to be made, or None if it is not recorded. Never raises.
 
-    Never raises. The settings are those of this moment: the scope may be another when
-    an awaited call is sent, or when a stream ends.
+    The settings are those of this moment: the scope may be another when an awaited call
+    is sent, or when a stream ends.
     """
     try:
         around = current_exchange.get()
-        if client is not None and around is not None and around.client is client:
+        if (
+            around is not None
+            and around.client is client is not None
+            and around.is_around_here()
+        ):
             return None
         settings = recorder.settings(get_client_config(client), given)
         if settings is None:
             return None
         key = settings.feedback_key or new_id()
-        call = Call(endpoint, settings, key, recorder, client)
+        record = CallRecord(endpoint, settings, key, client)
         if settings.allow_unnamed_prompts == CALLER and settings.template_name is None:
-            call.caller = name_caller()
-        return call
+            record.caller = name_caller()
+        return Call(record, recorder)
     except Exception as exc:
         errors.log_internal_error(exc, "capture.start_call")
         return None
 
 
-def start_unrecorded(client: Any) -> Exchange | None:
+def start_unrecorded(client: Any, frame: FrameType) -> Exchange | None:
     """Return the exchange of a call that is not recorded. Never raises.
 
     While it is under way, its requests are not recorded either.
     """
     try:
         exchange = Exchange(client)
-        exchange.outer = current_exchange.get()
-        current_exchange.set(exchange)
+        exchange.enter(frame)
         return exchange
     except Exception as exc:
         errors.log_internal_error(exc, "capture.start_unrecorded")
@@ -214,7 +215,7 @@ def start_unrecorded(client: Any) -> Exchange | None:
 
 
 def format_error(exc: BaseException) -> str:
-    """Return an error as the event tells it: its type and its message."""
+    """Return an error's type and message."""
     message = str(exc)
     name = type(exc).__name__
     return f"{name}: {message}" if message else name

@@ -8,6 +8,7 @@ patched method has taken already passes on untouched.
 
 import inspect
 import re
+import sys
 from collections.abc import Callable, Mapping
 from functools import wraps
 from types import FunctionType
@@ -73,10 +74,7 @@ def wrap_request(original: Any, recorder: Recorder, switch: Switch) -> Any:
             call.on_error(exc)
             raise
         finally:
-            exchange = call.exchange
-            current_exchange.set(exchange.outer)
-            exchange.client = exchange.outer = None
-            in_flight.pop(id(call), None)
+            call.exchange.leave()
         return _finish(call, result, is_async=False)
 
     return request
@@ -111,10 +109,7 @@ def wrap_async_request(original: Any, recorder: Recorder, switch: Switch) -> Any
             call.on_error(exc)
             raise
         finally:
-            exchange = call.exchange
-            current_exchange.set(exchange.outer)
-            exchange.client = exchange.outer = None
-            in_flight.pop(id(call), None)
+            call.exchange.leave()
         return _finish(call, result, is_async=True)
 
     return request
@@ -154,7 +149,7 @@ def _start(recorder: Recorder, client: Any, options: Any) -> Call | None:
             return None
         call = start_call(endpoint, recorder, client, None)
         if call is not None:
-            call.start(arguments)
+            call.start(arguments, sys._getframe(1))
         return call
     except Exception as exc:
         errors.log_internal_error(exc, "capture.request")
@@ -238,7 +233,11 @@ def wrap_process_response(original: Any, recorder: Recorder, switch: Switch) -> 
         retries_taken: Any = 0,
     ) -> Any:
         exchange = current_exchange.get()
-        if exchange is not None and exchange.client is self:
+        if (
+            exchange is not None
+            and exchange.client is self
+            and exchange.is_around_here()
+        ):
             exchange.headers = getattr(response, "headers", None)
             exchange.retries = retries_taken
         return process(

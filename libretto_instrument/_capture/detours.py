@@ -9,11 +9,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .call import Call
     from .endpoints.table import Endpoint
+    from .record import CallRecord
 
-#: The calls under way whose requests may be sent elsewhere, by identity.
-in_flight: "dict[int, Call]" = {}
+#: The calls under way whose requests may be sent elsewhere, by their exchanges'
+#: identities.
+in_flight: "dict[int, CallRecord]" = {}
 
 _METHODS = ("request", "post")
 
@@ -36,9 +37,9 @@ def is_in_flight(client: Any, endpoint: "Endpoint", body: dict[str, Any]) -> boo
         endpoint: Its endpoint.
         body: Its JSON body.
     """
-    for call in list(in_flight.values()):
-        if call.endpoint is endpoint and call.exchange.client is client:
-            sent = call.request
+    for record in list(in_flight.values()):
+        if record.endpoint is endpoint and record.exchange.client is client:
+            sent = record.request
             names = [name for name in ("model", endpoint.input) if name in sent]
             if all(sent[name] == body.get(name) for name in names):
                 return True

@@ -6,10 +6,10 @@ from attrs import frozen
 
 from .._templates import TemplateText
 from .._util import errors
-from .record import CallRecord
 
 if TYPE_CHECKING:
     from .._recognition.template import Ambiguous, Match
+    from .record import CallRecord
 
 #: The key of an event's context that says that a prompt fits templates, but not how.
 AMBIGUOUS_KEY = "template"
@@ -32,7 +32,7 @@ class Prompt:
     candidates: tuple[str, ...] = ()
 
 
-def read_prompt(record: CallRecord) -> Prompt:
+def read_prompt(record: "CallRecord") -> Prompt:
     """Return the prompt of a call.
 
     It is the template object that was sent, or the template that the call declares;
@@ -63,7 +63,7 @@ def read_prompt(record: CallRecord) -> Prompt:
     return Prompt(found.template, {**declared, **found.params}, found.name)
 
 
-def name_event(record: CallRecord, prompt: Prompt) -> str | None:
+def name_event(record: "CallRecord", prompt: Prompt) -> str | None:
     """Return the name of a call's prompt.
 
     A name that the call or its scope gives counts before that of a recognised template,
@@ -85,7 +85,7 @@ def add_candidates(
     return {**note, **(context or {})}
 
 
-def _fit(record: CallRecord, sent: list[Any] | str) -> Prompt | None:
+def _fit(record: "CallRecord", sent: list[Any] | str) -> Prompt | None:
     """Return the template that a scope declares, if it fits what was sent."""
     from .._recognition.apply import fit_declared
 
@@ -98,7 +98,9 @@ def _fit(record: CallRecord, sent: list[Any] | str) -> Prompt | None:
     return None if found is None else Prompt(*found)
 
 
-def _recognize(record: CallRecord, sent: list[Any] | str) -> "Match | Ambiguous | None":
+def _recognize(
+    record: "CallRecord", sent: list[Any] | str
+) -> "Match | Ambiguous | None":
     from .._recognition.apply import recognize
 
     settings = record.settings
@@ -114,7 +116,7 @@ def _recognize(record: CallRecord, sent: list[Any] | str) -> "Match | Ambiguous 
     )
 
 
-def _has_instructions(record: CallRecord) -> bool:
+def _has_instructions(record: "CallRecord") -> bool:
     """Return whether the first message stands for the ``instructions`` of a request."""
     return record.request.get("instructions") is not None and "instructions" in (
         record.endpoint.input_fields

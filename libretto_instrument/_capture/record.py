@@ -1,29 +1,27 @@
-"""What is kept of one call until its event is made."""
+"""The record of one call, from which its event is built."""
 
 from typing import Any, Literal
 
 from .._config.settings import CallSettings
+from .._events import Event
+from .build_event import build_event
 from .endpoints.table import Endpoint
 from .exchange import Exchange
-from .snapshot import CopyBudget
 
-#: What a chunk takes in memory, in bytes: openai's model of a chat's chunk with a word
-#: in it takes 2,600 to 2,800, by tracemalloc. To weigh each would cost the stream more
-#: than it is worth; the prepared message is weighed to the byte.
-_CHUNK_OVERHEAD_BYTES = 2_700
-
+#: Memory that openai's model of a chat chunk with one word takes, in bytes (2,600 to
+#: 2,800 by tracemalloc). Measuring each chunk would slow the stream down.
+_CHUNK_BYTES = 2_700
 
 BodyKind = Literal["bytes", "events", "chunks"]
 
 
-class CallRecord(CopyBudget):
-    """The record of one call: written on the caller's thread, read on the worker's.
+class CallRecord:
+    """What is known of one call: written on the caller's thread, read on the worker's.
 
-    It counts what is copied for it itself. What most calls leave as it is stands in the
-    class: to set it would be paid for by every call.
+    Defaults are class attributes, so that a call sets only what differs.
 
     Attributes:
-        endpoint: How requests and answers of the called method are laid out.
+        endpoint: The endpoint that was called.
         settings: What holds for this call.
         feedback_key: What later feedback refers to.
         request: A snapshot of the arguments, by name.
@@ -33,13 +31,14 @@ class CallRecord(CopyBudget):
         caller: The name of what calls the model, where prompts are named by that.
         context: The caller's own keys and values.
         exchange: What is known of the request's way over HTTP.
+        copied_bytes: Roughly the size of the copied arguments.
         started: `time.perf_counter` before the request, in seconds.
         ended: The same at the end of the answer.
         response: The answer as JSON, where it came whole.
         body_kind: What ``chunks`` are: ``"bytes"`` of an object or a text, bytes of
-            server-sent ``"events"``, or ``"chunks"``, which are models; None where the
-            answer did not come in pieces.
-        chunks: The answer's pieces as they came, where it was streamed or read raw.
+            server-sent ``"events"``, or ``"chunks"``, which are models; None if the
+            answer came whole.
+        chunks: The chunks of a streamed answer, or of one that is read raw.
         chunk_times: When each of ``chunks`` came, in seconds.
         chunks_consumed: How many chunks the caller took; None if that was not counted.
         text: The answer, where it was plain text.
@@ -57,6 +56,7 @@ class CallRecord(CopyBudget):
     params: dict[str, Any] | None = None
     context: dict[str, Any] | None = None
     exchange: Exchange
+    copied_bytes: int = 0
     started: float = 0.0
     ended: float = 0.0
     response: bytes | None = None
@@ -68,8 +68,21 @@ class CallRecord(CopyBudget):
     errors: tuple[str, ...] = ()
     stream_status: str | None = None
 
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        settings: CallSettings,
+        feedback_key: str,
+        client: Any = None,
+    ) -> None:
+        self.endpoint = endpoint
+        self.settings = settings
+        self.feedback_key = feedback_key
+        self.exchange = Exchange(client)
+        self.request = {}
+
     def start_streaming(self, kind: BodyKind) -> None:
-        """Take note that the answer comes in pieces of a form."""
+        """Prepare for an answer that comes in chunks."""
         self.body_kind = kind
         self.chunks = []
         self.chunk_times = []
@@ -82,15 +95,14 @@ class CallRecord(CopyBudget):
     @property
     def size_bytes(self) -> int:
         """Roughly how many bytes this record holds."""
-        weight = self.size
-        if self.response:
-            weight += len(self.response)
-        if self.text:
-            weight += len(self.text)
-        if self.errors:
-            weight += sum(map(len, self.errors))
+        size = self.copied_bytes + len(self.response or b"") + len(self.text or "")
+        size += sum(map(len, self.errors))
         if self.body_kind == "chunks":
-            weight += _CHUNK_OVERHEAD_BYTES * len(self.chunks)
+            size += _CHUNK_BYTES * len(self.chunks)
         elif self.body_kind is not None:
-            weight += sum(map(len, self.chunks))
-        return weight
+            size += sum(map(len, self.chunks))
+        return size
+
+    def report(self) -> Event | None:
+        """Return the event of this call, if it is to be recorded."""
+        return build_event(self)

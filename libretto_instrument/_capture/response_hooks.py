@@ -1,13 +1,13 @@
-"""Seeing what happens to an HTTP response without owning it.
+"""Hooks on an HTTP response: notice that it closes, and tee its bytes.
 
-openai's helper streams and raw responses read and close the HTTP response directly, so
-the response is the one place that sees every way to an end. Methods are set on the
-instance, call what was there before, and come off again when the response closes. No
-HTTP library is imported: what has the methods is watched.
+openai's helper streams and raw responses read and close the HTTP response directly.
+Methods are set on the instance, call what was there before, and come off again when the
+response closes. No HTTP library is imported.
 """
 
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
+from time import perf_counter
 from typing import Any
 
 from .._util import errors
@@ -24,22 +24,23 @@ _Methods = dict[str, Callable[..., Any]]
 
 
 def on_close(response: Any, state: StreamState, *, is_async: bool | None) -> None:
-    """Tell ``state`` when ``response`` has been closed.
+    """Notify ``state`` when ``response`` has been closed.
 
     Args:
         response: An HTTP response with ``close()`` and ``aclose()``.
-        state: Held weakly: its owner decides how long it lives.
-        is_async: Whether it is awaited; None if that is not known.
+        state: The state; held weakly.
+        is_async: Whether the response is read by awaiting; None if not known.
     """
-    to_recording = weakref.ref(state)
-    ours: _Methods = {}
+    to_state = weakref.ref(state)
+    overrides: _Methods = {}
 
-    def tell() -> None:
+    def notify() -> None:
         try:
-            _take_off(response, ours)
-            told = to_recording()
-            if told is not None:
-                told.on_response_closed()
+            _restore(response, overrides)
+            found = to_state()
+            if found is not None and not found.is_reading:
+                _record_content(response, found)
+                found.finish("closed_early")
         except Exception as exc:
             errors.log_internal_error(exc, "capture.closed")
 
@@ -52,9 +53,9 @@ def on_close(response: Any, state: StreamState, *, is_async: bool | None) -> Non
             try:
                 return close_before()
             finally:
-                tell()
+                notify()
 
-        ours["close"] = close
+        overrides["close"] = close
 
     if is_async is not False:
         aclose_before = response.aclose
@@ -63,38 +64,42 @@ def on_close(response: Any, state: StreamState, *, is_async: bool | None) -> Non
             try:
                 return await aclose_before()
             finally:
-                tell()
+                notify()
 
-        ours["aclose"] = aclose
+        overrides["aclose"] = aclose
 
-    response.__dict__.update(ours)
+    response.__dict__.update(overrides)
 
 
 def tee_bytes(
     response: Any,
     record: CallRecord,
+    get_state: weakref.ref[StreamState],
     *,
     is_async: bool | None,
-    owner: StreamState | None = None,
 ) -> None:
-    """Keep the decoded bytes of ``response`` in ``record`` as they are read.
+    """Record the decoded bytes of a response as they are read.
 
     Every way to read a response but ``iter_raw`` goes through these two methods.
 
     Args:
         response: An HTTP response with ``iter_bytes()`` and ``aiter_bytes()``.
-        record: Keeps them.
+        record: Takes the bytes.
+        get_state: The state of the stream that reads the response. What is read in
+            another way is tracked as the answer itself.
         is_async: As for `on_close`.
-        owner: What is told of their end, and from here on owned by the response. Left
-            out, whoever makes something of the bytes sees to it.
     """
-    kept, chunk_times = record.chunks, record.chunk_times
+    chunks, times = record.chunks, record.chunk_times
     if is_async is not True:
         iter_before = response.iter_bytes
 
         def iter_bytes(*args: Any, **kwargs: Any) -> Iterator[bytes]:
-            pieces = tee(iter_before(*args, **kwargs), kept, chunk_times)
-            return track_iteration(pieces, owner) if owner else pieces
+            teed = tee(iter_before(*args, **kwargs), chunks, times)
+            state = get_state()
+            if state is None or state.is_reading:
+                return teed
+            state.is_counted = False
+            return track_iteration(teed, state)
 
         response.iter_bytes = iter_bytes
 
@@ -102,14 +107,39 @@ def tee_bytes(
         aiter_before = response.aiter_bytes
 
         def aiter_bytes(*args: Any, **kwargs: Any) -> AsyncIterator[bytes]:
-            pieces = tee_async(aiter_before(*args, **kwargs), kept, chunk_times)
-            return track_async_iteration(pieces, owner) if owner else pieces
+            teed = tee_async(aiter_before(*args, **kwargs), chunks, times)
+            state = get_state()
+            if state is None or state.is_reading:
+                return teed
+            state.is_counted = False
+            return track_async_iteration(teed, state)
 
         response.aiter_bytes = aiter_bytes
 
 
-def _take_off(response: Any, ours: _Methods) -> None:
-    """Remove what was set, unless somebody else's method lies on top of it."""
-    for name, method in ours.items():
+def content_if_read(response: Any) -> bytes | None:
+    """Return the body if it has been read, without reading it."""
+    try:
+        content: bytes = response.content
+    except RuntimeError:  # httpx's and httpx2's ResponseNotRead are RuntimeErrors.
+        return None
+    return content
+
+
+def _record_content(response: Any, state: StreamState) -> None:
+    """Record the body of a response that was read before it was teed."""
+    record = state.call.record
+    if record.body_kind == "chunks" or record.chunks or state.call.is_submitted:
+        return
+    content = content_if_read(response)
+    if content:
+        record.chunks.append(content)
+        record.chunk_times.append(perf_counter())
+        state.is_counted = False
+
+
+def _restore(response: Any, overrides: _Methods) -> None:
+    """Remove what was set, unless another method was set on top of it."""
+    for name, method in overrides.items():
         if response.__dict__.get(name) is method:
             del response.__dict__[name]

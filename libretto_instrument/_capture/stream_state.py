@@ -1,8 +1,8 @@
-"""What came through one answer that arrives in pieces, and whether it has ended.
+"""The state of a streamed answer: what came of it, and whether it has ended.
 
-An answer ends once: used up, failed, cancelled, closed, or forgotten. One whose loop
-was left may be read on, so it stays open until it is closed, dropped, flushed, or the
-program ends.
+An answer ends once: exhausted, failed, cancelled, closed, or garbage-collected. One
+whose loop was left may be read on, so it stays open until it is closed, collected,
+flushed, or the program ends.
 """
 
 import os
@@ -15,19 +15,19 @@ from .call import Call
 
 _CANCELLED = frozenset(("CancelledError", "Cancelled"))
 
-#: The answers under way, by identity. A dictionary, as its values can be listed while
-#: other threads add to it, and a plain one, as each stream is_async for its entry.
+#: The answers under way, by identity. A dict, as its values can be listed while other
+#: threads add to it, and a plain one, as adding to it delays each stream.
 _active_streams: "dict[int, weakref.ref[StreamState]]" = {}
 
 
 class StreamState:
-    """The pieces of one answer so far.
+    """What came of one answer so far. As a context manager, one read of it.
 
     Attributes:
         call: The call that is answered.
-        taken: How many items the caller took.
-        reading: Inside a read: a response closes by itself then, and that is no early
-            end.
+        chunks_consumed: How many items the caller has read.
+        is_counted: The items are the stream's chunks, and not the response's bytes.
+        is_reading: A read is under way. That the response closes then is no early end.
         is_left: The last loop over the answer was left.
     """
 
@@ -36,30 +36,52 @@ class StreamState:
         "_iteration",
         "call",
         "chunks_consumed",
+        "is_counted",
         "is_left",
-        "reading",
+        "is_reading",
     )
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, *, is_counted: bool = False) -> None:
         self.call = call
         self.chunks_consumed = 0
-        self.reading = False
+        self.is_counted = is_counted
+        self.is_reading = False
         self.is_left = False
         self._iteration = 0
         _active_streams[id(self)] = weakref.ref(self)
 
+    def __enter__(self) -> None:
+        self.on_read_start()
+        self.is_reading = True
+
+    def __exit__(self, kind: Any, exc: BaseException | None, traceback: Any) -> None:
+        if exc is None:
+            self.is_reading = False
+            self.chunks_consumed += 1
+        elif isinstance(exc, StopIteration | StopAsyncIteration):
+            self.finish()
+        else:
+            self.on_error(exc)
+
+    def add(self, chunk: Any) -> None:
+        """Record a chunk, where chunks are recorded and not the response's bytes."""
+        record = self.call.record
+        if record.body_kind == "chunks":
+            record.chunks.append(chunk)
+            record.chunk_times.append(perf_counter())
+
     def on_read_start(self) -> int:
-        """Take note that somebody reads, and return which turn at reading this is."""
+        """Take note that a loop or a single read begins, and return its number."""
         self.is_left = False
         self._iteration += 1
         return self._iteration
 
-    def on_loop_exit(self, turn: int) -> None:
+    def on_loop_exit(self, iteration: int) -> None:
         """Take note that a loop was left, unless another has begun since.
 
-        An event loop closes the generator of such a loop later, in a turn of its own.
+        An event loop closes the generator of such a loop later.
         """
-        if turn == self._iteration:
+        if iteration == self._iteration:
             self.is_left = True
 
     def on_error(self, exc: BaseException) -> None:
@@ -68,7 +90,7 @@ class StreamState:
         if not call.is_submitted:
             self._freeze()
             cancelled = type(exc).__name__ in _CANCELLED
-            call.stream_status = "cancelled" if cancelled else "failed"
+            call.record.stream_status = "cancelled" if cancelled else "failed"
             call.on_error(exc)
 
     def finish(self, status: str | None = None) -> None:
@@ -76,67 +98,63 @@ class StreamState:
         call = self.call
         if not call.is_submitted:
             self._freeze()
-            call.stream_status = status
-            call.ended = call.chunk_times[-1] if call.chunk_times else perf_counter()
+            record = call.record
+            record.stream_status = status
+            times = record.chunk_times
+            record.ended = times[-1] if times else perf_counter()
             call.submit()
 
-    def on_response_closed(self) -> None:
-        """Take note that the HTTP response was closed."""
-        if not self.reading:
-            self.finish("closed_early")
-
     def _freeze(self) -> None:
-        """Let the rest of an answer pass: its record is about to be read elsewhere."""
-        call = self.call
-        call.chunks = call.chunks.copy()
-        call.chunk_times = call.chunk_times.copy()
-        if call.chunks_consumed is not None:
-            call.chunks_consumed = self.chunks_consumed
+        """Stop recording: the worker is about to read the record."""
+        record = self.call.record
+        record.chunks = record.chunks.copy()
+        record.chunk_times = record.chunk_times.copy()
+        record.chunks_consumed = self.chunks_consumed if self.is_counted else None
 
     def __del__(self) -> None:
         _active_streams.pop(id(self), None)
-        if hasattr(self, "_iteration"):  # Or else it never began.
+        if hasattr(self, "_iteration"):  # Or else it was never initialised.
             self.finish("closed_early" if self.is_left else "abandoned")
 
 
 def tee(
-    pieces: Iterable[Any], kept: list[Any], chunk_times: list[float]
+    chunks: Iterable[Any], record: list[Any], chunk_times: list[float]
 ) -> Iterator[Any]:
-    """Yield ``pieces``; keep each of them, and when it came.
+    """Yield chunks, and append each of them and its time.
 
-    Without the state: openai's stream holds itself, and this, in a cycle, and a
-    stream that is dropped is to be told of before the garbage collector comes by.
+    It does not hold the state: openai's stream holds itself, and this, in a cycle, and
+    the state of a stream that is dropped must not wait for the garbage collector.
     """
-    add, stamp = kept.append, chunk_times.append
-    for piece in pieces:
-        add(piece)
-        stamp(perf_counter())
-        yield piece
+    add, add_time = record.append, chunk_times.append
+    for chunk in chunks:
+        add(chunk)
+        add_time(perf_counter())
+        yield chunk
 
 
 async def tee_async(
-    pieces: AsyncIterable[Any], kept: list[Any], chunk_times: list[float]
+    chunks: AsyncIterable[Any], record: list[Any], chunk_times: list[float]
 ) -> AsyncIterator[Any]:
-    """Yield ``pieces``, as `tee` does."""
-    add, stamp = kept.append, chunk_times.append
-    async for piece in pieces:
-        add(piece)
-        stamp(perf_counter())
-        yield piece
+    """Yield chunks, as `tee` does."""
+    add, add_time = record.append, chunk_times.append
+    async for chunk in chunks:
+        add(chunk)
+        add_time(perf_counter())
+        yield chunk
 
 
 def track_iteration(items: Iterable[Any], state: StreamState) -> Iterator[Any]:
-    """Yield ``items``, each before the next is read, and see how that ends."""
-    turn = state.on_read_start()
-    state.reading = True
+    """Yield items, each before the next is read, and note how that ends."""
+    iteration = state.on_read_start()
+    state.is_reading = True
     try:
         for item in items:
-            state.reading = False
+            state.is_reading = False
             state.chunks_consumed += 1
             yield item
-            state.reading = True
+            state.is_reading = True
     except GeneratorExit:
-        state.on_loop_exit(turn)
+        state.on_loop_exit(iteration)
         raise
     except BaseException as exc:
         state.on_error(exc)
@@ -147,17 +165,17 @@ def track_iteration(items: Iterable[Any], state: StreamState) -> Iterator[Any]:
 async def track_async_iteration(
     items: AsyncIterable[Any], state: StreamState
 ) -> AsyncIterator[Any]:
-    """Yield ``items``, each before the next is read, and see how that ends."""
-    turn = state.on_read_start()
-    state.reading = True
+    """Yield items, as `track_iteration` does."""
+    iteration = state.on_read_start()
+    state.is_reading = True
     try:
         async for item in items:
-            state.reading = False
+            state.is_reading = False
             state.chunks_consumed += 1
             yield item
-            state.reading = True
+            state.is_reading = True
     except GeneratorExit:
-        state.on_loop_exit(turn)
+        state.on_loop_exit(iteration)
         raise
     except BaseException as exc:
         state.on_error(exc)

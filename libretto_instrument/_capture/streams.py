@@ -1,14 +1,13 @@
-"""Streams that report what came through them.
+"""Proxies of streams that record what is read.
 
-A recorded stream is a proxy of openai's own: same class to `isinstance`, same
-attributes, each chunk handed over before the next is read. Kept is what the response
-brings, before openai makes chunks of it: bytes cost less to keep than models do, and
-no caller can change them. Reading them is_async for the worker.
+A recorded stream has the class of openai's own to `isinstance`, the same attributes,
+and hands each chunk over before the next is read. Recorded are the bytes of the
+response, before openai makes chunks of them: they take less memory than models, and the
+caller cannot change them. The worker parses them.
 """
 
+import weakref
 from collections.abc import AsyncIterator, Iterator
-from time import perf_counter
-from types import TracebackType
 from typing import Any
 
 from .._util import errors
@@ -25,168 +24,95 @@ from .stream_state import (
 )
 
 
-class _Recorded(Proxy):
-    """What the two kinds of recorded stream share."""
+class _RecordedStream(Proxy):
+    """What the two kinds of recorded streams share."""
 
-    __slots__ = ("_self_recording",)
+    __slots__ = ("_self_state",)
 
-    #: Whether its response is awaited.
-    _self_is_async: bool
-
-    def __init__(self, stream: Any, call: Call) -> None:
-        # Set as `Proxy` does, with fewer calls of functions.
+    def __init__(self, stream: Any, call: Call, *, is_async: bool) -> None:
+        # Set as `Proxy` does, with fewer function calls.
         object.__setattr__(self, "__wrapped__", stream)
+        record = call.record
         # Another patcher may have made a plain generator of it, without a response.
         response = getattr(stream, "response", None)
+        is_sse = _decodes_sse_bytes(stream, response)
+        record.start_streaming("events" if is_sse else "chunks")
+        # Another thread's flush may end it from here on.
+        state = StreamState(call, is_counted=is_sse)
+        object.__setattr__(self, "_self_state", state)
         try:
-            if _decodes_sse_bytes(stream, response):
-                call.start_streaming("events")
-                call.chunks_consumed = 0
-                tee_bytes(response, call, is_async=self._self_is_async)
-        except Exception as exc:
-            errors.log_internal_error(exc, "capture.watch")
-        if call.body_kind is None:
-            call.start_streaming("chunks")
-        # Last: once there is a state, another thread's flush may end it.
-        state = StreamState(call)
-        object.__setattr__(self, "_self_recording", state)
-        try:
-            # `.stream()` helpers close the response past the stream.
+            if is_sse:
+                tee_bytes(response, record, weakref.ref(state), is_async=is_async)
             if response is not None:
-                on_close(response, state, is_async=self._self_is_async)
+                on_close(response, state, is_async=is_async)
         except Exception as exc:
-            errors.log_internal_error(exc, "capture.watch")
-        feedback_keys.remember(self, call.feedback_key)
+            errors.log_internal_error(exc, "capture.hooks")
+        feedback_keys.remember(self, record.feedback_key)
+
+    @property
+    def _iterator(self) -> Any:
+        # Some programs read from where openai's own stream does.
+        iterator: Any = self.__wrapped__._iterator
+        if hasattr(iterator, "__anext__"):
+            return track_async_iteration(iterator, self._self_state)
+        return track_iteration(iterator, self._self_state)
 
 
 def _decodes_sse_bytes(stream: Any, response: Any) -> bool:
-    """Say whether openai will read ``stream`` from its response's bytes, as events."""
+    """Return whether openai will read ``stream`` from its response's bytes."""
     decoder = type(getattr(stream, "_decoder", None))
     return decoder.__module__ == "openai._streaming" and hasattr(response, "iter_bytes")
 
 
-class StreamProxy(_Recorded):
+class StreamProxy(_RecordedStream):
     """A proxy of an `openai.Stream`, or of what another patcher made of one."""
 
     __slots__ = ()
 
-    _self_is_async = False
-
     def __iter__(self) -> Iterator[Any]:
-        chunks, state = self.__wrapped__, self._self_recording
-        call = state.call
-        if call.body_kind == "chunks":
-            chunks = tee(chunks, call.chunks, call.chunk_times)
+        chunks, state = self.__wrapped__, self._self_state
+        record = state.call.record
+        if record.body_kind == "chunks":
+            chunks = tee(chunks, record.chunks, record.chunk_times)
         return track_iteration(chunks, state)
 
     def __next__(self) -> Any:
-        state = self._self_recording
-        state.on_read_start()
-        state.reading = True
-        try:
+        state = self._self_state
+        with state:
             chunk = self.__wrapped__.__next__()
-        except StopIteration:
-            state.finish()
-            raise
-        except BaseException as exc:
-            state.on_error(exc)
-            raise
-        state.reading = False
-        state.chunks_consumed += 1
-        call = state.call
-        if call.body_kind == "chunks":
-            call.chunks.append(chunk)
-            call.chunk_times.append(perf_counter())
+        state.add(chunk)
         return chunk
 
     def __enter__(self) -> "StreamProxy":
         self.__wrapped__.__enter__()
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> Any:
-        try:
-            return self.__wrapped__.__exit__(exc_type, exc, traceback)
-        finally:
-            self._self_recording.finish("closed_early")
 
-    def close(self) -> Any:
-        """Close the response, as the stream itself does."""
-        try:
-            return self.__wrapped__.close()
-        finally:
-            self._self_recording.finish("closed_early")
-
-
-class AsyncStreamProxy(_Recorded):
+class AsyncStreamProxy(_RecordedStream):
     """A proxy of an `openai.AsyncStream`, or of what another patcher made of one."""
 
     __slots__ = ()
 
-    _self_is_async = True
-
     def __aiter__(self) -> AsyncIterator[Any]:
-        chunks, state = self.__wrapped__, self._self_recording
-        call = state.call
-        if call.body_kind == "chunks":
-            chunks = tee_async(chunks, call.chunks, call.chunk_times)
+        chunks, state = self.__wrapped__, self._self_state
+        record = state.call.record
+        if record.body_kind == "chunks":
+            chunks = tee_async(chunks, record.chunks, record.chunk_times)
         return track_async_iteration(chunks, state)
 
     async def __anext__(self) -> Any:
-        state = self._self_recording
-        state.on_read_start()
-        state.reading = True
-        try:
+        state = self._self_state
+        with state:
             chunk = await self.__wrapped__.__anext__()
-        except StopAsyncIteration:
-            state.finish()
-            raise
-        except BaseException as exc:
-            state.on_error(exc)
-            raise
-        state.reading = False
-        state.chunks_consumed += 1
-        call = state.call
-        if call.body_kind == "chunks":
-            call.chunks.append(chunk)
-            call.chunk_times.append(perf_counter())
+        state.add(chunk)
         return chunk
 
     async def __aenter__(self) -> "AsyncStreamProxy":
         await self.__wrapped__.__aenter__()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> Any:
-        try:
-            return await self.__wrapped__.__aexit__(exc_type, exc, traceback)
-        finally:
-            self._self_recording.finish("closed_early")
 
-    async def close(self) -> Any:
-        """Close the response, as the stream itself does."""
-        try:
-            return await self.__wrapped__.close()
-        finally:
-            self._self_recording.finish("closed_early")
-
-    async def aclose(self) -> Any:
-        """Close the response; the other name of `close` that openai 3 has."""
-        try:
-            return await self.__wrapped__.aclose()
-        finally:
-            self._self_recording.finish("closed_early")
-
-
-def recorded(call: Call, stream: Any, *, is_async: bool) -> Any:
+def record_stream(call: Call, stream: Any, *, is_async: bool) -> Any:
     """Return a proxy of ``stream`` that records ``call`` as it is read.
 
     Args:
@@ -196,4 +122,4 @@ def recorded(call: Call, stream: Any, *, is_async: bool) -> Any:
     """
     model = AsyncStreamProxy if is_async else StreamProxy
     kind: type = type(stream)
-    return proxy_class(model, kind)(stream, call)
+    return proxy_class(model, kind)(stream, call, is_async=is_async)

@@ -1,33 +1,29 @@
-"""Around each call: start_call, the bare call, and handing back what came of it.
+"""The wrappers around openai's methods: start the call, make it, finish it."""
 
-The two drivers are one life cycle; they differ by waiting.
-"""
-
-from collections.abc import Callable, Coroutine, Mapping
-from functools import lru_cache, partial
+import sys
+from collections.abc import Callable, Coroutine
+from functools import lru_cache
 from inspect import isawaitable
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from .._config.config import parse_call_params
 from .._config.fields import Overrides
 from .._config.scope import Scope
 from .._util import errors
-from . import raw
 from .call import Call, Recorder, start_call, start_unrecorded
-from .detours import in_flight
 from .endpoints.table import Endpoint
-from .exchange import current_exchange
 from .proxies import Proxy, proxy_class
-from .streams import recorded
+from .raw import capture_raw_response
+from .streams import record_stream
 
 Wrapper = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]
 
 
 class Toggle(Protocol):
-    """What a wrapper is told by its patch.
+    """What a patch tells its wrapper.
 
     Attributes:
-        enabled: Whether it records; disabled, it only takes ``libretto=`` away.
+        enabled: Whether it records; a disabled one only removes ``libretto=``.
         is_over_foreign: Whether it wraps a method that is not openai's own.
     """
 
@@ -35,108 +31,97 @@ class Toggle(Protocol):
     is_over_foreign: bool
 
 
-def wrap_sync(endpoint: Endpoint, recorder: Recorder, switch: Toggle) -> Wrapper:
-    """Return the wrapper for a method that answers at once."""
+def wrap_sync(endpoint: Endpoint, recorder: Recorder, toggle: Toggle) -> Wrapper:
+    """Return the wrapper for a sync method."""
 
-    def drive(
+    def sync_wrapper(
         wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         given = _pop_libretto_kwarg(kwargs) if "libretto" in kwargs else None
-        client = getattr(resource, "_client", None)
-        call = start_call(endpoint, recorder, client, given) if switch.enabled else None
+        if not toggle.enabled:
+            return wrapped(*args, **kwargs)
+        client, frame = getattr(resource, "_client", None), sys._getframe()
+        call = start_call(endpoint, recorder, client, given)
         if call is None:
-            unrecorded = start_unrecorded(client) if switch.enabled else None
-            if unrecorded is None:
-                return wrapped(*args, **kwargs)
+            exchange = start_unrecorded(client, frame)
             try:
                 return wrapped(*args, **kwargs)
             finally:
-                current_exchange.set(unrecorded.outer)
-                unrecorded.client = unrecorded.outer = None
-        call.start(kwargs)
-        exchange = call.exchange
-        if switch.is_over_foreign:
-            in_flight[id(call)] = call
+                if exchange is not None:
+                    exchange.leave()
+        call.start(kwargs, frame, is_detour=toggle.is_over_foreign)
         try:
             result = wrapped(*args, **kwargs)
         except BaseException as exc:
             call.on_error(exc)
             raise
         finally:
-            current_exchange.set(exchange.outer)
-            exchange.client = exchange.outer = None
-            if in_flight:
-                in_flight.pop(id(call), None)
+            call.exchange.leave()
         return finish(call, result)
 
-    return drive
+    return sync_wrapper
 
 
-def wrap_async(endpoint: Endpoint, recorder: Recorder, switch: Toggle) -> Wrapper:
-    """Return the wrapper for a method whose answer is awaited.
+def wrap_async(endpoint: Endpoint, recorder: Recorder, toggle: Toggle) -> Wrapper:
+    """Return the wrapper for an async method.
 
     The settings are those of the moment of the call; the snapshot and the clock are
     those of the moment it is awaited, which is when openai reads its arguments.
     """
 
-    def drive(
+    def async_wrapper(
         wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         given = _pop_libretto_kwarg(kwargs) if "libretto" in kwargs else None
+        if not toggle.enabled:
+            return wrapped(*args, **kwargs)
         client = getattr(resource, "_client", None)
-        call = start_call(endpoint, recorder, client, given) if switch.enabled else None
+        call = start_call(endpoint, recorder, client, given)
         # Called here and awaited below: wrong arguments are refused at once.
         awaitable = wrapped(*args, **kwargs)
-        if not switch.enabled or not isawaitable(awaitable):
+        if not isawaitable(awaitable):
             return awaitable  # It may be a test's stand-in.
         if call is None:
             return await_unrecorded(client, PendingAwaitable(awaitable))
-        return answer(call, PendingAwaitable(awaitable), kwargs)
+        return await_call(call, PendingAwaitable(awaitable), kwargs)
 
-    async def await_unrecorded(client: Any, unstarted: PendingAwaitable) -> Any:
-        unrecorded = start_unrecorded(client)
+    async def await_unrecorded(client: Any, pending: PendingAwaitable) -> Any:
+        exchange = start_unrecorded(client, sys._getframe())
         try:
-            return await unstarted.awaitable
+            return await pending.awaitable
         finally:
-            if unrecorded is not None:
-                current_exchange.set(unrecorded.outer)
-                unrecorded.client = unrecorded.outer = None
+            if exchange is not None:
+                exchange.leave()
 
-    async def answer(
-        call: Call, unstarted: PendingAwaitable, kwargs: dict[str, Any]
+    async def await_call(
+        call: Call, pending: PendingAwaitable, kwargs: dict[str, Any]
     ) -> Any:
-        call.start(kwargs)
-        exchange = call.exchange
-        if switch.is_over_foreign:
-            in_flight[id(call)] = call
+        call.start(kwargs, sys._getframe(), is_detour=toggle.is_over_foreign)
         try:
-            result = await unstarted.awaitable
+            result = await pending.awaitable
         except BaseException as exc:
             call.on_error(exc)
             raise
         finally:
-            current_exchange.set(exchange.outer)
-            exchange.client = exchange.outer = None
-            if in_flight:
-                in_flight.pop(id(call), None)
+            call.exchange.leave()
         return finish(call, result, is_async=True)
 
-    return drive
+    return async_wrapper
 
 
 def wrap_stream_helper(
-    endpoint: Endpoint, recorder: Recorder, switch: Toggle
+    endpoint: Endpoint, recorder: Recorder, toggle: Toggle
 ) -> Wrapper:
     """Return the wrapper for a method that makes its request through another.
 
     It is not recorded itself; it only carries ``libretto=`` to the one that is.
     """
 
-    def drive(
+    def stream_helper_wrapper(
         wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         given = _pop_libretto_kwarg(kwargs) if "libretto" in kwargs else None
-        if given is None or not switch.enabled:
+        if given is None or not toggle.enabled:
             return wrapped(*args, **kwargs)
         with Scope(given):
             # The async helper makes its call here, the sync one when it is entered.
@@ -144,11 +129,11 @@ def wrap_stream_helper(
             kind: type = type(manager)
             return proxy_class(ScopedStreamManager, kind)(manager, given)
 
-    return drive
+    return stream_helper_wrapper
 
 
 class PendingAwaitable:
-    """Holds what is awaited later, and closes it if that never comes to pass.
+    """Holds what is awaited later, and closes it if it never is.
 
     A task cancelled before its first step drops the coroutine unawaited; openai's own,
     inside, would warn of that, which it does not on its own.
@@ -164,9 +149,7 @@ class PendingAwaitable:
             self.awaitable.close()
 
 
-class _Carrying(Proxy):
-    """What has the settings of a call."""
-
+class _Scoped(Proxy):
     __slots__ = ("_self_given",)
 
     def __init__(self, manager: Any, given: Overrides) -> None:
@@ -174,7 +157,7 @@ class _Carrying(Proxy):
         self._self_given = given
 
 
-class ScopedStreamManager(_Carrying):
+class ScopedStreamManager(_Scoped):
     """A stream manager that is entered in the scope of its call's settings."""
 
     __slots__ = ()
@@ -185,91 +168,77 @@ class ScopedStreamManager(_Carrying):
 
 
 def finish(call: Call, result: Any, *, is_async: bool = False) -> Any:
-    """Return what openai returned, having recorded it, or a stream that will be.
+    """Record what openai returned, and return it, or a stream that is recorded as read.
 
     Never raises: whatever happens in here, the caller gets the answer.
 
     Args:
         call: The call.
         result: What openai returned.
-        is_async: Whether it was awaited, and so is what it brings.
+        is_async: Whether the call was awaited, and so is a stream that it returned.
     """
     try:
         kind: type = type(result)
-        says = result.__class__
-        if kind is says and hasattr(kind, "model_dump"):
+        claimed = result.__class__
+        if kind is claimed and hasattr(kind, "model_dump"):
             call.on_response(result)
             return result
-        streams = call.request.get("stream") is True
-        form = _classify_result(kind, says, is_async, streams)
-        return _HANDLERS[form](call, result)
+        is_streaming = call.record.request.get("stream") is True
+        form = _classify_result(kind, claimed, is_async, is_streaming)
+        if form in ("stream", "async stream"):
+            return record_stream(call, result, is_async=form == "async stream")
+        if form == "model":
+            call.on_response(result)
+        elif form == "raw":
+            capture_raw_response(call, result)
+        else:
+            call.on_text_response(result)
     except Exception as exc:
         errors.log_internal_error(exc, "capture.finish")
-        return result
+    return result
 
 
 def _pop_libretto_kwarg(kwargs: dict[str, Any]) -> Overrides | None:
-    """Take ``libretto=`` out of the arguments; openai must never see it.
+    """Remove ``libretto=`` from the arguments; openai must never see it.
 
     Raises:
-        TypeError: It has a field that is unknown or of the wrong type: the programmer's
-            mistake, told before anything is sent.
+        TypeError: It has a field that is unknown or of the wrong type.
     """
     libretto: Any = kwargs.pop("libretto")
     return None if libretto is None else parse_call_params(libretto)
 
 
-@lru_cache(maxsize=256)
-def _classify_result(kind: type, says: type, is_async: bool, streams: bool) -> str:
-    """Return which form of answer an object is. By its endpoint: openai's classes move.
-
-    Args:
-        kind: Its type.
-        says: The class that it says it is of, as proxies do.
-        is_async: Whether it was awaited.
-        streams: Whether a stream was asked for. Only then is an iterator that is none
-            of openai's an answer: some patchers make generators of streams.
-    """
-    if any(base.__module__ in _MOCKS for base in kind.__mro__):
-        return "text"  # A test's stand-in, which is to be handed back as it is.
-    if hasattr(says, "model_dump"):
-        return "model"
-    if hasattr(says, "http_request") and hasattr(says, "parse"):
-        return "raw"
-    if not streams and not _is_openais(says):
-        return "text"
-    is_read, is_awaited = hasattr(says, "__next__"), hasattr(says, "__anext__")
-    if is_awaited and (is_async or not is_read):  # Some patchers' streams can do both.
-        return "async stream"
-    return "stream" if is_read else "text"
-
+_Form = Literal["async stream", "model", "raw", "stream", "text"]
 
 _MOCKS = frozenset(("unittest.mock", "mock", "mock.mock"))
 
 
-def _is_openais(kind: type) -> bool:
+@lru_cache(maxsize=256)
+def _classify_result(
+    kind: type, claimed: type, is_async: bool, is_streaming: bool
+) -> _Form:
+    """Return the form of an answer, by its methods: openai's classes move.
+
+    Args:
+        kind: Its type.
+        claimed: The class that it claims to have, as proxies do.
+        is_async: Whether it was awaited.
+        is_streaming: Whether a stream was asked for. Only then is an iterator that is
+            not openai's an answer: some patchers make generators of streams.
+    """
+    if any(base.__module__ in _MOCKS for base in kind.__mro__):
+        return "text"  # A test's stand-in, which is to be handed back as it is.
+    if hasattr(claimed, "model_dump"):
+        return "model"
+    if hasattr(claimed, "http_request") and hasattr(claimed, "parse"):
+        return "raw"
+    if not is_streaming and not _is_of_openai(claimed):
+        return "text"
+    is_sync_stream = hasattr(claimed, "__next__")
+    if hasattr(claimed, "__anext__") and (is_async or not is_sync_stream):
+        return "async stream"  # Some patchers' streams can do both.
+    return "stream" if is_sync_stream else "text"
+
+
+def _is_of_openai(kind: type) -> bool:
     return any(base.__module__.startswith("openai.") for base in kind.__mro__)
-
-
-def _raw_response(call: Call, result: Any) -> Any:
-    raw.capture_raw_response(call, result)
-    return result
-
-
-def _text(call: Call, result: Any) -> Any:
-    call.on_text_response(result)
-    return result
-
-
-def _model(call: Call, result: Any) -> Any:
-    call.on_response(result)
-    return result
-
-
-_HANDLERS: Mapping[str, Callable[[Call, Any], Any]] = {
-    "model": _model,
-    "raw": _raw_response,
-    "stream": partial(recorded, is_async=False),
-    "async stream": partial(recorded, is_async=True),
-    "text": _text,
-}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from attrs import define, field
 
-from .config import LibrettoConfig, ScopeFields, parse_scope_fields
+from .config import LibrettoConfig, ScopeFields, has_name, parse_scope_fields
 from .fields import Overrides
 from .settings import CallSettings, merge_layers
 
@@ -79,6 +79,21 @@ _current: ContextVar[ScopeFrame | None] = ContextVar("libretto_scope", default=N
 #: Return the innermost scope's frame, or None.
 current = _current.get
 
+#: Whether some scope of this process has given prompts a name.
+has_named_scopes = False
+
+
+def run_in_frame(
+    frame: ScopeFrame, function: Callable[..., Any], /, *args: Any, **kwargs: Any
+) -> Any:
+    """Return what ``function`` returns when called in a scope of another context."""
+    before = current()
+    _current.set(frame)
+    try:
+        return function(*args, **kwargs)
+    finally:
+        _current.set(before)
+
 
 class Scope:
     """Settings for every call inside: a context manager, sync or async, or a decorator.
@@ -87,7 +102,10 @@ class Scope:
     """
 
     def __init__(self, fields: Overrides) -> None:
+        global has_named_scopes
         self._fields = fields
+        if has_name(fields):
+            has_named_scopes = True
 
     def __enter__(self) -> "Self":
         _current.set(self._push(current()))

@@ -1,7 +1,9 @@
 """Switching the instrumentor on and off, and waiting for its delivery."""
 
+import functools
 import threading
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .. import _capture
@@ -9,8 +11,10 @@ from .._config.config import (
     ConfigFields,
     LibrettoConfig,
     build_config,
+    get_client_config,
     set_client_config,
 )
+from .._util import errors
 from .state import runtime
 
 if TYPE_CHECKING:
@@ -19,8 +23,10 @@ if TYPE_CHECKING:
     from .._delivery import Stats
 
 _lock = threading.RLock()
-_attached: "weakref.WeakSet[Any]" = weakref.WeakSet()
+#: By identity: clients need not be hashable.
+_attached: "weakref.WeakValueDictionary[int, Any]" = weakref.WeakValueDictionary()
 _attached_last: LibrettoConfig | None = None
+_MARK = "_libretto_attaches"
 
 
 def install(
@@ -70,25 +76,67 @@ def installed() -> bool:
 def attach(client: Any, config: LibrettoConfig | None = None) -> None:
     """Record the calls of one client, whether or not anything is installed.
 
+    It also holds for the client's copies: those of ``copy()`` and ``with_options()``.
+
     Args:
         client: An openai client, sync or async.
         config: What holds for its calls.
 
     Raises:
-        TypeError: ``config`` is no `LibrettoConfig`.
+        TypeError: ``client`` is not an openai client, or ``config`` not a
+            `LibrettoConfig`.
     """
     global _attached_last
+    _check_client(client)
     whole = build_config(config, {})
     runtime.check(whole)
     with _lock:
-        set_client_config(client, whole)
-        _attached.add(client)
+        _set_config(client, whole)
         # Copies by with_options(), one a request in some programs, change nothing.
         if whole is not _attached_last or not _capture.is_patched():
             _attached_last = whole
             runtime.configure()
             runtime.resume(whole)
             enable()
+
+
+def _check_client(client: Any) -> None:
+    # By name: openai may not be imported, and a proxy has the class of its client.
+    kinds = getattr(client.__class__, "__mro__", ())
+    if not any(
+        kind.__name__ in ("SyncAPIClient", "AsyncAPIClient")
+        and kind.__module__.startswith("openai.")
+        for kind in kinds
+    ):
+        raise TypeError(
+            "attach() takes an openai client, such as openai.OpenAI(), not "
+            f"{type(client).__name__}. A framework's model object usually holds one."
+        )
+
+
+def _set_config(client: Any, config: LibrettoConfig) -> None:
+    """Set a client's configuration, and let its copies have it."""
+    set_client_config(client, config)
+    _attached[id(client)] = client
+    for name in ("copy", "with_options"):
+        if not hasattr(getattr(client, name, None), _MARK):
+            setattr(client, name, _wrap_copy(client, getattr(client, name)))
+
+
+def _wrap_copy(client: Any, method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def copy_attached(*args: Any, **kwargs: Any) -> Any:
+        made = method(*args, **kwargs)
+        try:
+            config = get_client_config(client)
+            if config is not None and get_client_config(made) is None:
+                _set_config(made, config)
+        except Exception as exc:
+            errors.log_internal_error(exc, "install.copy")
+        return made
+
+    setattr(copy_attached, _MARK, True)
+    return copy_attached
 
 
 def flush(timeout: float = 5.0) -> bool:

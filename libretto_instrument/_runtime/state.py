@@ -8,6 +8,7 @@ import atexit
 import os
 import random
 import sys
+import threading
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import Any
 
 from attrs import define, field
 
+from .._config import scope
 from .._config.config import LibrettoConfig, has_name
 from .._config.environment import endpoint_urls, load_environment, read_env_var
 from .._config.fields import Overrides
@@ -149,12 +151,10 @@ class Runtime:
             )
             return None
         if not settings.has_name:
-            errors.warn_once(
-                "no name",
-                "A call without a prompt template name is not recorded. Give "
-                "prompt_template_name (LIBRETTO_TEMPLATE_NAME), or "
-                "allow_unnamed_prompts=True (LIBRETTO_ALLOW_UNNAMED_PROMPTS=1).",
-            )
+            if scope.has_named_scopes and current() is None and _is_on_a_thread():
+                errors.warn_once("lost scope", _LOST_SCOPE)
+            else:
+                errors.warn_once("no name", _NO_NAME)
             return None
         return settings if _is_sampled(settings) else None
 
@@ -253,6 +253,22 @@ class Runtime:
                 self._environment,
             ) = kept
             self._borrowed, self._process_fields = outer, outer_fields
+
+
+def _is_on_a_thread() -> bool:
+    return threading.current_thread() is not threading.main_thread()
+
+
+_NO_NAME = (
+    "A call without a prompt template name is not recorded. Give prompt_template_name "
+    "(LIBRETTO_TEMPLATE_NAME), or allow_unnamed_prompts=True "
+    "(LIBRETTO_ALLOW_UNNAMED_PROMPTS=1)."
+)
+_LOST_SCOPE = (
+    "A call on a thread is in no scope, has no prompt template name, and is not "
+    "recorded. A scope's name does not reach threads by itself: pass their "
+    "ThreadPoolExecutor or Thread to libretto_instrument.propagate()."
+)
 
 
 def _is_sampled(settings: CallSettings) -> bool:

@@ -21,9 +21,11 @@ pytestmark = pytest.mark.usefixtures("ids_ready")
 #: The user's call itself runs in these; all that they do of their own is in a zone.
 ON_THE_USERS_PATH = {
     "wrappers._pop_libretto_kwarg",  # refuses a wrong libretto=
-    "wrappers.drive",
+    "wrappers.sync_wrapper",
+    "wrappers.async_wrapper",
+    "wrappers.stream_helper_wrapper",
     "wrappers.__init__",  # holds openai's coroutine
-    "wrappers.answer",
+    "wrappers.await_call",
     "wrappers.await_unrecorded",
     "client_requests.request",
     "client_requests.process_response",
@@ -43,15 +45,15 @@ ON_THE_USERS_PATH = {
     "stream_state.track_async_iteration",
     "stream_state.tee",
     "stream_state.tee_async",
+    "streams._iterator",
+    "stream_state.__enter__",
+    "stream_state.__exit__",
     "streams.__iter__",
     "streams.__next__",
     "streams.__enter__",
-    "streams.__exit__",
     "streams.__aiter__",
     "streams.__anext__",
     "streams.__aenter__",
-    "streams.__aexit__",
-    "streams.close",
     "response_hooks.close",
     "response_hooks.aclose",
     "response_hooks.iter_bytes",
@@ -72,6 +74,9 @@ ZONES = {
     "call.start_unrecorded",
     "client_requests._start",
     "client_requests._finish",
+    "exchange.enter",
+    "exchange.is_around_here",
+    "exchange.leave",
     "call.start",
     "call.leave",
     "call.on_response",
@@ -83,12 +88,12 @@ ZONES = {
     "errors.log",
     "errors.should_suppress",
     "stream_state._freeze",
-    "stream_state.on_response_closed",
+    "stream_state.add",
     "stream_state.finish",
     "stream_state.on_error",
     "stream_state.on_loop_exit",
     "stream_state.on_read_start",
-    "response_hooks.tell",
+    "response_hooks.notify",
 }
 
 #: The interpreter calls these, and lets nothing out of them.

@@ -14,6 +14,7 @@ from support.scripted import DEADLINE, ScriptedModel
 from libretto_instrument import _capture
 from libretto_instrument._capture.call import Call
 from libretto_instrument._capture.endpoints.table import CHAT
+from libretto_instrument._capture.record import CallRecord
 from libretto_instrument._capture.stream_state import StreamState
 from libretto_instrument._config.settings import CallSettings
 
@@ -191,8 +192,8 @@ def test_a_flush_while_another_thread_makes_streams(
 ) -> None:
     """Settling is safe while other threads begin and drop streams."""
     begun, over = threading.Event(), threading.Event()
-    call = Call(CHAT, CallSettings(), "key", kept)
-    call.start_streaming("events")
+    call = Call(CallRecord(CHAT, CallSettings(), "key"), kept)
+    call.record.start_streaming("events")
 
     def make() -> None:
         while not over.is_set():

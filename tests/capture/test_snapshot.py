@@ -19,13 +19,18 @@ from hypothesis import strategies as st
 from openai import NOT_GIVEN
 from openai.types.chat import ChatCompletionMessage
 from pydantic import BaseModel
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 from support.answers import MESSAGES, chunks, completion
 from support.kept import Kept
 from support.scripted import ScriptedModel
+from typing_extensions import TypedDict
 
 import libretto_instrument as libretto
 from libretto_instrument import TemplateChat, TemplateText
+from libretto_instrument._capture.endpoints.table import CHAT
+from libretto_instrument._capture.record import CallRecord
 from libretto_instrument._capture.snapshot import CopyBudget, snapshot
+from libretto_instrument._config.settings import CallSettings
 from libretto_instrument._util.json import encode
 from libretto_instrument.testing import CapturedEvents
 
@@ -203,7 +208,7 @@ VALUES: list[tuple[Any, Any]] = [
     (frozenset([1]), [1]),
     (UserDict(a=1), {"a": 1}),
     (MappingProxyType({"a": 1}), {"a": 1}),
-    ({1: 2, None: 3}, {"1": 2, "None": 3}),
+    ({1: 2, None: 3}, {"1": 2, "null": 3}),
     (Point(x=1), {"x": 1}),
     (float("nan"), None),
     ("\ud800", "\ud800"),
@@ -384,3 +389,133 @@ def test_parts_shared_over_and_over_end() -> None:
     for _ in range(60):
         shared = [shared, shared]
     assert "<too many parts>" in str(snapshot(shared, CopyBudget()))[-10_000_000:]
+
+
+class Numbers(Enum):
+    ONE = 1
+
+
+class Names(str, Enum):
+    ANN = "ann"
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        (Names.ANN, "ann"),
+        (Numbers.ONE, "1"),
+        (True, "true"),
+        (False, "false"),
+        (1.5, "1.5"),
+    ],
+)
+def test_keys_are_what_json_makes_of_them(key: Any, text: str) -> None:
+    """A key that is no plain string is recorded as openai sends it."""
+    assert snapshot({key: [1]}, CopyBudget()) == {text: [1]}
+
+
+class History:
+    """An object that makes a new iterator each time."""
+
+    def __init__(self, make: Any) -> None:
+        self.make = make
+
+    def __iter__(self) -> Any:
+        return self.make()
+
+
+class Generated(History):
+    def __iter__(self) -> Any:
+        yield from self.make()
+
+
+class OneShot:
+    """An object that iterates over what it holds, which is used up by that."""
+
+    def __init__(self, source: Any) -> None:
+        self.source = source
+
+    def __iter__(self) -> Any:
+        yield from self.source
+
+
+MESSAGE = {"role": "user", "content": "Hi"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {1: MESSAGE}.values(),
+        History(lambda: iter([MESSAGE])),
+        History(lambda: iter((MESSAGE,))),
+        Generated(lambda: [MESSAGE]),
+        deque([MESSAGE]),
+    ],
+)
+def test_what_can_be_iterated_again_is_copied(value: Any) -> None:
+    """Messages in an object that can be iterated are recorded, and still there."""
+    for _ in range(2):
+        assert snapshot(value, CopyBudget()) == [MESSAGE]
+    assert list(value) == [MESSAGE]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        OneShot(iter([MESSAGE])),
+        OneShot(item for item in [MESSAGE]),
+        History(iter([MESSAGE]).__iter__),
+        map(dict, [MESSAGE]),
+        History(lambda: map(dict, [MESSAGE])),
+    ],
+)
+def test_what_may_be_used_up_is_not_iterated(value: Any) -> None:
+    """What cannot be known to be there again is left to openai."""
+    assert isinstance(snapshot(value, CopyBudget()), str)
+    assert list(value) == [MESSAGE]
+
+
+def test_an_iterable_that_fails_or_never_ends() -> None:
+    """What raises when it is iterated is told by its repr; what does not end is cut."""
+
+    class Failing:
+        def __iter__(self) -> Any:
+            raise RuntimeError("no")
+
+    class Endless:
+        def __iter__(self) -> Any:
+            while True:
+                yield "a"
+
+    assert "Failing" in snapshot(Failing(), CopyBudget())
+    assert set(snapshot(Endless(), CopyBudget())) == {"a"}
+
+
+@pydantic_dataclass
+class DataPoint:
+    x: int
+
+
+class TypedPoint(TypedDict):
+    x: int
+
+
+@pytest.mark.parametrize("kind", [Point, DataPoint, TypedPoint])
+def test_a_class_as_the_response_format_is_its_schema(kind: Any, kept: Kept) -> None:
+    """A class is recorded as the schema that pydantic makes of it."""
+    record = CallRecord(CHAT, CallSettings(api_key="k", prompt_template_name="n"), "f")
+    record.request = {"messages": [], "response_format": snapshot(kind, CopyBudget())}
+    event = record.report()
+    assert event is not None
+    told = event.to_wire()["modelParameters"]["response_format"]
+    assert told["name"] == kind.__name__
+    assert told["schema"]["properties"]["x"] == {"title": "X", "type": "integer"}
+
+
+def test_a_class_without_a_schema_is_its_name(kept: Kept) -> None:
+    """What pydantic has no schema for is recorded by its name."""
+    record = CallRecord(CHAT, CallSettings(api_key="k", prompt_template_name="n"), "f")
+    record.request = {"response_format": History}
+    event = record.report()
+    assert event is not None
+    assert event.to_wire()["modelParameters"]["response_format"] == "History"

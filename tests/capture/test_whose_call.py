@@ -174,3 +174,90 @@ def test_scope_follows_a_copied_context_into_a_thread(
     thread.start()
     thread.join()
     assert kept.event["chatId"] == "from-outside"
+
+
+async def test_tasks_that_share_a_context(
+    kept: Kept, server: ScriptedModel, ascripted: openai.AsyncOpenAI
+) -> None:
+    """Calls of tasks that run in one context are each an event, and so are later ones.
+
+    What one task left in the context is not taken for a request of another.
+    """
+    server.answer(completion(), times=20)
+    shared = contextvars.copy_context()
+    others = [ascripted, ascripted.copy()]
+    for _ in range(2):
+        await asyncio.gather(
+            *(
+                asyncio.create_task(ask_async(others[at % 2]), context=shared)
+                for at in range(8)
+            )
+        )
+        await asyncio.create_task(ask_async(ascripted), context=shared)
+        await ask_async(ascripted)
+    assert len(kept.calls) == 20
+
+
+async def test_a_task_started_in_a_request(
+    kept: Kept, server: ScriptedModel, ascripted: openai.AsyncOpenAI
+) -> None:
+    """A task born in a hook of the HTTP client is on its own: at once, and later."""
+    server.answer(completion(), times=4)
+    queue: asyncio.Queue[bool] = asyncio.Queue()
+    workers: list[asyncio.Task[None]] = []
+
+    async def work() -> None:
+        await ask_async(ascripted)
+        while await queue.get():
+            await ask_async(ascripted)
+
+    async def hook(request: Any) -> None:
+        if not workers:
+            workers.append(asyncio.create_task(work()))
+            await asyncio.sleep(0)
+
+    ascripted._client.event_hooks = {"request": [hook]}
+    await ask_async(ascripted)
+    for more in (True, True, False):
+        queue.put_nowait(more)
+    await workers[0]
+    assert len(kept.calls) == 4
+
+
+async def test_a_thread_started_in_a_request(
+    kept: Kept, server: ScriptedModel, scripted: openai.OpenAI
+) -> None:
+    """A thread that a hook of the HTTP client starts in its context is on its own."""
+    server.answer(completion(), times=3)
+    threads: list[threading.Thread] = []
+
+    def hook(request: Any) -> None:
+        if not threads:
+            context = contextvars.copy_context()
+            thread = threading.Thread(target=context.run, args=(ask, scripted))
+            threads.append(thread)
+            thread.start()
+            thread.join()
+
+    scripted._client.event_hooks = {"request": [hook]}
+    ask(scripted)
+    context = contextvars.copy_context()
+    context.run(ask, scripted)
+    assert len(kept.calls) == 3
+
+
+async def test_a_call_in_a_hook_is_part_of_the_request(
+    kept: Kept, server: ScriptedModel, ascripted: openai.AsyncOpenAI
+) -> None:
+    """A call that a hook of the HTTP client awaits is no event of its own."""
+    server.answer(completion(), times=2)
+    asked: list[Any] = []
+
+    async def hook(request: Any) -> None:
+        if not asked:
+            asked.append(request)
+            await ask_async(ascripted)
+
+    ascripted._client.event_hooks = {"request": [hook]}
+    await ask_async(ascripted)
+    assert len(kept.calls) == 1

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from libretto_instrument._capture.call import Call
+from libretto_instrument._capture.record import CallRecord
 from libretto_instrument._config.config import LibrettoConfig
 from libretto_instrument._config.fields import Overrides
 from libretto_instrument._config.scope import current
@@ -17,7 +17,7 @@ class Kept:
     """
 
     def __init__(self) -> None:
-        self.calls: list[Call] = []
+        self.calls: list[CallRecord] = []
 
     def settings(
         self, config: LibrettoConfig | None, given: Overrides | None
@@ -28,7 +28,7 @@ class Kept:
         name = {"api_key": "testing", "prompt_template_name": "kept"}
         return CallSettings(**merge_layers(name, scoped, given or {}))
 
-    def submit(self, call: Call) -> None:
+    def submit(self, call: CallRecord) -> None:
         """Keep a finished call."""
         self.calls.append(call)
 
