@@ -34,6 +34,7 @@ _FLAGS = (
     | getattr(os, "O_BINARY", 0)
 )
 _NAMED = re.compile(r"([a-z0-9_-]|%[0-9a-f]{2})+\.(log|jsonl)")
+_OUR_FILES = r"/((segments|acks|dead)/|relay[^/]*\.lock|dropped\.json)"
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
 
 
@@ -188,11 +189,11 @@ class SpoolDirectory:
         A thread of the parent may have been about to open a file, and locked it since:
         a lock is held for as long as any process has the file open.
         """
-        here = f"{os.path.realpath(self.path)}/"
+        ours = re.compile(re.escape(os.path.realpath(self.path)) + _OUR_FILES)
         with suppress(OSError):
             for name in os.listdir("/proc/self/fd"):
                 with suppress(OSError):
-                    if os.readlink(f"/proc/self/fd/{name}").startswith(here):
+                    if ours.match(os.readlink(f"/proc/self/fd/{name}")):
                         os.close(int(name))
 
     def lock_for_deletion(self, name: str) -> int | None:

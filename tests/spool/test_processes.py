@@ -237,6 +237,22 @@ def test_fork_holds_no_locks(directory: Path, open_spool: _Open) -> None:
             _kill(child)
 
 
+def test_fork_leaves_other_files_open(directory: Path) -> None:
+    """A file of the program's own in the directory stays open in a child."""
+    spool = Spool(directory)
+    append(spool, "a")
+    with (directory / "theirs.jsonl").open("w") as theirs:
+        pid = os.fork()
+        if pid == 0:
+            spool.reset()
+            theirs.write("child")
+            theirs.flush()
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+    assert (directory / "theirs.jsonl").read_text() == "child"
+    spool.close()
+
+
 def test_descriptors_are_not_inherited(directory: Path) -> None:
     """A program that is started by the process holds no lock of its."""
     spool = Spool(directory)
