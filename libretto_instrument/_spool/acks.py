@@ -12,7 +12,7 @@ from pathlib import Path
 
 from attrs import define, field
 
-from .directory import open_private, opened, read_at
+from .._util.private_files import open_private, opened, read_at
 
 #: A log longer than this, in bytes, is written anew.
 COMPACT_BYTES = 2**17

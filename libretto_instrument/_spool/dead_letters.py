@@ -15,8 +15,9 @@ from attrs import frozen
 
 from .._delivery.message import Message
 from .._util.filelock import try_lock
+from .._util.private_files import open_private, opened
 from .cursor import Stored
-from .directory import SpoolDirectory, open_private, opened
+from .directory import SpoolDirectory
 from .segment import (
     MAX_BODY_BYTES,
     MAX_HEAD_BYTES,

@@ -1,15 +1,10 @@
-"""The spool's directory: its layout, who may use it, and how its files are opened.
-
-Everything below the directory is created for the user alone. What another user owns,
-could change or could read is not opened: its content would be sent as ours, or ours be
-read by them.
-"""
+"""The layout of the spool's directory, all of which is one user's alone."""
 
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -17,6 +12,13 @@ from zlib import crc32
 
 from .._util import errors
 from .._util.filelock import try_lock
+from .._util.private_files import (
+    check_directory,
+    check_parents,
+    is_private,
+    make_private_directory,
+    open_private,
+)
 
 #: At most this many segments are looked at; more than any bound of bytes leaves.
 MAX_SEGMENTS = 20_000
@@ -27,19 +29,9 @@ MAX_SEGMENT_BYTES = 2**27
 NO_BOOT_ID = "0" * 16
 
 _SEGMENT_NAME = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}-\d{1,9}\.seg")
-_FLAGS = (
-    getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_NONBLOCK", 0)  # Opening a FIFO would wait for its other end.
-    | getattr(os, "O_BINARY", 0)
-)
 _NAMED = re.compile(r"([a-z0-9_-]|%[0-9a-f]{2})+\.(log|jsonl)")
 _OUR_FILES = r"/((segments|acks|dead)/|relay[^/]*\.lock|dropped\.json)"
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
-
-
-class RefusedError(OSError):
-    """A file or directory that is not this user's alone."""
 
 
 @cache
@@ -52,49 +44,6 @@ def read_boot_id() -> str:
         text = Path("/proc/sys/kernel/random/boot_id").read_text()
         return f"{int(text.strip().replace('-', '')[:16], 16):016x}"
     return NO_BOOT_ID
-
-
-def is_private(status: os.stat_result) -> bool:
-    """Return whether a file is this user's, and nobody else has a right to it."""
-    if os.name != "posix":
-        return True
-    return status.st_uid == os.geteuid() and not status.st_mode & 0o077
-
-
-def open_private(path: str | os.PathLike[str], flags: int) -> int:
-    """Open a regular file that is this user's alone; created files are.
-
-    Raises:
-        RefusedError: It is another user's, open to others, or no regular file.
-        OSError: It can't be opened.
-    """
-    fd = os.open(path, flags | _FLAGS, 0o600)
-    try:
-        status = os.fstat(fd)
-        if not (stat.S_ISREG(status.st_mode) and is_private(status)):
-            raise RefusedError(f"{path} is not a file of this user alone; remove it")
-    except BaseException:
-        os.close(fd)
-        raise
-    return fd
-
-
-@contextmanager
-def opened(path: str | os.PathLike[str], flags: int) -> Iterator[int]:
-    """Open a private file for the duration of a block."""
-    fd = open_private(path, flags)
-    try:
-        yield fd
-    finally:
-        os.close(fd)
-
-
-def read_at(fd: int, size: int, offset: int) -> bytes:
-    """Read up to ``size`` bytes at an offset of an open file."""
-    if hasattr(os, "pread"):
-        return os.pread(fd, size, offset)
-    os.lseek(fd, offset, os.SEEK_SET)  # Windows. No two threads share a descriptor.
-    return os.read(fd, size)
 
 
 class SpoolDirectory:
@@ -122,13 +71,11 @@ class SpoolDirectory:
             RefusedError: Something is another user's, or open to others.
             OSError: The directory can't be created.
         """
-        _check_ancestors(self.path)
-        missing = [self.path]
-        while not os.path.lexists(missing[-1].parent):
-            missing.append(missing[-1].parent)
-        _make(reversed(missing))
+        check_parents(self.path)
+        make_private_directory(self.path)
         self.check()
-        _make(self._subdirectories)
+        for path in self._subdirectories:
+            make_private_directory(path)
 
     def check(self) -> None:
         """Check the directory and what is above it, creating nothing.
@@ -140,11 +87,11 @@ class SpoolDirectory:
             RefusedError: As for ``prepare``.
             FileNotFoundError: It does not exist.
         """
-        _check_ancestors(self.path)
-        _check_directory(self.path, is_readable_by_others=True)
+        check_parents(self.path)
+        check_directory(self.path, is_readable_by_others=True)
         for path in self._subdirectories:
             with suppress(FileNotFoundError):
-                _check_directory(path, is_readable_by_others=False)
+                check_directory(path, is_readable_by_others=False)
 
     def ack_log(self, destination: str) -> Path:
         """Return the path of a destination's acknowledgements."""
@@ -230,59 +177,6 @@ def unescape(text: str) -> str:
     text = text.partition(".")[0]
     raw = re.sub("%(..)", lambda found: chr(int(found[1], 16)), text).encode("latin-1")
     return raw.decode(errors="replace")
-
-
-def _make(directories: Iterable[Path]) -> None:
-    for path in directories:
-        with suppress(FileExistsError):
-            os.mkdir(path, 0o700)
-
-
-def _check_ancestors(path: Path) -> None:
-    """Refuse a directory that other users could exchange for one of their own."""
-    if os.name != "posix":
-        return
-    place = Path(os.path.realpath(path.parent))
-    for ancestor in (place, *place.parents):
-        try:
-            status = os.stat(ancestor)
-        except FileNotFoundError:
-            continue
-        # A volume's mount point in a container is often open to all, and its own.
-        if (
-            _others_may_write(status)
-            and not status.st_mode & stat.S_ISVTX
-            and not os.path.ismount(ancestor)
-        ):
-            raise RefusedError(
-                f"other users can exchange what is in {ancestor}; run: "
-                f"chmod go-w {ancestor}, or name another directory"
-            )
-
-
-def _check_directory(path: Path, *, is_readable_by_others: bool) -> None:
-    status = os.lstat(path)
-    if stat.S_ISLNK(status.st_mode):
-        raise RefusedError(f"{path} is a symbolic link; name the directory itself")
-    if not stat.S_ISDIR(status.st_mode):
-        raise NotADirectoryError(f"{path} is not a directory")
-    if os.name != "posix":
-        return
-    if status.st_uid != os.geteuid():
-        raise RefusedError(
-            f"{path} belongs to another user (uid {status.st_uid}); name another "
-            "directory, one for each user"
-        )
-    if _others_may_write(status) or not (is_readable_by_others or is_private(status)):
-        raise RefusedError(f"{path} is open to other users; run: chmod 700 {path}")
-
-
-def _others_may_write(status: os.stat_result) -> bool:
-    # A user's private group has the user's own number.
-    shared = status.st_gid not in (0, os.geteuid())
-    return bool(status.st_mode & stat.S_IWOTH) or bool(
-        status.st_mode & stat.S_IWGRP and shared
-    )
 
 
 def _list_private(

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from .._util.filelock import try_lock
-from .directory import opened, read_at
+from .._util.private_files import opened, read_at
 
 #: Written in place with this length, so that a count needs no space on a full disk.
 _SIZE = 256

@@ -10,9 +10,10 @@ from attrs import define, field, frozen
 
 from .._delivery.message import LIBRETTO
 from .._util.filelock import try_lock
+from .._util.private_files import RefusedError, opened
 from .acks import AckLog, SegmentAcks
 from .dead_letters import count_dead_letters
-from .directory import RefusedError, SpoolDirectory, opened
+from .directory import SpoolDirectory
 from .drop_counts import DropCounts
 from .segment import DamagedError, IncompleteError, iter_offsets, read_head
 

@@ -13,10 +13,11 @@ from attrs import evolve
 from .._delivery.clock import monotonic
 from .._util import errors
 from .._util.filelock import try_lock
+from .._util.private_files import open_private
 from .acks import AckLog, AckWriter
 from .cursor import Cursor, Stored
 from .dead_letters import DeadLetters
-from .directory import SpoolDirectory, open_private
+from .directory import SpoolDirectory
 from .retention import Retention, SortKey, get_sort_key
 from .segment import (
     MAX_DAMAGE,

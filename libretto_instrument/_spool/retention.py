@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from .._delivery.clock import monotonic
 from .._delivery.message import LIBRETTO
 from .._util import errors
+from .._util.private_files import opened
 from .acks import AckLog
-from .directory import NO_BOOT_ID, SpoolDirectory, opened, read_boot_id
+from .directory import NO_BOOT_ID, SpoolDirectory, read_boot_id
 from .drop_counts import DropCounts
 from .segment import DamagedError, Head, IncompleteError, iter_offsets, read_head
 

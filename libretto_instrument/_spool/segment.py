@@ -14,7 +14,7 @@ from zlib import crc32
 from attrs import frozen
 
 from .._delivery.message import Message
-from .directory import read_at
+from .._util.private_files import read_at
 
 #: The limits of an entry, in bytes. A longer one is not written, nor read.
 MAX_HEAD_BYTES = 2**15

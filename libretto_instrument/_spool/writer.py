@@ -16,7 +16,8 @@ from attrs import define, field
 from .._delivery.clock import monotonic
 from .._util import errors
 from .._util.filelock import try_lock
-from .directory import NO_BOOT_ID, SpoolDirectory, open_private, read_boot_id
+from .._util.private_files import open_private
+from .directory import NO_BOOT_ID, SpoolDirectory, read_boot_id
 from .retention import Retention
 from .segment import DamagedError, IncompleteError, iter_offsets, read_head
 

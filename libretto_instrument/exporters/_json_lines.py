@@ -7,7 +7,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 
+from .._util.filelock import try_lock
 from .._util.json import encode
+from .._util.private_files import check_parents, opened
 from ._protocol import ExportError, Report
 
 #: How long to wait for other processes, in seconds, and how often to look.
@@ -19,8 +21,10 @@ class JsonLinesExporter:
 
     Any number of processes may append to one file. What can't be written now, as when
     the disk is full, is taken back and tried again; only who is killed in the middle
-    of a line leaves one that is cut. The file is readable by its owner only. Beside it
-    lies ``<file>.lock``, which is empty.
+    of a line leaves one that is cut. The file is readable by its owner only; one that
+    is another user's or readable by others, a symbolic link, and a file in a directory
+    that others may write to, are not written to. Beside it lies ``<file>.lock``, which
+    is empty.
     """
 
     def __init__(
@@ -58,7 +62,7 @@ class JsonLinesExporter:
 
         Raises:
             ExportError: Another process keeps the file locked for too long.
-            OSError: The file can't be written now.
+            OSError: The file can't be written now, or is not this user's alone.
         """
         lines = b"".join(
             encode(
@@ -72,17 +76,14 @@ class JsonLinesExporter:
             + b"\n"
             for report in reports
         )
+        check_parents(self.path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._locked():
             self._make_room(len(lines))
             # Opened anew each time: others may have renamed it since, and it does
             # not have to be minded when the process forks.
-            flags = os.O_CREAT | os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0)
-            file = os.open(self.path, flags, 0o600)
-            try:
+            with opened(self.path, os.O_CREAT | os.O_RDWR | os.O_APPEND) as file:
                 _append(file, lines)
-            finally:
-                os.close(file)
 
     def _make_room(self, length: int) -> None:
         try:
@@ -102,25 +103,13 @@ class JsonLinesExporter:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Keep other processes from writing and renaming meanwhile."""
-        try:
-            import fcntl
-        except ImportError:  # Windows, where one process may write to it.
-            yield
-            return
-        lock = os.open(f"{self.path}.lock", os.O_CREAT | os.O_RDWR, 0o600)
-        try:
+        with opened(f"{self.path}.lock", os.O_CREAT | os.O_RDWR) as lock:
             deadline = monotonic() + PATIENCE
-            while True:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if monotonic() > deadline:
-                        raise ExportError("the file is locked") from None
-                    sleep(LOOK_EVERY)
+            while not try_lock(lock):
+                if monotonic() > deadline:
+                    raise ExportError("the file is locked")
+                sleep(LOOK_EVERY)
             yield
-        finally:
-            os.close(lock)
 
     def close(self) -> None:
         """Do nothing: no file is open between two exports."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -168,3 +169,37 @@ def test_bounds_that_make_no_sense(path: Path, options: Any) -> None:
     """A wrong bound is refused, by name."""
     with pytest.raises(ValueError, match=next(iter(options))):
         JsonLinesExporter(path, **options)
+
+
+def _named_pipe(path: Path) -> None:
+    os.mkfifo(path, 0o600)
+
+
+def _symbolic_link(path: Path) -> None:
+    path.with_name("elsewhere").touch(0o600)
+    path.symlink_to(path.with_name("elsewhere"))
+
+
+def _readable_by_others(path: Path) -> None:
+    path.touch()
+    path.chmod(0o644)
+
+
+def _exchangeable(path: Path) -> None:
+    path.parent.chmod(0o777)
+
+
+@posix
+@pytest.mark.parametrize(
+    "prepare", [_named_pipe, _symbolic_link, _readable_by_others, _exchangeable]
+)
+@pytest.mark.parametrize("name", ["events.jsonl", "events.jsonl.lock"])
+def test_not_this_users_alone(
+    tmp_path: Path, prepare: Callable[[Path], None], name: str
+) -> None:
+    """A file that others could read, exchange or listen to is not written to."""
+    prepare(tmp_path / name)
+    with pytest.raises(OSError, match=r"\S"):
+        JsonLinesExporter(tmp_path / "events.jsonl").export([report()])
+    written = [path for path in tmp_path.iterdir() if path.is_file()]
+    assert not any(path.stat().st_size for path in written)
