@@ -29,7 +29,7 @@ from bench.tables import table
 
 import libretto_instrument as libretto
 from libretto_instrument import Stats
-from libretto_instrument.exporters import ExportError, JsonLinesExporter, Report
+from libretto_instrument.exporters import ExportError, ExportRecord, JsonLinesExporter
 
 #: How long what is left at the end of a load may take, in seconds.
 _PATIENCE = 60.0
@@ -42,10 +42,10 @@ class Timed(JsonLinesExporter):
         super().__init__(path)
         self.ages: list[float] = []
 
-    def export(self, reports: Sequence[Report]) -> None:
+    def export(self, reports: Sequence[ExportRecord]) -> None:
         super().export(reports)
         now = time()
-        self.ages.extend(now - report.at for report in reports)
+        self.ages.extend(now - report.timestamp for report in reports)
 
 
 class Dead:
@@ -53,7 +53,7 @@ class Dead:
 
     name = "dead"
 
-    def export(self, reports: Sequence[Report]) -> None:
+    def export(self, reports: Sequence[ExportRecord]) -> None:
         raise ExportError("away")
 
     def close(self) -> None:
@@ -66,7 +66,7 @@ class Stuck(Dead):
     def __init__(self) -> None:
         self.let_go = threading.Event()
 
-    def export(self, reports: Sequence[Report]) -> None:
+    def export(self, reports: Sequence[ExportRecord]) -> None:
         self.let_go.wait()
         raise ExportError("away")
 

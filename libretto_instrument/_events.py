@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 from attrs import field, frozen
 
 
-class Report(Protocol):
+class Payload(Protocol):
     """Anything that can be posted to Libretto."""
 
     @property
@@ -21,10 +21,10 @@ class Report(Protocol):
         """What makes sending it twice harmless."""
 
     @property
-    def order_key(self) -> str | None:
+    def ordering_key(self) -> str | None:
         """Reports of one key arrive in the order in which they were made."""
 
-    def to_wire(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the JSON body."""
 
 
@@ -76,11 +76,11 @@ class Event:
         return self.event_id
 
     @property
-    def order_key(self) -> str | None:
+    def ordering_key(self) -> str | None:
         """The chain, whose result must not overtake its calls; else the chat."""
         return self.chain_id or self.chat_id
 
-    def to_wire(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the body of ``POST /event``; keys with nothing to say are left out."""
         said = {
             "apiKey": self.api_key,
@@ -134,10 +134,10 @@ class Feedback:
         return self.feedback_key
 
     @property
-    def order_key(self) -> str | None:
+    def ordering_key(self) -> str | None:
         return self.feedback_key
 
-    def to_wire(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the body of ``POST /feedback``."""
         body: dict[str, Any] = {"feedback_key": self.feedback_key}
         if self.api_key is not None:
@@ -171,10 +171,10 @@ class ChainResult:
         return self.chain_id
 
     @property
-    def order_key(self) -> str | None:
+    def ordering_key(self) -> str | None:
         return self.chain_id
 
-    def to_wire(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the body of ``POST /v1/updateChain``."""
         key = {} if self.api_key is None else {"apiKey": self.api_key}
         return {"id": self.chain_id, **key, "result": self.result}

@@ -14,14 +14,14 @@ from libretto_instrument._config.config import get_client_config
 
 if TYPE_CHECKING:
     # The same classes as type checkers should see them: `libretto=` where it is taken.
-    from . import _surface as bases
+    from . import _typed_clients as bases
 else:
     import openai as bases
 
-_Kind = TypeVar("_Kind", bound=type[Any])
+_ClientT = TypeVar("_ClientT", bound=type[Any])
 
 
-def _recorded(kind: _Kind) -> _Kind:
+def with_libretto(kind: _ClientT) -> _ClientT:
     """Let each client of a class be recorded, and its copies, too."""
     owner: Any = kind
 
@@ -97,7 +97,7 @@ def update_chain(self: Any, chain_id: str | UUID, result: Any) -> None:
     libretto_instrument.update_chain(chain_id, result, client=self)
 
 
-@_recorded
+@with_libretto
 class Client(bases.OpenAI):
     """`openai.OpenAI` whose calls are recorded.
 
@@ -109,7 +109,7 @@ class Client(bases.OpenAI):
     update_chain = update_chain
 
 
-@_recorded
+@with_libretto
 class AsyncClient(bases.AsyncOpenAI):
     """`openai.AsyncOpenAI` whose calls are recorded; see `Client`."""
 
@@ -117,7 +117,7 @@ class AsyncClient(bases.AsyncOpenAI):
     update_chain = update_chain
 
 
-@_recorded
+@with_libretto
 class AzureOpenAI(bases.AzureOpenAI):
     """`openai.AzureOpenAI` whose calls are recorded; see `Client`."""
 
@@ -125,7 +125,7 @@ class AzureOpenAI(bases.AzureOpenAI):
     update_chain = update_chain
 
 
-@_recorded
+@with_libretto
 class AsyncAzureOpenAI(bases.AsyncAzureOpenAI):
     """`openai.AsyncAzureOpenAI` whose calls are recorded; see `Client`."""
 

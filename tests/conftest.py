@@ -47,7 +47,7 @@ def _interruptible() -> None:
 @pytest.fixture
 def ids_ready() -> None:
     """Have ids at hand: they are made by dozens, at the cost of one call of many."""
-    ids._ready.extend([ids._made_many() for _ in range(100)])
+    ids._pool.extend([ids._refill() for _ in range(100)])
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ LEAST: dict[str, Any] = {
 
 def test_the_least_event() -> None:
     """Keys with nothing to say are left out; apiName, params and prompt always go."""
-    assert Event(**LEAST).to_wire() == {
+    assert Event(**LEAST).to_json() == {
         "apiName": None,
         "promptEventId": "event-1",
         "feedbackKey": "feedback-1",
@@ -47,7 +47,7 @@ def test_the_whole_event() -> None:
         "chain_id": "chain",
         "context": {"user": "7"},
     }
-    assert Event(**{**LEAST, **said, "api_name": "name"}).to_wire() == {
+    assert Event(**{**LEAST, **said, "api_name": "name"}).to_json() == {
         "apiKey": "key",
         "projectKey": "project",
         "apiName": "name",
@@ -74,13 +74,13 @@ def test_the_whole_event() -> None:
 
 def test_an_empty_response_is_said() -> None:
     """The empty text of a model that only called tools is a response, not nothing."""
-    assert Event(**LEAST, response="").to_wire()["response"] == ""
+    assert Event(**LEAST, response="").to_json()["response"] == ""
 
 
 @pytest.mark.parametrize("empty", ["tool_calls", "response_errors"])
 def test_empty_lists_are_not(empty: str) -> None:
     """No tool calls and no errors are nothing to say."""
-    assert Event(**{**LEAST, empty: []}).to_wire() == Event(**LEAST).to_wire()
+    assert Event(**{**LEAST, empty: []}).to_json() == Event(**LEAST).to_json()
 
 
 @pytest.mark.parametrize(
@@ -99,24 +99,24 @@ def test_empty_lists_are_not(empty: str) -> None:
 def test_feedback(said: dict[str, Any], body: dict[str, Any]) -> None:
     """Feedback holds what was said and no more; a rating of 0 is said."""
     feedback = Feedback(feedback_key="f", api_key="key", **said)
-    assert feedback.to_wire() == {"feedback_key": "f", "apiKey": "key", **body}
+    assert feedback.to_json() == {"feedback_key": "f", "apiKey": "key", **body}
 
 
 @pytest.mark.parametrize("result", ["text", {"a": [1]}, None, False, 0])
 def test_chain_result(result: Any) -> None:
     """A chain's result is any JSON value, null and false included."""
-    body = ChainResult(chain_id="c", api_key="key", result=result).to_wire()
+    body = ChainResult(chain_id="c", api_key="key", result=result).to_json()
     assert body == {"id": "c", "apiKey": "key", "result": result}
 
 
 def test_order() -> None:
     """Events of one chain, or else of one chat, and what is said of one response or
     chain arrive in the order in which they were made."""
-    assert Event(**LEAST).order_key is None
-    assert Event(**LEAST, chain_id="chain").order_key == "chain"
-    assert Event(**LEAST, chain_id="chain", chat_id="chat").order_key == "chain"
-    assert Feedback(feedback_key="f", api_key="k", rating=1).order_key == "f"
-    assert ChainResult(chain_id="c", api_key="k", result=1).order_key == "c"
+    assert Event(**LEAST).ordering_key is None
+    assert Event(**LEAST, chain_id="chain").ordering_key == "chain"
+    assert Event(**LEAST, chain_id="chain", chat_id="chat").ordering_key == "chain"
+    assert Feedback(feedback_key="f", api_key="k", rating=1).ordering_key == "f"
+    assert ChainResult(chain_id="c", api_key="k", result=1).ordering_key == "c"
 
 
 @pytest.mark.parametrize(

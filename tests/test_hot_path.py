@@ -228,7 +228,7 @@ def test_messages_cost_alike(server, scripted, delivered):
 
 def test_ids():
     """An id costs two functions, and a share of one that makes many."""
-    ids._ready.clear()
+    ids._pool.clear()
     with watched() as work:
         for _ in range(320):
             ids.new_id()

@@ -327,7 +327,7 @@ def test_by_an_exporter(
     before_it = path.stat().st_size if path.exists() else 0
     WAYS[way](scripted, server, f"{before}\n{planted}\n{after}")
     assert libretto.flush(DEADLINE)
-    [report] = memory.reports
+    [report] = memory.records
     lines = path.read_bytes()[before_it:]
     assert lines.endswith(b"\n")
     _assert_absent(planted, lines + repr(report).encode(), caplog)

@@ -375,7 +375,7 @@ def test_a_fork_during_redaction() -> None:
         if not child:
             signal.alarm(30)
             body = process.process(report, settings)
-            os._exit(0 if body == report.to_wire() else 1)
+            os._exit(0 if body == report.to_json() else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
@@ -393,8 +393,8 @@ def test_installed_again_and_again(
     assert libretto.flush(20)
     eventually(lambda: len(delivery_threads()) < 10)
     eventually(lambda: libretto.stats() and not runtime.deliveries._retired)
-    assert all(len(exporter.reports) == 1 for exporter in exporters) or spool
-    assert sum(len(exporter.reports) for exporter in exporters) == 20
+    assert all(len(exporter.records) == 1 for exporter in exporters) or spool
+    assert sum(len(exporter.records) for exporter in exporters) == 20
     assert len(backend.events) == 20
     after = libretto.stats().exporters["memory"]
     assert after.accepted - before == 20

@@ -21,7 +21,7 @@ from libretto_instrument._capture import TARGETS
 from libretto_instrument._config.config import CallFields, ConfigFields, ScopeFields
 
 TOOLS = Path(__file__).parents[1] / "tools"
-STUB = Path(libretto_openai.__file__).with_name("_surface.pyi")
+STUB = Path(libretto_openai.__file__).with_name("_typed_clients.pyi")
 
 #: The methods of each class of the stub: what each of their signatures takes by name.
 Methods = dict[tuple[str, str], list[list[str]]]
@@ -57,7 +57,7 @@ def methods(made: str) -> Methods:
 @pytest.fixture
 def stub(tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the tool looks for a stub, instead of in the package."""
-    path = tmp_path / "_surface.pyi"
+    path = tmp_path / "_typed_clients.pyi"
     monkeypatch.setattr(tool, "STUB", path)
     return path
 
@@ -166,7 +166,7 @@ def test_typed(package: ModuleType) -> None:
 def test_the_stub_is_not_imported() -> None:
     """Only checkers read the stub."""
     assert STUB.is_file()
-    assert importlib.util.find_spec("libretto_openai._surface") is None
+    assert importlib.util.find_spec("libretto_openai._typed_clients") is None
 
 
 def test_the_same_fields() -> None:

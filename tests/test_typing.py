@@ -24,7 +24,7 @@ pytest.importorskip("basedpyright")
 ROOT = Path(__file__).parents[1]
 PROGRAMS = sorted(Path(__file__).with_name("typing").glob("*.py"))
 PACKAGE = Path(libretto_openai.__file__).parent
-STUB = PACKAGE / "_surface.pyi"
+STUB = PACKAGE / "_typed_clients.pyi"
 
 #: The oldest Python there is support for; checkers know least of what it has.
 PYTHON = "3.10"

@@ -1,6 +1,6 @@
 """Write the stub that tells type checkers which of openai's methods take `libretto=`.
 
-    python tools/build_surface.py           writes libretto_openai/_surface.pyi
+    python tools/build_surface.py           writes libretto_openai/_typed_clients.pyi
     python tools/build_surface.py --check   says whether it is what would be written
 
 Everything in it is read from the source of the installed openai: its overloads stay as
@@ -37,7 +37,7 @@ from openai_source import (
 
 from libretto_instrument._capture import TARGETS
 
-STUB = Path(__file__).parents[1] / "libretto_openai" / "_surface.pyi"
+STUB = Path(__file__).parents[1] / "libretto_openai" / "_typed_clients.pyi"
 CLIENTS = ("OpenAI", "AsyncOpenAI", "AzureOpenAI", "AsyncAzureOpenAI")
 
 #: What is added to the methods that call a model, and to the making of a client.

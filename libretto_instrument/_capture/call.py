@@ -17,7 +17,7 @@ from .._templates import TemplateChat, TemplateText
 from .._util import errors
 from .._util.ids import new_id
 from .._util.json import model_to_json
-from .._util.otel_context import OPENTELEMETRY, with_trace
+from .._util.otel_context import OPENTELEMETRY, add_trace_context
 from . import feedback_keys
 from .caller import name_caller
 from .detours import in_flight, may_detour
@@ -85,7 +85,7 @@ class Call:
                 _apply_settings(record, budget)
             record.copied_bytes = budget.size_bytes
             if OPENTELEMETRY in sys.modules and settings.trace_context:
-                record.context = with_trace(record.context)
+                record.context = add_trace_context(record.context)
         except Exception as exc:
             errors.log_internal_error(exc, "capture.start")
         exchange = self.exchange

@@ -1,30 +1,34 @@
-"""Kinds of arguments that several commands take; each tells what it is not."""
+"""Argument types that several commands share."""
 
 import argparse
 import math
 
-__all__ = ["port", "seconds", "share"]
+__all__ = ["fraction", "non_negative_seconds", "port_number"]
 
 
-def port(text: str) -> int:
-    """Read the number of a port; 0 stands for any that is free."""
+def port_number(text: str) -> int:
+    """Parse a port number; 0 means any free port."""
     number = int(text)
     if not 0 <= number <= 65535:
-        raise argparse.ArgumentTypeError(f"{number} is no port: give 0 to 65535")
+        raise argparse.ArgumentTypeError(f"invalid port {number}: must be 0 to 65535")
     return number
 
 
-def seconds(text: str) -> float:
-    """Read a number of seconds."""
+def non_negative_seconds(text: str) -> float:
+    """Parse a duration in seconds."""
     number = float(text)
     if not 0 <= number < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is no time: give seconds, 0 or more")
+        raise argparse.ArgumentTypeError(
+            f"invalid duration {text}: must be a number of seconds, 0 or more"
+        )
     return number
 
 
-def share(text: str) -> float:
-    """Read a share, from 0 to 1."""
+def fraction(text: str) -> float:
+    """Parse a number between 0 and 1."""
     number = float(text)
     if not 0 <= number <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is no share: give 0 to 1")
+        raise argparse.ArgumentTypeError(
+            f"invalid fraction {text}: must be between 0 and 1"
+        )
     return number

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .argtypes import share
+from .argtypes import fraction
 
 _T = TypeVar("_T")
 
@@ -24,7 +24,7 @@ def add_cases_arguments(parser: argparse.ArgumentParser) -> None:
     add("--since", metavar="AGE", help="only calls of the last 30d, 24h, …")
     add(
         "--rating",
-        type=share,
+        type=fraction,
         default=0.75,
         metavar="MIN",
         help="an answer rated at least this is its own target",
@@ -44,7 +44,7 @@ def add_cases_arguments(parser: argparse.ArgumentParser) -> None:
 def cases_command(args: argparse.Namespace) -> int:
     """Write the cases; say how many there are, and what is wrong with some."""
     from .. import improve
-    from .._util.units import age
+    from .._util.units import parse_duration
     from ..improve._cases import describe_cases, format_cases
 
     if args.limit is not None and args.limit < 0:
@@ -53,7 +53,7 @@ def cases_command(args: argparse.Namespace) -> int:
         improve.cases,
         args.source or find_source(),
         prompt=args.prompt,
-        since=time.time() - age(args.since) if args.since else 0.0,
+        since=time.time() - parse_duration(args.since) if args.since else 0.0,
         min_rating=args.rating,
         limit=args.limit,
     )

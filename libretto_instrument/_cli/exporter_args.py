@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from ..exporters import Exporter
 
 #: How an exporter is named, for the help.
-FORMS = "[NAME=]jsonl:PATH, [NAME=]otlp:ENDPOINT or MODULE:ATTRIBUTE"
+EXPORTER_SPEC_HELP = "[NAME=]jsonl:PATH, [NAME=]otlp:ENDPOINT or MODULE:ATTRIBUTE"
 
 
-def exporters_named(named: Sequence[str]) -> "list[Exporter]":
+def parse_exporters(named: Sequence[str]) -> "list[Exporter]":
     """Make the exporters that a command line names.
 
     Args:
-        named: Each as ``FORMS`` says. An attribute is an exporter, or what makes one
-            when it is called.
+        named: Each in a form of ``EXPORTER_SPEC_HELP``. An attribute is an exporter, or
+            a callable that returns one.
 
     Raises:
         ValueError: One can't be understood, found or made, or two have one name.
     """
-    exporters = [_exporter(each) for each in named]
+    exporters = [_parse_exporter(each) for each in named]
     try:
         LibrettoConfig(exporters=exporters)
     except TypeError as exc:
@@ -33,22 +33,24 @@ def exporters_named(named: Sequence[str]) -> "list[Exporter]":
     return exporters
 
 
-def _exporter(named: str) -> Any:
+def _parse_exporter(named: str) -> Any:
     kind, found, rest = named.partition(":")
     name, given, kind = kind.rpartition("=")
     if not (found and kind and rest) or (given and not name):
-        raise ValueError(f"--exporter {named}: an exporter is named {FORMS}")
-    make = _KINDS.get(kind)
+        raise ValueError(
+            f"--exporter {named}: an exporter is named {EXPORTER_SPEC_HELP}"
+        )
+    make = _FACTORIES.get(kind)
     if make is not None:
         return make(rest, {"name": name} if given else {})
     if given:
         raise ValueError(
             f"--exporter {named}: an exporter of your own has a name already"
         )
-    return _imported(named, kind, rest)
+    return _import_exporter(named, kind, rest)
 
 
-def _imported(named: str, module: str, attribute: str) -> Any:
+def _import_exporter(named: str, module: str, attribute: str) -> Any:
     # As with `python -m`, one's own modules lie where the command is run.
     if "" not in sys.path:
         sys.path.insert(0, "")
@@ -78,7 +80,7 @@ def _otlp(endpoint: str, options: dict[str, Any]) -> Any:
     return otel.OTLPExporter(endpoint, **options)
 
 
-_KINDS: dict[str, Callable[[str, dict[str, Any]], Any]] = {
+_FACTORIES: dict[str, Callable[[str, dict[str, Any]], Any]] = {
     "jsonl": _json_lines,
     "otlp": _otlp,
 }

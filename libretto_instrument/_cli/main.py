@@ -15,7 +15,7 @@ from attrs import frozen
 
 from .._version import __version__
 from . import doctor, run
-from .argtypes import port, seconds
+from .argtypes import non_negative_seconds, port_number
 from .cases import add_cases_arguments, cases_command
 from .replay import add_replay_arguments, replay_command
 from .templates import add_templates_arguments, templates_command
@@ -30,13 +30,13 @@ _EXTRAS = {
 }
 
 #: Exit status for a command that was called wrongly or cannot run here.
-_MISUSED = 2
+EXIT_USAGE = 2
 
 #: Exit status of a program that was interrupted from the keyboard, as shells have it.
-_INTERRUPTED = 130
+EXIT_SIGINT = 130
 
 #: Likewise of one that nobody listened to to the end.
-_UNREAD = 141
+EXIT_SIGPIPE = 141
 
 
 @frozen
@@ -61,7 +61,7 @@ class Command:
 def _serve_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on")
-    add("--port", type=port, default=4620, help="0 takes a free one")
+    add("--port", type=port_number, default=4620, help="0 takes a free one")
     add("--db", default="libretto.db", help="SQLite file for the events")
     add("--retention", metavar="AGE", help="how long an event is kept, such as 30d")
     add("--max-size", metavar="SIZE", help="how large the file may grow, such as 2GB")
@@ -82,7 +82,7 @@ def _serve_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _serve(args: argparse.Namespace) -> int:
+def _cmd_serve(args: argparse.Namespace) -> int:
     from .. import _collector
 
     _collector.serve(
@@ -102,12 +102,17 @@ def _serve(args: argparse.Namespace) -> int:
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--stay", action="store_true", help="keep the page up until Ctrl-C")
-    add("--port", type=port, default=0, help="port of the page; 0 takes a free one")
+    add(
+        "--port",
+        type=port_number,
+        default=0,
+        help="port of the page; 0 takes a free one",
+    )
     add("--db", help="SQLite file for the events (default: a temporary one)")
     add("--model", help="model to ask (default: one for each kind of call)")
 
 
-def _demo(args: argparse.Namespace) -> int:
+def _cmd_demo(args: argparse.Namespace) -> int:
     from ..demo._demo import run
 
     return run(port=args.port, db=args.db, model=args.model, stay=args.stay)
@@ -118,7 +123,7 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
     run.add_program(parser)
 
 
-def _doctor(args: argparse.Namespace) -> int:
+def _cmd_doctor(args: argparse.Namespace) -> int:
     return doctor.doctor_command(args, sys.stdout)
 
 
@@ -127,13 +132,13 @@ def _redact_arguments(parser: argparse.ArgumentParser) -> None:
     add("file", nargs="?", default="-", help="the text; - is standard input")
 
 
-def _redact(args: argparse.Namespace) -> int:
+def _cmd_redact(args: argparse.Namespace) -> int:
     from .redact import redact_file
 
     return redact_file(args.file, sys.stdout, sys.stdout.isatty())
 
 
-def _spool_argument(parser: argparse.ArgumentParser) -> None:
+def _add_spool_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--spool",
         metavar="DIR",
@@ -143,7 +148,7 @@ def _spool_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def _relay_arguments(parser: argparse.ArgumentParser) -> None:
-    _spool_argument(parser)
+    _add_spool_option(parser)
     add = parser.add_argument
     add(
         "--api-prefix",
@@ -153,7 +158,7 @@ def _relay_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--drain-timeout",
         metavar="SECONDS",
-        type=seconds,
+        type=non_negative_seconds,
         default=10.0,
         help="how long to go on after SIGTERM",
     )
@@ -168,24 +173,28 @@ def _relay_arguments(parser: argparse.ArgumentParser) -> None:
         help="deliver to this exporter, too: [NAME=]jsonl:PATH, [NAME=]otlp:ENDPOINT "
         "or MODULE:ATTRIBUTE; may be repeated",
     )
-    add("--metrics-port", type=port, help="serve Prometheus here; 0 takes a free one")
+    add(
+        "--metrics-port",
+        type=port_number,
+        help="serve Prometheus here; 0 takes a free one",
+    )
     add("--metrics-host", default="127.0.0.1", help="address to serve Prometheus on")
 
 
-def _relay(args: argparse.Namespace) -> int:
+def _cmd_relay(args: argparse.Namespace) -> int:
     from .relay import relay_command
 
     return relay_command(args)
 
 
 def _spool_arguments(parser: argparse.ArgumentParser) -> None:
-    _spool_argument(parser)
+    _add_spool_option(parser)
     add = parser.add_argument
     add("action", choices=("ls", "retry", "drop"), help="what to do with the refused")
     add("ids", metavar="ID", nargs="*", help="which; all if left out")
 
 
-def _spool(args: argparse.Namespace) -> int:
+def _cmd_spool(args: argparse.Namespace) -> int:
     from .spool import spool_command
 
     return spool_command(args)
@@ -201,21 +210,21 @@ COMMANDS = (
     Command(
         "demo",
         "record real calls of the openai package and show what arrived",
-        _demo,
+        _cmd_demo,
         _demo_arguments,
         extra="collector",
     ),
     Command(
         "serve",
         "run a local Libretto: receives events, stores them, shows them",
-        _serve,
+        _cmd_serve,
         _serve_arguments,
         extra="collector",
     ),
     Command(
         "doctor",
         "tell why nothing arrives: packages, settings, address, spool",
-        _doctor,
+        _cmd_doctor,
         doctor.add_arguments,
     ),
     Command(
@@ -239,20 +248,20 @@ COMMANDS = (
     Command(
         "redact",
         "show what redact_pii=True would take out of a text",
-        _redact,
+        _cmd_redact,
         _redact_arguments,
         extra="pii",
     ),
     Command(
         "relay",
         "deliver what other processes write to a spool",
-        _relay,
+        _cmd_relay,
         _relay_arguments,
     ),
     Command(
         "spool",
         "list, retry or drop what Libretto refused",
-        _spool,
+        _cmd_spool,
         _spool_arguments,
     ),
 )
@@ -271,26 +280,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     args = _parser().parse_args(run.protect_dashes(argv))
     command: Command = args.command
-    if missing := _missing(command.extra):
+    if missing := _missing_extra(command.extra):
         print(
             f"libretto-instrument {command.name} needs {', '.join(missing)}. Run:\n"
             f"  pip install 'libretto-instrument[{command.extra}]'",
             file=sys.stderr,
         )
-        return _MISUSED
+        return EXIT_USAGE
     try:
         status = command.run(args)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        return EXIT_SIGINT
     except BrokenPipeError:
         # The reader closed the pipe. Redirect stdout, or the flush at exit fails.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _UNREAD
+        return EXIT_SIGPIPE
     except (OSError, ValueError) as exc:
         # A port that is taken or a file that cannot be used: no traceback helps.
         print(f"libretto-instrument {command.name}: {exc}", file=sys.stderr)
-        return _MISUSED
+        return EXIT_USAGE
     return status
 
 
@@ -320,6 +329,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _missing(extra: str | None) -> list[str]:
+def _missing_extra(extra: str | None) -> list[str]:
     modules = _EXTRAS[extra] if extra else ()
     return [name for name in modules if importlib.util.find_spec(name) is None]

@@ -1,4 +1,4 @@
-"""A delivery's figures for Prometheus, by its own client."""
+"""Delivery metrics for Prometheus, by its own client library."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -6,58 +6,58 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import frozen
 from prometheus_client import CollectorRegistry, start_http_server
-from prometheus_client.metrics_core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    Metric,
-)
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric as MetricFamily
 from prometheus_client.registry import Collector
 
-from .._runtime.metrics import Reading, readings
+from .._runtime.metrics import Metric, collect_metrics
 
 if TYPE_CHECKING:
     from .._delivery import Stats
     from .._spool import SpoolStats
 
-Look: TypeAlias = "Callable[[], tuple[Stats, SpoolStats]]"
+StatsReader: TypeAlias = "Callable[[], tuple[Stats, SpoolStats]]"
 
 
-def serve(host: str, port: int, look: Look) -> None:
-    """Serve the figures at ``/metrics`` from a background thread, to the process's end.
+def serve(host: str, port: int, read_stats: StatsReader) -> None:
+    """Serve metrics at ``/metrics`` from a background thread until the process ends.
 
     Args:
         host: The address to listen on.
         port: The port; 0 takes a free one.
-        look: Returns the figures of this moment.
+        read_stats: Returns the current counters.
 
     Raises:
         OSError: The port is taken.
     """
     registry = CollectorRegistry()
-    registry.register(_Figures(look))
+    registry.register(_StatsCollector(read_stats))
     server, _ = start_http_server(port, host, registry)
-    taken = server.server_port
-    print(f"Metrics on http://{host}:{taken}/metrics", file=sys.stderr, flush=True)
+    print(
+        f"Metrics on http://{host}:{server.server_port}/metrics",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 @frozen
-class _Figures(Collector):
-    """Reads the figures whenever Prometheus asks."""
+class _StatsCollector(Collector):
+    """Reads the counters at each scrape."""
 
-    look: Look
+    read_stats: StatsReader
 
-    def collect(self) -> Iterator[Metric]:
-        """Yield each figure, with its labels."""
-        stats, spool = self.look()
-        for reading in readings(stats, [spool]):
-            yield _family(reading)
+    def collect(self) -> Iterator[MetricFamily]:
+        """Yield each metric, with its labels."""
+        stats, spool = self.read_stats()
+        for metric in collect_metrics(stats, [spool]):
+            yield _metric_family(metric)
 
 
-def _family(reading: Reading) -> Metric:
-    labels = sorted({name for labels, _ in reading.values for name in labels})
-    kind = CounterMetricFamily if reading.only_grows else GaugeMetricFamily
-    name = reading.name.replace("spool_size", "spool_bytes")
-    family = kind("libretto_" + name, reading.help, labels=labels)
-    for given, value in reading.values:
-        family.add_metric([given[label] for label in labels], value)
+def _metric_family(metric: Metric) -> MetricFamily:
+    labels = sorted({name for labels, _ in metric.values for name in labels})
+    kind = CounterMetricFamily if metric.is_monotonic else GaugeMetricFamily
+    name = metric.name.replace("spool_size", "spool_bytes")
+    family = kind("libretto_" + name, metric.help, labels=labels)
+    for label_values, value in metric.values:
+        family.add_metric([label_values[label] for label in labels], value)
     return family

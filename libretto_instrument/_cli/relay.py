@@ -17,9 +17,9 @@ from .._delivery import LIBRETTO, HttpTransport, Message, Outcome, Transport
 from .._delivery.endpoint import Endpoint, strip_credentials
 from .._runtime.exporter_transport import ExporterTransport
 from .._spool import Spool, inspect_spool, run_relay
-from .._util.progress import Standing, watched
-from .._util.units import age, size
-from .exporter_args import exporters_named
+from .._util.progress import Progress, live_progress
+from .._util.units import parse_duration, parse_size
+from .exporter_args import parse_exporters
 from .spool import get_spool_dir
 
 
@@ -34,7 +34,7 @@ def relay_command(args: argparse.Namespace) -> int:
     """
     on_start = _find_metrics_server(args)
     destinations: dict[str, Transport] = {LIBRETTO: _EndpointTransport(args.api_prefix)}
-    for exporter in exporters_named(args.exporters):
+    for exporter in parse_exporters(args.exporters):
         destinations[exporter.name] = ExporterTransport(exporter)
     spool = _open_or_create_spool(args)
     stop = threading.Event()
@@ -45,7 +45,7 @@ def relay_command(args: argparse.Namespace) -> int:
     path = spool.directory.path
     print(f"Relaying {path} to {names}", file=sys.stderr, flush=True)
     progress = _Progress(path, tuple(destinations), stop)
-    with watched(progress.look, every=0.5):
+    with live_progress(progress.look, every=0.5):
         is_empty = run_relay(
             spool,
             destinations,
@@ -78,9 +78,9 @@ def _open_or_create_spool(args: argparse.Namespace) -> Spool:
     directory = get_spool_dir(args)
     bounds: dict[str, int] = {}
     if args.max_size is not None:
-        bounds["max_bytes"] = size(args.max_size)
+        bounds["max_bytes"] = parse_size(args.max_size)
     if args.max_age is not None:
-        bounds["max_age"] = age(args.max_age)
+        bounds["max_age"] = parse_duration(args.max_age)
     spool = Spool(directory, **bounds)
     try:
         spool.directory.prepare()
@@ -127,7 +127,7 @@ class _Progress:
     stop: threading.Event
     _most: int = 0
 
-    def look(self) -> Standing:
+    def look(self) -> Progress:
         """Return what is pending of the most that ever was."""
         stats = inspect_spool(self.directory, default=self.destinations).stats
         pending = {} if stats is None else stats.pending_by_destination

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .argtypes import share
+from .argtypes import fraction
 from .cases import with_warnings
 
 if TYPE_CHECKING:
@@ -66,7 +66,12 @@ def add_replay_arguments(parser: argparse.ArgumentParser) -> None:
         default="exact",
         help="exact, json, contains, similar or module:function",
     )
-    add("--fail-under", type=share, metavar="SCORE", help="fail below this mean score")
+    add(
+        "--fail-under",
+        type=fraction,
+        metavar="SCORE",
+        help="fail below this mean score",
+    )
     add("--against", metavar="ID", help="compare to this replay; fail if it is worse")
     add("--resume", metavar="ID", help="go on with a replay that was broken off")
     add(
@@ -122,13 +127,13 @@ def _execute(
 ) -> int:
     from attrs import evolve
 
-    from .._util.progress import counted
+    from .._util.progress import progress_bar
     from ..improve import ReplayInterrupt
     from ..improve._report import gates
 
     is_interrupted = False
     try:
-        with counted("replaying", run.calls_left) as progress:
+        with progress_bar("replaying", run.calls_left) as progress:
             replay = run.execute(progress)
     except ReplayInterrupt as exc:
         replay, is_interrupted = exc.replay, True

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from .._delivery import LIBRETTO
 from .._spool import Spool, inspect_spool
 from .._spool.dead_letters import DeadLetter, iter_dead_letters, remove_dead_letters
-from .._util.progress import counted
+from .._util.progress import progress_bar
 
 
 def get_spool_dir(args: argparse.Namespace) -> str:
@@ -51,7 +51,7 @@ def spool_command(args: argparse.Namespace) -> int:
     is_retry = args.action == "retry"
     total = len(ids) if ids else found.stats.dead_letters
     try:
-        with counted("Retrying" if is_retry else "Dropping", total) as advance:
+        with progress_bar("Retrying" if is_retry else "Dropping", total) as advance:
 
             def use(letter: DeadLetter) -> bool:
                 advance(1)

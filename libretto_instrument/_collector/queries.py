@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import frozen
 
-from .._util.units import age
+from .._util.units import parse_duration
 from .database import execute_script
 from .schema import MAX_CONTEXT, RequestError, Row
 
@@ -255,7 +255,7 @@ def _parse_value(key: str, text: str) -> Filters:
 
 def _parse_time(key: str, text: str) -> int:
     try:
-        return int((time.time() - age(text)) * 1000)
+        return int((time.time() - parse_duration(text)) * 1000)
     except ValueError:
         pass
     try:

@@ -22,7 +22,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from .._util.units import age, size
+from .._util.units import parse_duration, parse_size
 from . import api, pages, proposals, replays, verdict
 from .ingest import BodyReader, IngestMiddleware
 from .limits import MAX_CONNECTIONS, BoundedProtocol, Connections, LogLimit
@@ -87,8 +87,8 @@ def create_app(
     for name, secret in (("key", api_key), ("token", token)):
         if secret is not None and len(secret) < MIN_SECRET:
             raise ValueError(f"The {name} must have {MIN_SECRET} characters or more.")
-    seconds = age(retention) if retention else None
-    max_bytes = size(max_size) if max_size else None
+    seconds = parse_duration(retention) if retention else None
+    max_bytes = parse_size(max_size) if max_size else None
     store, bodies = Store(Path(db)), BodyReader()
 
     @asynccontextmanager

@@ -163,12 +163,12 @@ def directory(name: str, value: Any) -> Any:
 
 def exporters(name: str, value: Any) -> Any:
     """Accept a list of exporters that have a name each, and copy it."""
-    from ..exporters._check import check_exporters
+    from ..exporters._protocol import validate_exporters
 
     if isinstance(value, list):
         value = tuple(value)
     _require(tuple, name, value, "a list of exporters")
-    check_exporters(value)
+    validate_exporters(value)
     return value
 
 

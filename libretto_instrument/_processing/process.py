@@ -19,7 +19,7 @@ from .media import truncate
 from .suppression import suppress_recording
 
 if TYPE_CHECKING:
-    from .._events import Report
+    from .._events import Payload
     from ..redaction import BodyRedactor
 
 #: What a statement weighs beyond the words of the caller: the objects that carry it.
@@ -39,7 +39,7 @@ class Submission:
         ended: `time.perf_counter` when it was submitted, in seconds.
     """
 
-    payload: "Report"
+    payload: "Payload"
     settings: CallSettings
     size: int
     ended: float = field(factory=perf_counter)
@@ -52,9 +52,9 @@ class Submission:
     @property
     def ordering_key(self) -> str | None:
         """Submissions of one key arrive in the order in which they were made."""
-        return self.payload.order_key
+        return self.payload.ordering_key
 
-    def report(self) -> "Report":
+    def report(self) -> "Payload":
         """Return what is to be sent."""
         return self.payload
 
@@ -94,9 +94,9 @@ def body_redactor(redactor: Any) -> "BodyRedactor":
     return known
 
 
-def process(report: "Report", settings: CallSettings) -> dict[str, Any] | None:
+def process(report: "Payload", settings: CallSettings) -> dict[str, Any] | None:
     """Return a report's body as it may be sent; None if ``before_send`` withheld it."""
-    body: dict[str, Any] | None = truncate(report.to_wire(), settings.max_field_bytes)
+    body: dict[str, Any] | None = truncate(report.to_json(), settings.max_field_bytes)
     if body is None or is_passthrough(settings):
         return body
     with suppress_recording():

@@ -12,7 +12,7 @@ from typing import Any
 
 from .._config.settings import CallSettings
 from .._delivery import Message
-from .._events import Report
+from .._events import Payload
 from .._recognition import apply as _  # noqa: F401  # Loaded before it is needed.
 from .._util import errors
 from .._util.json import encode
@@ -48,7 +48,7 @@ def prepare(endpoints: Mapping[str, str], item: Any) -> Message | None:
         if body is None:
             return None
         encoded = encode(body)
-    report_id, key = report.id, report.order_key
+    report_id, key = report.id, report.ordering_key
     if settings.redact_pii:
         report_id = _pseudonymize(report_id, encoded)
         key = None if key is None else _pseudonymize(key, encoded)
@@ -87,9 +87,9 @@ def _pseudonymize(value: str, redacted: bytes) -> str:
     return blake2b(data, key=_ID_HASH_KEY, digest_size=16).hexdigest()
 
 
-def _encode_unmodified(report: Report, settings: CallSettings) -> bytes | None:
+def _encode_unmodified(report: Payload, settings: CallSettings) -> bytes | None:
     """Return a report's JSON, if nothing has to be done to its body in between."""
     if not is_passthrough(settings):
         return None
-    encoded = encode(report.to_wire())
+    encoded = encode(report.to_json())
     return None if may_need_truncation(encoded, settings.max_field_bytes) else encoded

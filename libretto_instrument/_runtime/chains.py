@@ -10,7 +10,7 @@ from .._config.scope import Scope
 from .._util import errors
 from .._util.ids import new_id
 from .._util.json import decode, encode
-from .._util.otel_context import trace_as_uuid
+from .._util.otel_context import trace_id_as_uuid
 from .feedback import submit_report, warn_missing_api_key
 from .state import runtime
 
@@ -62,7 +62,7 @@ class Chain(Scope):
     def __init__(
         self, chain_id: str | None, client: Any, from_trace: bool = False
     ) -> None:
-        traced = trace_as_uuid() if from_trace else None
+        traced = trace_id_as_uuid() if from_trace else None
         self.id = chain_id or traced or new_id()
         self.result: Any = _UNSET
         self._explicit_id = chain_id

@@ -10,7 +10,7 @@ from .._delivery import Message, Outcome
 from .._processing.suppression import suppress_recording
 from .._util import errors
 from .._util.json import decode
-from ..exporters import ExportError, Report
+from ..exporters import ExportError, ExportRecord
 
 if TYPE_CHECKING:
     from ..exporters import Exporter
@@ -69,7 +69,7 @@ class ExporterTransport:
 
     def _export(self, messages: Sequence[Message]) -> Outcome:
         try:
-            reports = [_to_report(message) for message in messages]
+            reports = [_to_record(message) for message in messages]
         except (ValueError, RecursionError) as exc:
             return Outcome(delivered=False, error=type(exc).__name__)
         try:
@@ -84,7 +84,7 @@ class ExporterTransport:
                 delivered=False,
                 retry=bool(exc.retry),
                 error=error,
-                retry_after=_seconds(exc.after),
+                retry_after=_seconds(exc.retry_after),
             )
         except (Exception, SystemExit) as exc:
             # Not its message, which may repeat what it was given.
@@ -126,16 +126,16 @@ class ExporterTransport:
         done.wait(CLOSE_TIMEOUT)
 
 
-def _to_report(message: Message) -> Report:
+def _to_record(message: Message) -> ExportRecord:
     body = decode(message.body)
     if isinstance(body, dict):
         body.pop("apiKey", None)
         body.pop("projectKey", None)
-    return Report(
+    return ExportRecord(
         kind=message.kind,
         id=message.id,
         body=body,
-        at=time() if message.timestamp is None else message.timestamp,
+        timestamp=time() if message.timestamp is None else message.timestamp,
     )
 
 

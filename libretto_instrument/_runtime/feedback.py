@@ -11,7 +11,7 @@ from .._util import errors
 from .state import runtime
 
 if TYPE_CHECKING:
-    from .._events import Report
+    from .._events import Payload
 
 
 def send_feedback(
@@ -76,7 +76,7 @@ def send_feedback(
     )
 
 
-def submit_report(report: "Report", settings: CallSettings, size: int) -> None:
+def submit_report(report: "Payload", settings: CallSettings, size: int) -> None:
     """Deliver a report that the program made itself. Never raises.
 
     Args:

@@ -15,26 +15,26 @@ Labels = dict[str, str]
 
 
 @frozen
-class Reading:
+class Metric:
     """One figure, or several of a kind that labels tell apart.
 
     Attributes:
         name: What it is called, its words joined by underscores.
         help: What it tells.
-        only_grows: Whether it counts from the start of the process.
+        is_monotonic: Whether it counts from the start of the process.
         values: The numbers, each with its labels.
         is_bytes: Whether it is in bytes; it counts reports otherwise.
     """
 
     name: str
     help: str
-    only_grows: bool
+    is_monotonic: bool
     values: Sequence[tuple[Labels, float]] = field(factory=list)
     is_bytes: bool = False
 
 
 #: What the metrics tell, and whether they only grow.
-_OF_STATS = {
+_STATS_METRICS = {
     "recorded": ("Reports taken for delivery.", True),
     "queued": ("Reports that wait in memory.", False),
     "in_flight": ("Reports that are being prepared or sent.", False),
@@ -54,7 +54,9 @@ _FIELDS = {
 }
 
 
-def readings(stats: Stats, spools: "Iterable[SpoolStats] | None") -> list[Reading]:
+def collect_metrics(
+    stats: Stats, spools: "Iterable[SpoolStats] | None"
+) -> list[Metric]:
     """Return the figures of a delivery.
 
     Args:
@@ -63,7 +65,7 @@ def readings(stats: Stats, spools: "Iterable[SpoolStats] | None") -> list[Readin
     """
     everywhere = {LIBRETTO: stats, **stats.exporters}
     found = [
-        Reading(
+        Metric(
             name,
             text,
             grows,
@@ -72,20 +74,20 @@ def readings(stats: Stats, spools: "Iterable[SpoolStats] | None") -> list[Readin
                 for place, of_place in everywhere.items()
             ],
         )
-        for name, (text, grows) in _OF_STATS.items()
+        for name, (text, grows) in _STATS_METRICS.items()
     ]
     lost = [
         ({"destination": place, "reason": reason}, count)
         for place, of_place in everywhere.items()
         for reason, count in of_place.dropped.items()
     ]
-    found.append(Reading("dropped", "Reports that will never arrive.", True, lost))
+    found.append(Metric("dropped", "Reports that will never arrive.", True, lost))
     if spools is not None:
-        found += _of_spools(list(spools))
+        found += _spool_metrics(list(spools))
     return found
 
 
-def _of_spools(spools: "list[SpoolStats]") -> list[Reading]:
+def _spool_metrics(spools: "list[SpoolStats]") -> list[Metric]:
     waiting = sum(spool.pending for spool in spools)
     aside = sum(spool.dead_letters for spool in spools)
     size = sum(spool.size for spool in spools)
@@ -95,16 +97,16 @@ def _of_spools(spools: "list[SpoolStats]") -> list[Reading]:
         lost.update(spool.dropped)
         backlog.update(spool.pending_by_destination)
     return [
-        Reading("spool_waiting", "Reports in the spool.", False, [({}, waiting)]),
-        Reading(
+        Metric("spool_waiting", "Reports in the spool.", False, [({}, waiting)]),
+        Metric(
             "spool_backlog",
             "Reports in the spool that a destination has yet to get.",
             False,
             [({"destination": place}, count) for place, count in backlog.items()],
         ),
-        Reading("spool_refused", "Reports set aside.", False, [({}, aside)]),
-        Reading("spool_size", "Bytes in use.", False, [({}, size)], is_bytes=True),
-        Reading(
+        Metric("spool_refused", "Reports set aside.", False, [({}, aside)]),
+        Metric("spool_size", "Bytes in use.", False, [({}, size)], is_bytes=True),
+        Metric(
             "spool_dropped",
             "Reports that the spool's bounds pushed out, whosever they were.",
             True,

@@ -21,7 +21,7 @@ else:
 __all__ = ["decode", "encode", "model_to_json"]
 
 #: How deep the values go that `pydantic_core` refuses; a mark stands for the rest.
-_DEPTH = 300
+_MAX_DEPTH = 300
 _TOO_DEEP = "<nested too deeply>"
 
 
@@ -30,11 +30,11 @@ def encode(value: Any) -> bytes:
     try:
         return to_json(value, inf_nan_mode="null", fallback=repr)
     except (ValueError, UnicodeError):
-        text = json.dumps(_plain(value), allow_nan=False, separators=(",", ":"))
+        text = json.dumps(_to_jsonable(value), allow_nan=False, separators=(",", ":"))
         return text.encode()
 
 
-def _plain(value: Any, depth: int = _DEPTH) -> Any:
+def _to_jsonable(value: Any, depth: int = _MAX_DEPTH) -> Any:
     """Return ``value`` as the standard library can encode it."""
     if depth == 0:
         return _TOO_DEEP
@@ -44,20 +44,22 @@ def _plain(value: Any, depth: int = _DEPTH) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {_key(key): _plain(item, depth) for key, item in value.items()}
+        return {
+            _to_json_key(key): _to_jsonable(item, depth) for key, item in value.items()
+        }
     if isinstance(value, list | tuple | Set):
-        return [_plain(item, depth) for item in value]
+        return [_to_jsonable(item, depth) for item in value]
     if isinstance(value, bytes | bytearray):
         return value.decode(errors="replace")
     if hasattr(type(value), "model_dump"):
-        return _plain(value.model_dump(warnings=False), depth)
+        return _to_jsonable(value.model_dump(warnings=False), depth)
     try:
         return json.loads(to_json(value, inf_nan_mode="null", fallback=repr))
     except (ValueError, UnicodeError):
         return repr(value)
 
 
-def _key(key: Any) -> str:
+def _to_json_key(key: Any) -> str:
     if isinstance(key, str):
         return key
     try:

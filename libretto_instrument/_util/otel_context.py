@@ -14,7 +14,7 @@ from . import errors
 OPENTELEMETRY = "opentelemetry.trace"
 
 
-def with_trace(context: dict[str, Any] | None) -> dict[str, Any] | None:
+def add_trace_context(context: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return a call's context with the ids of the current span, if there is one.
 
     Never raises. The caller's own ``trace_id`` or ``span_id`` stands, and then neither
@@ -31,22 +31,22 @@ def with_trace(context: dict[str, Any] | None) -> dict[str, Any] | None:
         span = module.get_current_span().get_span_context()
         if not span.is_valid:
             return context
-        if context and not context.keys().isdisjoint(_NAMES):
+        if context and not context.keys().isdisjoint(_TRACE_FIELDS):
             return context
         ids = {"trace_id": f"{span.trace_id:032x}", "span_id": f"{span.span_id:016x}"}
         return {**context, **ids} if context else ids
     except Exception as exc:
-        errors.log_internal_error(exc, "trace.with_trace")
+        errors.log_internal_error(exc, "trace.add_trace_context")
         return context
 
 
-_NAMES = ("trace_id", "span_id")
+_TRACE_FIELDS = ("trace_id", "span_id")
 
 
-def trace_as_uuid() -> str | None:
+def trace_id_as_uuid() -> str | None:
     """Return the current trace's id, its 32 digits written as a UUID, or None.
 
     Never raises.
     """
-    ids = with_trace(None)
+    ids = add_trace_context(None)
     return str(UUID(ids["trace_id"])) if ids else None

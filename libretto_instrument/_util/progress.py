@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias
 
-__all__ = ["Standing", "counted", "watched"]
+__all__ = ["Progress", "live_progress", "progress_bar"]
 
 #: What is being done, how much of it is done, and how much there is in all.
-Standing: TypeAlias = tuple[str, int, int]
+Progress: TypeAlias = tuple[str, int, int]
 
 
 @contextmanager
-def counted(what: str, total: int) -> Iterator[Callable[[int], object]]:
+def progress_bar(what: str, total: int) -> Iterator[Callable[[int], object]]:
     """Show how much of a work is done while the block does it.
 
     Args:
@@ -25,7 +25,7 @@ def counted(what: str, total: int) -> Iterator[Callable[[int], object]]:
     Yields:
         What to call with the amount, whenever more is done.
     """
-    bar = _bar(what, total)
+    bar = _create_bar(what, total)
     if bar is None:
         yield lambda _: None
         return
@@ -34,15 +34,17 @@ def counted(what: str, total: int) -> Iterator[Callable[[int], object]]:
 
 
 @contextmanager
-def watched(look: Callable[[], Standing], *, every: float = 0.2) -> Iterator[None]:
+def live_progress(
+    poll: Callable[[], Progress], *, every: float = 0.2
+) -> Iterator[None]:
     """Show how things stand while the block waits.
 
     Args:
-        look: Says how they stand; called from a thread of its own. If it fails, what
+        poll: Says how they stand; called from a thread of its own. If it fails, what
             it said last stays.
-        every: How often to look, in seconds.
+        every: How often to poll, in seconds.
     """
-    bar = _bar(None, None)
+    bar = _create_bar(None, None)
     if bar is None:
         yield
         return
@@ -51,7 +53,7 @@ def watched(look: Callable[[], Standing], *, every: float = 0.2) -> Iterator[Non
     def show() -> None:
         # Progress that cannot be told must not end what makes it.
         with suppress(Exception):
-            what, bar.n, bar.total = look()
+            what, bar.n, bar.total = poll()
             bar.set_description(what)
 
     def keep_showing() -> None:
@@ -69,7 +71,7 @@ def watched(look: Callable[[], Standing], *, every: float = 0.2) -> Iterator[Non
         bar.close()
 
 
-def _bar(what: str | None, total: int | None) -> Any:
+def _create_bar(what: str | None, total: int | None) -> Any:
     """Return a bar of tqdm's; None where it would not be seen or is not installed."""
     seen = sys.stderr is not None and sys.stderr.isatty()
     if not seen or os.environ.get("TERM") == "dumb":

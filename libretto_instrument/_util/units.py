@@ -1,27 +1,31 @@
-"""Ages and sizes, as people write them."""
+"""Durations and sizes with a unit, such as ``30d`` and ``2GB``."""
 
 import re
 
-__all__ = ["age", "size"]
+__all__ = ["parse_duration", "parse_size"]
 
-_AGE = re.compile(r"(\d{1,6})([smhdw])")
+_DURATION = re.compile(r"(\d{1,6})([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SIZE = re.compile(r"(\d{1,6})([KMGT])B?", re.IGNORECASE)
 
 
-def age(text: str) -> int:
+def parse_duration(text: str) -> int:
     """Return ``90s``, ``15m``, ``24h``, ``30d`` or ``2w`` in seconds.
 
     Raises:
-        ValueError: It is none of these.
+        ValueError: The text has none of these forms.
     """
-    if match := _AGE.fullmatch(text.strip()):
+    if match := _DURATION.fullmatch(text.strip()):
         return int(match[1]) * _SECONDS[match[2]]
-    raise ValueError(f"{text[:50]!r} is no age; write it like 24h or 30d.")
+    raise ValueError(f"invalid duration {text[:50]!r}: write it like 24h or 30d.")
 
 
-def size(text: str) -> int:
-    """Return ``500MB`` or ``2GB`` in bytes. Raises: ValueError, if it is neither."""
+def parse_size(text: str) -> int:
+    """Return ``500MB`` or ``2GB`` in bytes.
+
+    Raises:
+        ValueError: The text has neither form.
+    """
     if match := _SIZE.fullmatch(text.strip()):
         return int(match[1]) << 10 * ("KMGT".index(match[2].upper()) + 1)
-    raise ValueError(f"{text[:50]!r} is no size; write it like 500MB or 2GB.")
+    raise ValueError(f"invalid size {text[:50]!r}: write it like 500MB or 2GB.")

@@ -14,7 +14,7 @@ import openai
 import libretto_instrument as libretto
 
 from .._collector import running
-from .._util.progress import Standing, watched
+from .._util.progress import Progress, live_progress
 from . import _story
 from ._scenarios import CHAT_MODEL, SCENARIOS, TEXT_MODEL, DemoClient, Scenario
 from ._server import offline_model
@@ -62,7 +62,7 @@ def run(
         with _record_to(url, run_id):
             for scenario in SCENARIOS:
                 _run_scenario(scenario, client)
-            with watched(_progress):
+            with live_progress(_progress):
                 is_delivered = libretto.shutdown(_DELIVERY_TIMEOUT)
         _print("\nRead back from Libretto:\n")
         results = check(SCENARIOS, fetch_stored(url, run_id))
@@ -126,7 +126,7 @@ def _record_to(url: str, run_id: str) -> Generator[None]:
         os.environ.update(own)
 
 
-def _progress() -> Standing:
+def _progress() -> Progress:
     stats = libretto.stats()
     done = stats.sent + sum(stats.dropped.values())
     return "Delivering", done, stats.accepted

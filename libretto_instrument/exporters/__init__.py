@@ -5,6 +5,12 @@ install(exporters=[JsonLinesExporter("events.jsonl")])
 
 from ._json_lines import JsonLinesExporter
 from ._memory import MemoryExporter
-from ._protocol import Exporter, ExportError, Report
+from ._protocol import Exporter, ExportError, ExportRecord
 
-__all__ = ["ExportError", "Exporter", "JsonLinesExporter", "MemoryExporter", "Report"]
+__all__ = [
+    "ExportError",
+    "ExportRecord",
+    "Exporter",
+    "JsonLinesExporter",
+    "MemoryExporter",
+]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from attrs import define, field
 
-from ._protocol import Report
+from ._protocol import ExportRecord
 
 
 @define(eq=False)
@@ -13,19 +13,19 @@ class MemoryExporter:
 
     Attributes:
         name: Tells it from other exporters.
-        max_batch: It takes so many reports at once.
-        reports: Everything it was given, the oldest first.
+        max_batch: It takes so many records at once.
+        records: Everything it was given, the oldest first.
         closed: Whether it was closed.
     """
 
     name: str = "memory"
     max_batch: int = 100
-    reports: list[Report] = field(factory=list, repr=False)
+    records: list[ExportRecord] = field(factory=list, repr=False)
     closed: bool = False
 
-    def export(self, reports: Sequence[Report]) -> None:
-        """Keep the reports."""
-        self.reports.extend(reports)
+    def export(self, records: Sequence[ExportRecord]) -> None:
+        """Keep the records."""
+        self.records.extend(records)
 
     def close(self) -> None:
         """Note that nothing more is to come."""

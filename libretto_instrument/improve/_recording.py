@@ -19,7 +19,7 @@ from .._runtime.install import enable, in_use
 from .._runtime.state import runtime
 from .._util.ids import new_id
 from .._util.json import decode, encode
-from ..exporters import JsonLinesExporter, Report
+from ..exporters import ExportRecord, JsonLinesExporter
 from ._request import Request
 from ._sources import Recorded, fetch, is_loopback, is_url, post, replayed_calls
 
@@ -92,7 +92,7 @@ class LogStore:
         """Append an event."""
         with self._lock:
             name = event["promptEventId"]
-            self._exporter.export([Report("event", name, event, time.time())])
+            self._exporter.export([ExportRecord("event", name, event, time.time())])
 
     def calls(self, replay: str) -> Iterator[Recorded]:
         """Yield the calls of a replay."""

@@ -183,7 +183,7 @@ def _from_log(path: Path) -> Iterator[Recorded]:
             said = feedback.get(str(line["body"].get("feedbackKey")), {})
             yield Recorded(
                 line["body"],
-                float(line.get("at") or 0),
+                float(line.get("timestamp") or 0),
                 said.get("rating"),
                 said.get("better_response"),
             )

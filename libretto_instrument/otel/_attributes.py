@@ -12,9 +12,9 @@ from typing import Any, TypeAlias
 from .._templates import hash_template
 from ._messages import (
     Body,
-    as_mapping,
-    as_mappings,
     input_messages,
+    mapping_or_empty,
+    mappings_in,
     output_messages,
     result_message,
     tool_definitions,
@@ -23,8 +23,8 @@ from ._messages import (
 Value: TypeAlias = str | bool | int | float | list[str]
 Attributes = dict[str, Value]
 
-#: Request parameters that are said as they are, by the names that APIs have for them.
-_NUMBERS = {
+#: Request parameters copied as they are.
+_REQUEST_NUMBERS = {
     "temperature": "gen_ai.request.temperature",
     "top_p": "gen_ai.request.top_p",
     "max_tokens": "gen_ai.request.max_tokens",
@@ -38,44 +38,44 @@ _NUMBERS = {
 _FORMATS = {"text": "text", "json_object": "json", "json_schema": "json"}
 
 _CLASS = re.compile(r"[A-Za-z_][\w.]*(?=:|$)")
-_LARGEST = 2**63
+_MAX_INT64 = 2**63
 #: More than these are no tokens, and no milliseconds, that a call could take.
-_MOST_TOKENS = 2**50
-_LONGEST = 10**10
+_MAX_TOKENS = 2**50
+_MAX_DURATION_MS = 10**10
 
 
-def of_call(body: Body, *, content: bool) -> Attributes:
+def call_attributes(body: Body, *, content: bool) -> Attributes:
     """Return the attributes of a call's span.
 
     Args:
         body: The event's body.
         content: Whether to say what was asked and answered, too.
     """
-    said: dict[str, Any] = {
-        **identity(body),
-        **_request(as_mapping(body.get("modelParameters"))),
+    values: dict[str, Any] = {
+        **identity_attributes(body),
+        **_request(mapping_or_empty(body.get("modelParameters"))),
         **_response(body),
         **{f"gen_ai.usage.{name}": count for name, count in usage(body).items()},
-        **_own(body),
+        **_libretto_attributes(body),
         "error.type": error_type(body),
     }
     if content:
-        said.update(_content(body))
-    return _clean(said)
+        values.update(_content(body))
+    return _sanitize(values)
 
 
-def of_chain(body: Body, *, content: bool) -> Attributes:
+def chain_attributes(body: Body, *, content: bool) -> Attributes:
     """Return the attributes of a chain's span."""
-    said: dict[str, Any] = {
+    values: dict[str, Any] = {
         "gen_ai.operation.name": "invoke_workflow",
         "libretto.chain_id": body.get("id"),
     }
     if content:
-        said["gen_ai.output.messages"] = [result_message(body.get("result"))]
-    return _clean(said)
+        values["gen_ai.output.messages"] = [result_message(body.get("result"))]
+    return _sanitize(values)
 
 
-def of_feedback(body: Body, response_id: Any, *, content: bool) -> Attributes:
+def feedback_attributes(body: Body, response_id: Any, *, content: bool) -> Attributes:
     """Return the attributes of an evaluation.
 
     Args:
@@ -83,55 +83,60 @@ def of_feedback(body: Body, response_id: Any, *, content: bool) -> Attributes:
         response_id: The id of the response that it is about, if known.
         content: Whether to say what the answer should have been, too.
     """
-    said: dict[str, Any] = {
+    values: dict[str, Any] = {
         "gen_ai.evaluation.name": "libretto.feedback",
         "gen_ai.evaluation.score.value": _as_float(body.get("rating")),
         "gen_ai.response.id": response_id,
         "libretto.feedback_key": body.get("feedback_key"),
     }
     if body.get("is_deleted"):
-        said["gen_ai.evaluation.score.label"] = "deleted"
+        values["gen_ai.evaluation.score.label"] = "deleted"
     if content:
-        said["gen_ai.evaluation.explanation"] = body.get("better_response")
-    return _clean(said)
+        values["gen_ai.evaluation.explanation"] = body.get("better_response")
+    return _sanitize(values)
 
 
-def identity(body: Body) -> Attributes:
+def identity_attributes(body: Body) -> Attributes:
     """Return what tells calls apart in metrics, too: operation, provider and models."""
-    parameters = as_mapping(body.get("modelParameters"))
+    parameters = mapping_or_empty(body.get("modelParameters"))
     is_text = parameters.get("modelType") == "completion"
-    return _clean(
+    return _sanitize(
         {
             "gen_ai.operation.name": "text_completion" if is_text else "chat",
             "gen_ai.provider.name": parameters.get("modelProvider") or "openai",
             "gen_ai.request.model": parameters.get("model"),
-            "gen_ai.response.model": as_mapping(body.get("rawResponse")).get("model"),
+            "gen_ai.response.model": mapping_or_empty(body.get("rawResponse")).get(
+                "model"
+            ),
         }
     )
 
 
 def usage(body: Body) -> dict[str, int]:
     """Return the tokens used, by the conventions' names for their kinds."""
-    given = as_mapping(as_mapping(body.get("responseMetrics")).get("usage"))
+    given = mapping_or_empty(mapping_or_empty(body.get("responseMetrics")).get("usage"))
     inputs = given.get("prompt_tokens_details", given.get("input_tokens_details"))
     outputs = given.get("completion_tokens_details", given.get("output_tokens_details"))
     counts = {
         "input_tokens": given.get("prompt_tokens", given.get("input_tokens")),
         "output_tokens": given.get("completion_tokens", given.get("output_tokens")),
-        "cache_read.input_tokens": as_mapping(inputs).get("cached_tokens"),
-        "reasoning.output_tokens": as_mapping(outputs).get("reasoning_tokens"),
+        "cache_read.input_tokens": mapping_or_empty(inputs).get("cached_tokens"),
+        "reasoning.output_tokens": mapping_or_empty(outputs).get("reasoning_tokens"),
     }
     return {
         name: count
         for name, count in counts.items()
-        if isinstance(count, int) and 0 <= count < _MOST_TOKENS
+        if isinstance(count, int) and 0 <= count < _MAX_TOKENS
     }
 
 
-def took(body: Body) -> float:
+def duration_seconds(body: Body) -> float:
     """Return how long a call took, in seconds; 0 if that is not known."""
     milliseconds = body.get("responseTime")
-    if not isinstance(milliseconds, int | float) or not 0 <= milliseconds < _LONGEST:
+    if (
+        not isinstance(milliseconds, int | float)
+        or not 0 <= milliseconds < _MAX_DURATION_MS
+    ):
         return 0.0
     return milliseconds / 1000
 
@@ -152,40 +157,42 @@ def errors_of(body: Body) -> list[str]:
 
 
 def _request(parameters: Body) -> dict[str, Any]:
-    said: dict[str, Any] = {
+    values: dict[str, Any] = {
         name: parameters[given]
-        for given, name in _NUMBERS.items()
+        for given, name in _REQUEST_NUMBERS.items()
         if isinstance(parameters.get(given), int | float)
     }
     for name in ("temperature", "top_p", "frequency_penalty", "presence_penalty"):
-        if f"gen_ai.request.{name}" in said:
-            said[f"gen_ai.request.{name}"] = _as_float(parameters[name])
+        if f"gen_ai.request.{name}" in values:
+            values[f"gen_ai.request.{name}"] = _as_float(parameters[name])
     stop = parameters.get("stop")
-    said["gen_ai.request.stop_sequences"] = [stop] if isinstance(stop, str) else stop
+    values["gen_ai.request.stop_sequences"] = [stop] if isinstance(stop, str) else stop
     if parameters.get("n") != 1:
-        said["gen_ai.request.choice.count"] = parameters.get("n")
+        values["gen_ai.request.choice.count"] = parameters.get("n")
     if parameters.get("stream"):
-        said["gen_ai.request.stream"] = True
-    effort = as_mapping(parameters.get("reasoning")).get("effort")
-    said["gen_ai.request.reasoning.level"] = parameters.get("reasoning_effort", effort)
+        values["gen_ai.request.stream"] = True
+    effort = mapping_or_empty(parameters.get("reasoning")).get("effort")
+    values["gen_ai.request.reasoning.level"] = parameters.get(
+        "reasoning_effort", effort
+    )
     previous = parameters.get("previous_response_id")
-    said["gen_ai.request.previous_response.id"] = previous
-    wanted = parameters.get("response_format") or as_mapping(
+    values["gen_ai.request.previous_response.id"] = previous
+    wanted = parameters.get("response_format") or mapping_or_empty(
         parameters.get("text")
     ).get("format")
     # A class given as the format was recorded as its schema.
-    kind = as_mapping(wanted).get("type", "json_schema") if wanted else None
-    said["gen_ai.output.type"] = _FORMATS.get(str(kind))
-    said["openai.request.service_tier"] = parameters.get("service_tier")
+    kind = mapping_or_empty(wanted).get("type", "json_schema") if wanted else None
+    values["gen_ai.output.type"] = _FORMATS.get(str(kind))
+    values["openai.request.service_tier"] = parameters.get("service_tier")
     if parameters.get("modelType") == "chat":
         api = parameters.get("modelApi") or "chat_completions"
-        said["openai.api.type"] = api
-    return said
+        values["openai.api.type"] = api
+    return values
 
 
 def _response(body: Body) -> dict[str, Any]:
     raw, metrics = (
-        as_mapping(body.get(of)) for of in ("rawResponse", "responseMetrics")
+        mapping_or_empty(body.get(of)) for of in ("rawResponse", "responseMetrics")
     )
     first = metrics.get("time_to_first_token")
     return {
@@ -203,9 +210,9 @@ def _response(body: Body) -> dict[str, Any]:
 def finish_reasons(body: Body) -> list[str]:
     """Return why each choice ended; ``error`` where the end never came."""
     raw, metrics = (
-        as_mapping(body.get(of)) for of in ("rawResponse", "responseMetrics")
+        mapping_or_empty(body.get(of)) for of in ("rawResponse", "responseMetrics")
     )
-    choices = as_mappings(raw.get("choices"))
+    choices = mappings_in(raw.get("choices"))
     if choices:
         return [str(choice.get("finish_reason") or "error") for choice in choices]
     reason = metrics.get("finish_reason")
@@ -216,11 +223,11 @@ def finish_reasons(body: Body) -> list[str]:
     return [] if reason is None else [str(reason)]
 
 
-def _own(body: Body) -> dict[str, Any]:
+def _libretto_attributes(body: Body) -> dict[str, Any]:
     """Return what Libretto knows a call by."""
     template = body.get("promptTemplateChat", body.get("promptTemplateText"))
     name = body.get("promptTemplateName")
-    # Without parameters it may be no template, but what was said.
+    # Without parameters it may be no template, but what was sent.
     version = hash_template(template) if body.get("params") else None
     return {
         "gen_ai.conversation.id": body.get("chatId"),
@@ -236,7 +243,7 @@ def _own(body: Body) -> dict[str, Any]:
 
 
 def _content(body: Body) -> dict[str, Any]:
-    params = as_mapping(body.get("params"))
+    params = mapping_or_empty(body.get("params"))
     return {
         "gen_ai.input.messages": input_messages(body) or None,
         "gen_ai.output.messages": output_messages(body, finish_reasons(body)) or None,
@@ -248,30 +255,30 @@ def _content(body: Body) -> dict[str, Any]:
 def _as_float(value: Any) -> float | None:
     if not isinstance(value, int | float):
         return None
-    return float(value) if abs(value) < _LARGEST else None
+    return float(value) if abs(value) < _MAX_INT64 else None
 
 
-def _clean(said: Mapping[str, Any]) -> Attributes:
+def _sanitize(values: Mapping[str, Any]) -> Attributes:
     """Return attributes that can be encoded, those with nothing to say left out."""
     return {
         name: value
-        for name, given in said.items()
-        if given is not None and (value := _encodable(given)) is not None
+        for name, given in values.items()
+        if given is not None and (value := _to_encodable(given)) is not None
     }
 
 
-def _encodable(value: Any) -> Value | None:
+def _to_encodable(value: Any) -> Value | None:
     if isinstance(value, str):
-        return cleaned(value)
+        return sanitize_text(value)
     if isinstance(value, bool | float):
         return value
     if isinstance(value, int):
-        return value if -_LARGEST <= value < _LARGEST else str(value)
+        return value if -_MAX_INT64 <= value < _MAX_INT64 else str(value)
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return [cleaned(item) for item in value]
-    return _encodable(json.dumps(value, ensure_ascii=False, default=str))
+        return [sanitize_text(item) for item in value]
+    return _to_encodable(json.dumps(value, ensure_ascii=False, default=str))
 
 
-def cleaned(text: str) -> str:
+def sanitize_text(text: str) -> str:
     """Return text that protobuf takes: half a surrogate pair is none to it."""
     return text.encode("utf-8", "replace").decode()

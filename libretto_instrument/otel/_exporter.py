@@ -21,16 +21,16 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 
 from .._delivery import on_exit, on_fork
-from ..exporters import ExportError, Report
-from ._figures import Figures
-from ._memory import Memory
-from ._telling import Teller
-from ._transport import Session, Signal
+from ..exporters import ExportError, ExportRecord
+from ._correlation import CorrelationCache
+from ._metrics import CallMetrics
+from ._spans import SpanBuilder
+from ._transport import HttpSession, SignalExporter
 
 #: How many reports of half-sent batches are remembered.
-_MOST_TAKEN = 4_096
+_MAX_SEEN = 4_096
 #: How many seconds the last figures may hold up the end of the process.
-_AT_EXIT = 2.0
+_EXIT_TIMEOUT = 2.0
 
 
 class OTLPExporter:
@@ -79,7 +79,7 @@ class OTLPExporter:
             ValueError: ``endpoint`` is no address that paths can be added to, or
                 ``timeout`` is not above 0.
         """
-        if endpoint is not None and not _is_base(endpoint):
+        if endpoint is not None and not _is_base_url(endpoint):
             raise ValueError(
                 f"endpoint must be an http(s) address such as http://collector:4318, "
                 f"without /v1/traces, not {endpoint!r}."
@@ -90,41 +90,41 @@ class OTLPExporter:
         self._settings = _Settings(
             endpoint, dict(headers or {}), timeout, content, metrics, feedback
         )
-        self._memory = Memory()
+        self._correlation = CorrelationCache()
         # Not when the first call is sent: that may be at the end of the process, and
         # to find out takes threads.
         self._resource = Resource.create()
         self._pid = os.getpid()
-        self._start_afresh()
+        self._reset()
         on_fork(self)
 
-    def _start_afresh(self) -> None:
-        self._open: _Open | None = None
-        self._opening = threading.Lock()
+    def _reset(self) -> None:
+        self._pipeline: _Pipeline | None = None
+        self._lock = threading.Lock()
 
     # Connections and figures are the parent's.
-    reset_after_fork = _start_afresh
+    reset_after_fork = _reset
 
     def __repr__(self) -> str:
         return f"OTLPExporter(name={self.name!r})"
 
-    def export(self, reports: Sequence[Report]) -> None:
+    def export(self, reports: Sequence[ExportRecord]) -> None:
         """Send reports.
 
         Raises:
             ExportError: The receiver did not take them.
         """
-        with self._opening:
-            if self._open is None:
-                teller = Teller(
-                    self._whose_calls(), self._settings.content, self._memory
+        with self._lock:
+            if self._pipeline is None:
+                span_builder = SpanBuilder(
+                    self._process_resource(), self._settings.content, self._correlation
                 )
-                self._open = _Open(self._settings, teller)
-                on_exit(self._open)
-            sending = self._open
+                self._pipeline = _Pipeline(self._settings, span_builder)
+                on_exit(self._pipeline)
+            sending = self._pipeline
         sending.export(reports)
 
-    def _whose_calls(self) -> Resource:
+    def _process_resource(self) -> Resource:
         """Return the resource of this process: a forked child has one of its own."""
         if self._pid != os.getpid():
             with suppress(RuntimeError):  # The child ends, and has no more threads.
@@ -133,8 +133,8 @@ class OTLPExporter:
 
     def close(self) -> None:
         """Send the last figures, and close the connections."""
-        with self._opening:
-            closing, self._open = self._open, None
+        with self._lock:
+            closing, self._pipeline = self._pipeline, None
         if closing is not None:
             closing.close()
 
@@ -150,7 +150,7 @@ class _Settings:
     metrics: bool
     feedback: bool
 
-    def wire(self, signal: str) -> dict[str, Any]:
+    def exporter_kwargs(self, signal: str) -> dict[str, Any]:
         """Return what one of OpenTelemetry's exporters is told."""
         base = self.endpoint
         return {
@@ -160,31 +160,31 @@ class _Settings:
         }
 
 
-class _Open:
+class _Pipeline:
     """An exporter with its connections."""
 
-    def __init__(self, settings: _Settings, teller: Teller) -> None:
+    def __init__(self, settings: _Settings, span_builder: SpanBuilder) -> None:
         self._settings = settings
-        self._teller = teller
-        session = Session()
-        traces = OTLPSpanExporter(**settings.wire("traces"), session=session)
-        self._traces = Signal(traces, session, ExportTraceServiceResponse)
-        session = Session()
-        logs = OTLPLogExporter(**settings.wire("logs"), session=session)
-        self._logs = Signal(logs, session, ExportLogsServiceResponse)
-        self._figures = (
-            Figures(settings.wire("metrics"), teller.resource)
+        self._span_builder = span_builder
+        session = HttpSession()
+        traces = OTLPSpanExporter(**settings.exporter_kwargs("traces"), session=session)
+        self._traces = SignalExporter(traces, session, ExportTraceServiceResponse)
+        session = HttpSession()
+        logs = OTLPLogExporter(**settings.exporter_kwargs("logs"), session=session)
+        self._logs = SignalExporter(logs, session, ExportLogsServiceResponse)
+        self._metrics = (
+            CallMetrics(settings.exporter_kwargs("metrics"), span_builder.resource)
             if settings.metrics
             else None
         )
         # Of batches that are to be given again: what need not be sent again.
-        self._taken: set[tuple[str, str, float]] = set()
+        self._already_sent: set[tuple[str, str, float]] = set()
 
-    def export(self, reports: Sequence[Report]) -> None:
+    def export(self, reports: Sequence[ExportRecord]) -> None:
         """Send reports; those of a batch that failed half-way are not sent twice."""
-        fresh = [one for one in reports if _identity(one) not in self._taken]
+        fresh = [one for one in reports if _record_key(one) not in self._already_sent]
         try:
-            spans, evaluations = self._tell(fresh)
+            spans, evaluations = self._build(fresh)
         except Exception as exc:
             # Trying again would not help; one by one, the others get through.
             raise ExportError(type(exc).__name__, retry=False) from None
@@ -192,53 +192,53 @@ class _Open:
             self._traces.send(spans)
             # Feedback goes elsewhere, and may still fail.
             taken = [one for one in fresh if one.kind != "feedback"]
-            if len(self._taken) > _MOST_TAKEN:
-                self._taken.clear()  # They never came again.
-            self._taken |= {_identity(one) for one in taken}
-            self._count([one for one in taken if one.kind == "event"])
+            if len(self._already_sent) > _MAX_SEEN:
+                self._already_sent.clear()  # They never came again.
+            self._already_sent |= {_record_key(one) for one in taken}
+            self._record_metrics([one for one in taken if one.kind == "event"])
         if evaluations:
             self._logs.send(evaluations)
-        self._taken -= {_identity(one) for one in reports}
+        self._already_sent -= {_record_key(one) for one in reports}
 
-    def _tell(
-        self, reports: Sequence[Report]
+    def _build(
+        self, reports: Sequence[ExportRecord]
     ) -> tuple[list[ReadableSpan], list[ReadableLogRecord]]:
         spans: list[ReadableSpan] = []
         evaluations: list[ReadableLogRecord] = []
         for report in reports:
             if report.kind == "event":
-                spans.append(self._teller.span_of_call(report))
+                spans.append(self._span_builder.build_call_span(report))
             elif report.kind == "chain":
-                spans.append(self._teller.span_of_chain(report))
+                spans.append(self._span_builder.build_chain_span(report))
             elif report.kind == "feedback" and self._settings.feedback:
-                evaluations.append(self._teller.evaluation(report))
+                evaluations.append(self._span_builder.build_evaluation_event(report))
         return spans, evaluations
 
-    def _count(self, events: Sequence[Report]) -> None:
-        if self._figures is not None:
+    def _record_metrics(self, events: Sequence[ExportRecord]) -> None:
+        if self._metrics is not None:
             for event in events:
-                self._figures.count(event.body)
-            self._figures.send_soon()
+                self._metrics.record(event.body)
+            self._metrics.schedule_export()
 
     def drain_at_exit(self) -> None:
         """Send the last figures as the process ends."""
-        if self._figures is not None:
-            self._figures.hurry(_AT_EXIT)
+        if self._metrics is not None:
+            self._metrics.flush_now(_EXIT_TIMEOUT)
 
     def close(self) -> None:
         """Send the last figures, and close the connections."""
-        if self._figures is not None:
-            self._figures.close()
+        if self._metrics is not None:
+            self._metrics.close()
         self._traces.close()
         self._logs.close()
 
 
-def _identity(report: Report) -> tuple[str, str, float]:
+def _record_key(report: ExportRecord) -> tuple[str, str, float]:
     """Return what tells a report from the others, also from later feedback."""
-    return report.kind, report.id, report.at
+    return report.kind, report.id, report.timestamp
 
 
-def _is_base(endpoint: str) -> bool:
+def _is_base_url(endpoint: str) -> bool:
     try:
         parts = urlsplit(endpoint)
     except ValueError:

@@ -20,10 +20,10 @@ _TEXTS = ("text", "input_text", "output_text", "summary_text", "reasoning_text")
 
 def input_messages(body: Body) -> list[Json]:
     """Return what was said to the model, the template filled in."""
-    params = as_mapping(body.get("params"))
+    params = mapping_or_empty(body.get("params"))
     text = body.get("promptTemplateText")
     if isinstance(text, str):
-        return [{"role": "user", "parts": [_text(_filled(text, params))]}]
+        return [{"role": "user", "parts": [_text(_render(text, params))]}]
     template = body.get("promptTemplateChat")
     if not isinstance(template, list):
         return [] if template is None else [_message(template)]
@@ -41,16 +41,16 @@ def output_messages(body: Body, reasons: list[str]) -> list[Json]:
         body: The event's body.
         reasons: Why each choice ended.
     """
-    raw = as_mapping(body.get("rawResponse"))
-    choices = as_mappings(raw.get("choices"))
-    output = as_mappings(raw.get("output"))
+    raw = mapping_or_empty(body.get("rawResponse"))
+    choices = mappings_in(raw.get("choices"))
+    output = mappings_in(raw.get("output"))
     if choices:
         said = [_choice(choice) for choice in choices]
     elif output:
         parts = [part for item in output for part in _item(item)["parts"]]
         said = [{"role": "assistant", "parts": parts}]
     else:
-        calls = as_mappings(body.get("toolCalls"))
+        calls = mappings_in(body.get("toolCalls"))
         parts = [*_content(body.get("response")), *map(_call, calls)]
         said = [{"role": "assistant", "parts": parts}] if parts else []
     for at, message in enumerate(said):
@@ -65,7 +65,7 @@ def tool_definitions(body: Body) -> list[Json]:
         {"type": "function", **tool["function"]}
         if isinstance(tool.get("function"), Mapping)
         else dict(tool)
-        for tool in as_mappings(body.get("tools"))
+        for tool in mappings_in(body.get("tools"))
     ]
 
 
@@ -74,12 +74,12 @@ def result_message(result: Any) -> Json:
     return {"role": "assistant", "parts": [_text(_as_text(result))]}
 
 
-def as_mapping(value: Any) -> Body:
+def mapping_or_empty(value: Any) -> Body:
     """Return a value if it is a mapping, and an empty one otherwise."""
     return value if isinstance(value, Mapping) else {}
 
 
-def as_mappings(value: Any) -> list[Body]:
+def mappings_in(value: Any) -> list[Body]:
     """Return the mappings among the items of a list; none if it is no list."""
     items = value if isinstance(value, list) else []
     return [item for item in items if isinstance(item, Mapping)]
@@ -87,15 +87,15 @@ def as_mappings(value: Any) -> list[Body]:
 
 def _messages_of(entry: Any, params: Body) -> Iterator[Any]:
     """Yield the messages that an entry of a template stands for."""
-    if as_mapping(entry).get("role") == "chat_history":
+    if mapping_or_empty(entry).get("role") == "chat_history":
         # What redaction withheld is no list any more.
         with suppress(TemplateError):
             yield from TemplateChat([entry], params)
             return
-    yield _filled(entry, params)
+    yield _render(entry, params)
 
 
-def _filled(value: Any, params: Body) -> Any:
+def _render(value: Any, params: Body) -> Any:
     """Return part of a template with the parameters that there are filled in."""
     if isinstance(value, str) and params:
         try:
@@ -103,9 +103,9 @@ def _filled(value: Any, params: Body) -> Any:
         except TemplateError:
             return value
     if isinstance(value, Mapping):
-        return {name: _filled(item, params) for name, item in value.items()}
+        return {name: _render(item, params) for name, item in value.items()}
     if isinstance(value, list):
-        return [_filled(item, params) for item in value]
+        return [_render(item, params) for item in value]
     return value
 
 
@@ -121,15 +121,15 @@ def _message(given: Any) -> Json:
     if role == "tool":
         answered = given.get("tool_call_id")
         parts = [{"type": "tool_call_response", "id": answered, "response": content}]
-    message = {"role": role, "parts": [*parts, *_spoken_beside(given)]}
+    message = {"role": role, "parts": [*parts, *_parts_beside_content(given)]}
     if isinstance(given.get("name"), str):
         message["name"] = given["name"]
     return message
 
 
-def _spoken_beside(message: Body) -> list[Json]:
+def _parts_beside_content(message: Body) -> list[Json]:
     """Return the parts of a message that are not in its content."""
-    parts = [_call(call) for call in as_mappings(message.get("tool_calls"))]
+    parts = [_call(call) for call in mappings_in(message.get("tool_calls"))]
     for name in ("reasoning", "reasoning_content"):
         if message.get(name):
             thought = _as_text(message[name])
@@ -192,7 +192,7 @@ def _part(part: Any) -> Json:
 
 def _call(call: Body) -> Json:
     """Return a call of a tool: of a chat, of the Responses API, or a custom one."""
-    inner = as_mapping(call.get("function") or call.get("custom") or call)
+    inner = mapping_or_empty(call.get("function") or call.get("custom") or call)
     arguments = inner.get("arguments", inner.get("input"))
     if isinstance(arguments, str):
         with suppress(ValueError, RecursionError):  # A model need not write JSON.

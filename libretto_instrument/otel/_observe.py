@@ -9,7 +9,7 @@ from opentelemetry.metrics import (
     get_meter_provider,
 )
 
-from .._runtime.metrics import Reading, readings
+from .._runtime.metrics import Metric, collect_metrics
 from .._runtime.state import runtime
 from .._util import errors
 from .._version import __version__
@@ -27,38 +27,38 @@ def observe(meter_provider: MeterProvider | None = None) -> None:
     """
     provider = meter_provider or get_meter_provider()
     meter = provider.get_meter("libretto_instrument", __version__)
-    for reading in _readings(with_spools=True):
+    for metric in _collect(with_spools=True):
         # As the conventions have it: a counter for what only grows.
         create = (
             meter.create_observable_counter
-            if reading.only_grows
+            if metric.is_monotonic
             else meter.create_observable_up_down_counter
         )
         create(
-            "libretto." + reading.name.replace("spool_", "spool."),
-            [_callback(reading.name)],
-            "By" if reading.is_bytes else "{report}",
-            reading.help,
+            "libretto." + metric.name.replace("spool_", "spool."),
+            [_callback(metric.name)],
+            "By" if metric.is_bytes else "{report}",
+            metric.help,
         )
 
 
 def _callback(name: str) -> Callable[[CallbackOptions], Iterable[Observation]]:
     def read(_: CallbackOptions) -> list[Observation]:
         try:
-            found = _readings(with_spools=name.startswith("spool_"))
+            found = _collect(with_spools=name.startswith("spool_"))
         except Exception as exc:
             errors.log_internal_error(exc, "otel.observe")
             return []
         return [
             Observation(value, labels)
-            for reading in found
-            if reading.name == name
-            for labels, value in reading.values
+            for metric in found
+            if metric.name == name
+            for labels, value in metric.values
         ]
 
     return read
 
 
-def _readings(*, with_spools: bool) -> list[Reading]:
+def _collect(*, with_spools: bool) -> list[Metric]:
     spools = runtime.deliveries.spools() if with_spools else None
-    return readings(runtime.deliveries.stats(), spools)
+    return collect_metrics(runtime.deliveries.stats(), spools)

@@ -25,55 +25,55 @@ _RETRYABLE = frozenset((429, 502, 503, 504))
 _LOGGERS = ("trace_exporter", "_log_exporter", "metric_exporter")
 
 
-class _NotTakenError(Exception):
+class _ExportFailedError(Exception):
     """Ends the exporter's own attempts; what it does not know it does not repeat."""
 
 
-class Session(requests.Session):
+class HttpSession(requests.Session):
     """Posts once, follows nobody, and remembers why a request was not taken.
 
     Attributes:
-        refusal: What was wrong with the last request; None if it was taken.
-        answer: What the last request that was taken was answered, if in protobuf.
-        patience: How many seconds a request may take, if less than its own timeout.
+        error: What was wrong with the last request; None if it was taken.
+        response_body: The body of the last successful response, if in protobuf.
+        timeout: How many seconds a request may take, if less than its own timeout.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.refusal: ExportError | None = None
-        self.answer = b""
-        self.patience: float | None = None
+        self.error: ExportError | None = None
+        self.response_body = b""
+        self.timeout: float | None = None
 
     def send(self, request: Any, **kwargs: Any) -> requests.Response:
         """Send a prepared request, as `requests.Session` has it.
 
         Raises:
-            _NotTakenError: It was not answered, or not with success.
+            _ExportFailedError: It was not answered, or not with success.
         """
-        self.refusal, self.answer = None, b""
+        self.error, self.response_body = None, b""
         # A key in a header must not follow a redirection to another host.
         kwargs["allow_redirects"] = False
-        if self.patience is not None:
-            kwargs["timeout"] = self.patience
+        if self.timeout is not None:
+            kwargs["timeout"] = self.timeout
         try:
-            response = self._reach(request, kwargs)
+            response = self._post(request, kwargs)
         except (OSError, ValueError) as exc:
             # A wrong certificate or address today may be mended tomorrow.
-            self.refusal = ExportError(type(exc).__name__)
-            raise _NotTakenError(type(exc).__name__) from None
+            self.error = ExportError(type(exc).__name__)
+            raise _ExportFailedError(type(exc).__name__) from None
         if not 200 <= response.status_code < 300:
             status = f"HTTP {response.status_code}"
-            self.refusal = ExportError(
+            self.error = ExportError(
                 status,
                 retry=response.status_code in _RETRYABLE,
-                after=_seconds(response.headers.get("Retry-After")),
+                retry_after=_seconds(response.headers.get("Retry-After")),
             )
-            raise _NotTakenError(status)
+            raise _ExportFailedError(status)
         if response.headers.get("Content-Type") == "application/x-protobuf":
-            self.answer = response.content
+            self.response_body = response.content
         return response
 
-    def _reach(self, request: Any, kwargs: dict[str, Any]) -> requests.Response:
+    def _post(self, request: Any, kwargs: dict[str, Any]) -> requests.Response:
         try:
             return super().send(request, **kwargs)
         except requests.Timeout:
@@ -83,10 +83,10 @@ class Session(requests.Session):
             return super().send(request, **kwargs)
 
 
-class Signal:
+class SignalExporter:
     """One of OpenTelemetry's exporters, which says what went wrong by raising."""
 
-    def __init__(self, exporter: Any, session: Session, answer: Any) -> None:
+    def __init__(self, exporter: Any, session: HttpSession, answer: Any) -> None:
         """Take an exporter, the session that it was made with, and the kind of answer
         that it gets."""
         self._exporter = exporter
@@ -99,22 +99,22 @@ class Signal:
         Raises:
             ExportError: It was not taken. What cannot even be encoded never will be.
         """
-        self._session.refusal = None
+        self._session.error = None
         problem = "could not be encoded"
-        with unseen():
+        with suppress_telemetry():
             try:
                 taken = self._exporter.export(batch).name == "SUCCESS"
             except Exception as exc:
                 taken, problem = False, type(exc).__name__
         if not taken:
             # Without the cause: it may hold a part of what was to be sent.
-            raise self._session.refusal or ExportError(problem, retry=False) from None
-        self._tell_of_rejected()
+            raise self._session.error or ExportError(problem, retry=False) from None
+        self._warn_partial_success()
 
-    def _tell_of_rejected(self) -> None:
+    def _warn_partial_success(self) -> None:
         """Say what the receiver did not keep of what it took; it is not sent again."""
         try:
-            said = self._answer.FromString(self._session.answer).partial_success
+            said = self._answer.FromString(self._session.response_body).partial_success
         except Exception:
             return  # It was taken, whatever the answer is.
         for field, value in said.ListFields():
@@ -129,12 +129,12 @@ class Signal:
 
     def close(self) -> None:
         """Close the connections."""
-        with unseen():
+        with suppress_telemetry():
             self._exporter.shutdown()
 
 
 @contextmanager
-def unseen() -> Iterator[None]:
+def suppress_telemetry() -> Iterator[None]:
     """Keep what is sent inside out of the program's own traces and logs.
 
     An instrumented HTTP client makes no spans of our requests, and OpenTelemetry's

@@ -507,7 +507,7 @@ def test_a_class_as_the_response_format_is_its_schema(kind: Any, kept: Kept) -> 
     record.request = {"messages": [], "response_format": snapshot(kind, CopyBudget())}
     event = record.report()
     assert event is not None
-    told = event.to_wire()["modelParameters"]["response_format"]
+    told = event.to_json()["modelParameters"]["response_format"]
     assert told["name"] == kind.__name__
     assert told["schema"]["properties"]["x"] == {"title": "X", "type": "integer"}
 
@@ -518,4 +518,4 @@ def test_a_class_without_a_schema_is_its_name(kept: Kept) -> None:
     record.request = {"response_format": History}
     event = record.report()
     assert event is not None
-    assert event.to_wire()["modelParameters"]["response_format"] == "History"
+    assert event.to_json()["modelParameters"]["response_format"] == "History"

@@ -51,11 +51,11 @@ class Told:
     @property
     def levels(self) -> dict[str, str]:
         """The level of each finding, by its id."""
-        return {each["id"]: each["level"] for each in self.facts["findings"]}
+        return {each["id"]: each["level"] for each in self.facts["diagnoses"]}
 
     def finding(self, name: str) -> dict[str, str]:
         """A finding by its id."""
-        (found,) = (each for each in self.facts["findings"] if each["id"] == name)
+        (found,) = (each for each in self.facts["diagnoses"] if each["id"] == name)
         return found
 
 
@@ -98,7 +98,7 @@ def test_a_good_set_up(doctor: Doctor, backend: Backend, tmp_path: Path) -> None
     """With all as it should be nothing is found, and nothing is stored or changed."""
     before = Completions.__dict__["create"]
     told = doctor("--spool", str(tmp_path / "not" / "yet"))
-    assert (told.status, told.facts["findings"]) == (0, [])
+    assert (told.status, told.facts["diagnoses"]) == (0, [])
     assert Completions.__dict__["create"] is before
     assert not _capture.is_patched()
     assert told.facts["openai"]["can be recorded"] > 5
@@ -117,7 +117,7 @@ def test_the_probe_stores_nothing_in_the_collector(
         told = doctor(LIBRETTO_API_PREFIX=f"{libretto.url}/api")
         with urllib.request.urlopen(f"{libretto.url}/api/events", timeout=30) as answer:
             assert json.load(answer)["events"] == []
-    assert (told.status, told.facts["findings"]) == (0, [])
+    assert (told.status, told.facts["diagnoses"]) == (0, [])
     assert told.facts["endpoints"]["event"]["status"] == 405
 
 
@@ -454,7 +454,7 @@ def place(tmp_path: Path, doctor: Doctor) -> Place:
 def test_an_environment(place: Place) -> None:
     """In an environment with everything nothing is found."""
     told = place.examine("--redact-pii")
-    assert (told.status, told.facts["findings"]) == (0, [])
+    assert (told.status, told.facts["diagnoses"]) == (0, [])
     assert told.facts["redaction"]["extra pii"] == "installed"
 
 

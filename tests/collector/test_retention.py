@@ -10,7 +10,7 @@ import pytest
 from libretto_instrument._collector import retention, schema, writes
 from libretto_instrument._collector.retention import delete_expired
 from libretto_instrument._collector.store import Store
-from libretto_instrument._util.units import age, size
+from libretto_instrument._util.units import parse_duration, parse_size
 
 from .wire import event
 
@@ -142,7 +142,7 @@ async def test_a_collector_sweeps_by_itself(db: Path) -> None:
 )
 def test_ages(text: str, seconds: int) -> None:
     """An age is a number and a unit."""
-    assert age(text) == seconds
+    assert parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_ages(text: str, seconds: int) -> None:
 )
 def test_sizes(text: str, number: int) -> None:
     """A size is a number and a unit, in powers of 1,024."""
-    assert size(text) == number
+    assert parse_size(text) == number
 
 
 @pytest.mark.parametrize("text", ["", "30", "d", "-1d", "1.5h", "30 days", "12MB"])
@@ -159,7 +159,7 @@ def test_what_is_no_age(db: Path, text: str) -> None:
     from libretto_instrument._collector import create_app
 
     with pytest.raises(ValueError, match="24h"):
-        age(text)
+        parse_duration(text)
     with pytest.raises(ValueError, match="500MB"):
         create_app(db, max_size="much")
     assert not db.exists()

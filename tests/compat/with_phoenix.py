@@ -23,7 +23,7 @@ from support.backend import Backend
 
 import libretto_instrument as libretto
 from libretto_instrument.demo._scenarios import SCENARIOS, DemoClient
-from libretto_instrument.exporters import ExportError, Report
+from libretto_instrument.exporters import ExportError, ExportRecord
 from libretto_instrument.otel import OTLPExporter
 
 #: Seconds that it may take to start, on a machine that is busy.
@@ -247,6 +247,6 @@ def test_feedback_is_not_taken(phoenix: str) -> None:
     body = {"feedback_key": "key", "rating": 1}
     exporter = OTLPExporter(phoenix, metrics=False)
     with pytest.raises(ExportError) as refused:
-        exporter.export([Report("feedback", "key", body, time.time())])
+        exporter.export([ExportRecord("feedback", "key", body, time.time())])
     assert not refused.value.retry
     exporter.close()

@@ -23,7 +23,7 @@ from libretto_instrument.exporters import (
     MemoryExporter,
 )
 
-from .misbehaving import Doing, Hanging, raising
+from .faulty_exporters import Doing, Hanging, raising
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,12 +67,12 @@ def test_beside_libretto(
     ask(client)
     after = time()
     assert libretto.flush(float("inf"))
-    (event,), (report,) = backend.events, memory.reports
+    (event,), (report,) = backend.events, memory.records
     assert event.pop("apiKey") == "key"
     assert event.pop("projectKey") == "secret"
     assert (report.kind, report.id) == ("event", event["promptEventId"])
     assert report.body == event
-    assert before - 0.01 <= report.at <= after + 0.01
+    assert before - 0.01 <= report.timestamp <= after + 0.01
 
 
 def test_every_kind(
@@ -85,13 +85,13 @@ def test_every_kind(
         chain.result = {"all": "well"}
     libretto.send_feedback("f", rating=1)
     assert libretto.flush(20)
-    event, result = (r for r in memory.reports if r.kind != "feedback")
-    (feedback,) = (r for r in memory.reports if r.kind == "feedback")
+    event, result = (r for r in memory.records if r.kind != "feedback")
+    (feedback,) = (r for r in memory.records if r.kind == "feedback")
     assert (event.kind, event.body["chainId"]) == ("event", chain.id)
     assert (result.kind, result.id) == ("chain", chain.id)
     assert result.body == {"id": chain.id, "result": {"all": "well"}}
     assert feedback.body == {"feedback_key": "f", "rating": 1}
-    assert event.at <= result.at <= feedback.at
+    assert event.timestamp <= result.timestamp <= feedback.timestamp
 
 
 def test_without_libretto(
@@ -107,7 +107,7 @@ def test_without_libretto(
         chain.result = 1
     libretto.send_feedback("f", rating=1)
     assert libretto.flush(20)
-    assert sorted(r.kind for r in memory.reports) == ["chain", "event", "feedback"]
+    assert sorted(r.kind for r in memory.records) == ["chain", "event", "feedback"]
     assert backend.connections == 0
     assert not warnings_of.records
     stats = libretto.stats()
@@ -122,7 +122,7 @@ def test_a_key_for_some_calls(
     ask(client, "without")
     ask(client, "with", libretto={"api_key": "key"})
     assert libretto.flush(20)
-    assert len(memory.reports) == 2
+    assert len(memory.records) == 2
     assert len(backend.events) == 1
     stats = libretto.stats()
     assert (stats.accepted, stats.sent) == (1, 1)
@@ -141,7 +141,7 @@ def test_scopes(client: openai.OpenAI, backend: Backend) -> None:
     with libretto.scope(exporters=[]):
         ask(client)
     assert libretto.flush(20)
-    assert (len(outer.reports), len(inner.reports), len(backend.events)) == (0, 1, 2)
+    assert (len(outer.records), len(inner.records), len(backend.events)) == (0, 1, 2)
 
 
 def test_one_exporter_on_two_routes(client: openai.OpenAI, backend: Backend) -> None:
@@ -184,7 +184,7 @@ def test_redacted_and_hooked(
     ask(client, "write to margaret.houlihan@example.com")
     ask(client, "withhold this")
     assert libretto.flush(20)
-    (report,) = memory.reports
+    (report,) = memory.records
     assert "houlihan" not in str(report.body)
     assert "<EMAIL_ADDRESS>" in str(report.body)
     assert report.body["context"] == {"hooked": True}
@@ -201,7 +201,7 @@ def test_sampled(
     libretto.install(LibrettoConfig("key", "n", sample_rate=0.0, exporters=[memory]))
     ask(client)
     assert libretto.flush(20)
-    assert not memory.reports
+    assert not memory.records
 
 
 def test_batches_and_their_order(client: openai.OpenAI, backend: Backend) -> None:
@@ -263,7 +263,7 @@ def test_libretto_down(
     eventually(lambda: libretto.stats().exporters["memory"].sent == 50)
     assert not libretto.flush(0.2)
     stats = libretto.stats()
-    assert len(memory.reports) == 50
+    assert len(memory.records) == 50
     assert (stats.sent, stats.queued + stats.in_flight) == (0, 50)
 
 
@@ -342,7 +342,7 @@ def test_asked_to_wait(client: openai.OpenAI, backend: Backend) -> None:
     def act(reports: object) -> None:
         times.append(monotonic())
         if len(times) == 1:
-            raise ExportError("busy", after=0.3)
+            raise ExportError("busy", retry_after=0.3)
 
     libretto.install(LibrettoConfig("key", "name", exporters=[Doing(act)]))
     ask(client)
@@ -359,7 +359,7 @@ def test_hanging(client: openai.OpenAI, backend: Backend) -> None:
     try:
         for n in range(30):
             ask(client)
-            eventually(lambda n=n: len(up.reports) == n + 1)
+            eventually(lambda n=n: len(up.records) == n + 1)
         assert stuck.began.is_set()
         started = monotonic()
         assert not libretto.flush(0.2)
@@ -424,7 +424,7 @@ def test_it_may_change_what_it_is_given(
     ask(client)
     assert libretto.flush(20)
     assert len(changing.given) == 2
-    assert memory.reports[0].body["feedbackKey"]
+    assert memory.records[0].body["feedbackKey"]
     assert backend.events[0]["feedbackKey"]
 
 
@@ -445,7 +445,7 @@ class Nameless:
         ([Nameless()], TypeError, "the name of Nameless must be a string"),
         ([MemoryExporter("")], ValueError, "printable"),
         ([MemoryExporter("a\nb")], ValueError, "printable"),
-        ([MemoryExporter("libretto")], ValueError, "Libretto's own"),
+        ([MemoryExporter("libretto")], ValueError, "reserved for Libretto"),
         ([MemoryExporter(), MemoryExporter()], ValueError, "two of them"),
         ([MemoryExporter(max_batch=0)], ValueError, "max_batch"),
     ],

@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 
-from libretto_instrument.exporters import ExportError, JsonLinesExporter, Report
+from libretto_instrument.exporters import ExportError, ExportRecord, JsonLinesExporter
 from libretto_instrument.exporters import _json_lines as module
 
 ROOT = Path(__file__).parents[2]
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX")
 
 
-def report(name: str = "a", **body: Any) -> Report:
-    return Report("event", name, body, 1_700_000_000.25)
+def report(name: str = "a", **body: Any) -> ExportRecord:
+    return ExportRecord("event", name, body, 1_700_000_000.25)
 
 
 def ids(path: Path) -> list[str]:
@@ -46,7 +46,7 @@ def test_one_line_each(path: Path) -> None:
     assert json.loads(lines[0]) == {
         "kind": "event",
         "id": "a",
-        "at": 1_700_000_000.25,
+        "timestamp": 1_700_000_000.25,
         "body": {},
     }
     assert json.loads(lines[1])["body"] == {**odd, "number": None}
@@ -62,7 +62,7 @@ def test_nobody_else_reads_it(path: Path) -> None:
 @pytest.mark.parametrize("keep", [0, 1, 2])
 def test_rotation(path: Path, keep: int) -> None:
     """No file grows beyond the bound, and so many of the older ones are kept."""
-    exporter = JsonLinesExporter(path, rotate_bytes=100, keep=keep)
+    exporter = JsonLinesExporter(path, max_bytes=100, backup_count=keep)
     for n in range(5):
         exporter.export([report(str(n), text="x" * 40)])
     assert ids(path) == ["4"]
@@ -101,7 +101,7 @@ def test_locked_for_too_long(path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     """Who holds the file for too long holds up nobody for ever."""
     import fcntl
 
-    monkeypatch.setattr(module, "PATIENCE", 0.05)
+    monkeypatch.setattr(module, "LOCK_TIMEOUT", 0.05)
     exporter = JsonLinesExporter(path)
     exporter.export([report("a")])
     with open(f"{path}.lock", "rb") as lock:
@@ -121,13 +121,14 @@ def test_a_path_in_the_way(tmp_path: Path) -> None:
 
 SCRIPT = """
 import sys
-from libretto_instrument.exporters import JsonLinesExporter, Report
+from libretto_instrument.exporters import JsonLinesExporter, ExportRecord
 path, who, rotate = sys.argv[1], sys.argv[2], int(sys.argv[3])
-exporter = JsonLinesExporter(path, rotate_bytes=rotate, keep=1000)
+exporter = JsonLinesExporter(path, max_bytes=rotate, backup_count=1000)
 for n in range(0, 200, 2):
-    exporter.export(
-        [Report("event", f"{who}-{m}", {"text": "x" * 500}, 0.0) for m in (n, n + 1)]
-    )
+    exporter.export([
+        ExportRecord("event", f"{who}-{m}", {"text": "x" * 500}, 0.0)
+        for m in (n, n + 1)
+    ])
 """
 
 
@@ -142,7 +143,7 @@ def test_several_processes(path: Path) -> None:
         )
         for n in range(3)
     ]
-    exporter = JsonLinesExporter(path, rotate_bytes=rotate, keep=1000)
+    exporter = JsonLinesExporter(path, max_bytes=rotate, backup_count=1000)
 
     def write(who: str) -> None:
         for n in range(50):
@@ -164,7 +165,7 @@ def test_several_processes(path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("options", [{"rotate_bytes": 0}, {"keep": -1}])
+@pytest.mark.parametrize("options", [{"max_bytes": 0}, {"backup_count": -1}])
 def test_bounds_that_make_no_sense(path: Path, options: Any) -> None:
     """A wrong bound is refused, by name."""
     with pytest.raises(ValueError, match=next(iter(options))):

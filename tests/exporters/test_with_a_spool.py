@@ -32,7 +32,7 @@ from libretto_instrument._spool import Spool, is_relay_running, run_relay
 from libretto_instrument._spool.dead_letters import iter_dead_letters
 from libretto_instrument.exporters import ExportError, MemoryExporter
 
-from .misbehaving import Doing, Hanging, raising
+from .faulty_exporters import Doing, Hanging, raising
 
 ROOT = Path(__file__).parents[2]
 
@@ -121,9 +121,9 @@ def test_written_and_delivered(
     for n in range(20):
         ask(client, str(n))
     assert libretto.flush(20)
-    assert len(backend.events) == len(memory.reports) == 20
-    assert arrived(backend) == Counter(report.id for report in memory.reports)
-    assert "apiKey" not in memory.reports[0].body
+    assert len(backend.events) == len(memory.records) == 20
+    assert arrived(backend) == Counter(report.id for report in memory.records)
+    assert "apiKey" not in memory.records[0].body
     assert pending(tmp_path) == {}
     stats = libretto.stats()
     for its in (stats, stats.exporters["memory"]):
@@ -140,7 +140,7 @@ def test_one_down(client: openai.OpenAI, backend: Backend, tmp_path: Path) -> No
     )
     for n in range(20):
         ask(client, str(n))
-    eventually(lambda: len(up.reports) == 20)
+    eventually(lambda: len(up.records) == 20)
     assert not libretto.flush(0.3)
     assert not libretto.shutdown(0.3)
     assert pending(tmp_path) == {"libretto": 20, "down": 20}
@@ -151,7 +151,7 @@ def test_one_down(client: openai.OpenAI, backend: Backend, tmp_path: Path) -> No
     )
     assert libretto.flush(30)
     eventually(lambda: pending(tmp_path) == {})
-    assert len(up.reports) == len(arrived(backend)) == 20
+    assert len(up.records) == len(arrived(backend)) == 20
     delivered = down.given[-20:]
     assert len({report.id for report in delivered}) == 20
 
@@ -166,7 +166,7 @@ def test_without_libretto(
     )
     ask(client)
     assert libretto.flush(20)
-    assert len(memory.reports) == 1
+    assert len(memory.records) == 1
     assert backend.connections == 0
     stats = libretto.stats()
     assert (stats.accepted, stats.exporters["memory"].accepted) == (0, 1)
@@ -184,7 +184,7 @@ def test_left_to_a_relay(
     )
     ask(client)
     assert libretto.flush(20)
-    assert not memory.reports
+    assert not memory.records
     with closing(Spool(tmp_path)) as spool, relaying(spool, HttpTransport()) as end:
         assert end()
     assert len(backend.events) == 1
@@ -204,7 +204,7 @@ def test_redacted_on_the_way(
     )
     ask(client, "write to margaret.houlihan@example.com")
     assert libretto.flush(20)
-    assert "houlihan" not in str(memory.reports[0].body)
+    assert "houlihan" not in str(memory.records[0].body)
     assert len(backend.events) == 1
 
 
@@ -221,7 +221,7 @@ def test_no_spool_to_be_had(
     )
     for _ in range(5):
         ask(client)
-    eventually(lambda: len(memory.reports) == 5)
+    eventually(lambda: len(memory.records) == 5)
     backend.wait_for(5)
     eventually(lambda: libretto.stats().exporters["memory"].sent == 5)
     stats = libretto.stats().exporters["memory"]
@@ -241,13 +241,13 @@ def test_each_gets_each_once(spool: Spool, backend: Backend) -> None:
     with relaying(spool, HttpTransport(), memory) as end:
         assert end()
     assert arrived(backend) == Counter(str(n) for n in range(150))
-    assert Counter(r.id for r in memory.reports) == Counter(
+    assert Counter(r.id for r in memory.records) == Counter(
         str(n) for n in [*range(100), *range(150, 200)]
     )
-    assert {report.at for report in memory.reports} == {1_700_000_000.5}
+    assert {report.timestamp for report in memory.records} == {1_700_000_000.5}
     assert spool.stats().pending == 0
     for chat in range(3):
-        numbers = [int(r.id) for r in memory.reports if int(r.id) % 2]
+        numbers = [int(r.id) for r in memory.records if int(r.id) % 2]
         of_chat = [n for n in numbers if n % 3 == chat]
         assert of_chat == sorted(of_chat)
 
@@ -258,14 +258,14 @@ def test_one_down_holds_its_own(spool: Spool, backend: Backend) -> None:
     backend.answer(hang)
     memory = MemoryExporter()
     with relaying(spool, HttpTransport(), memory, drain_timeout=0) as end:
-        eventually(lambda: len(memory.reports) == 1000, timeout=30)
+        eventually(lambda: len(memory.records) == 1000, timeout=30)
         assert not end()
     assert pending(spool.directory.path) == {"libretto": 1000}
     backend.recover()
     with relaying(spool, HttpTransport(), memory) as end:
         assert end()
     assert arrived(backend) >= Counter(str(n) for n in range(1000))
-    assert len(memory.reports) == 1000
+    assert len(memory.records) == 1000
     assert spool.stats().pending == 0
 
 

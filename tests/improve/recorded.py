@@ -50,7 +50,7 @@ def write_log(path: Path, *bodies: Body) -> Path:
         {
             "kind": "feedback" if "feedback_key" in body else "event",
             "id": body.get("promptEventId", body.get("feedback_key")),
-            "at": 1_800_000_000.0 + number,
+            "timestamp": 1_800_000_000.0 + number,
             "body": body,
         }
         for number, body in enumerate(bodies)

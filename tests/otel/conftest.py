@@ -10,7 +10,7 @@ import openai
 import pytest
 from support.otlp import Receiver
 
-from libretto_instrument.exporters import Report
+from libretto_instrument.exporters import ExportRecord
 from libretto_instrument.otel import OTLPExporter
 from libretto_instrument.testing import capture_events
 
@@ -35,8 +35,8 @@ def reported() -> Callable[..., Any]:
     """Return a context manager: a list of reports of what is recorded inside."""
 
     @contextmanager
-    def reported(**settings: Any) -> Iterator[list[Report]]:
-        reports: list[Report] = []
+    def reported(**settings: Any) -> Iterator[list[ExportRecord]]:
+        reports: list[ExportRecord] = []
         with capture_events(**settings) as events:
             yield reports
             now = time.time()
@@ -47,7 +47,7 @@ def reported() -> Callable[..., Any]:
             ):
                 for body in bodies:
                     bare = {name: body[name] for name in body if name != "apiKey"}
-                    reports.append(Report(kind, body[key], bare, now))
+                    reports.append(ExportRecord(kind, body[key], bare, now))
 
     return reported
 
@@ -56,7 +56,7 @@ def reported() -> Callable[..., Any]:
 def send(receiver: Receiver) -> Callable[..., None]:
     """Return what sends reports by an exporter of its own to the receiver."""
 
-    def send(reports: list[Report], **settings: Any) -> None:
+    def send(reports: list[ExportRecord], **settings: Any) -> None:
         exporter = OTLPExporter(receiver.url, **settings)
         try:
             exporter.export(reports)

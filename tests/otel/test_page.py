@@ -5,7 +5,7 @@ from pathlib import Path
 
 import libretto_instrument as libretto
 from libretto_instrument._delivery import Stats
-from libretto_instrument._runtime.metrics import readings
+from libretto_instrument._runtime.metrics import collect_metrics
 from libretto_instrument.otel import _attributes
 
 PAGE = (Path(__file__).parents[2] / "docs" / "opentelemetry.md").read_text("utf-8")
@@ -40,7 +40,7 @@ def test_every_attribute_is_told() -> None:
 
 def test_every_figure_is_told() -> None:
     """Each figure of the library's own is on the page."""
-    for reading in readings(Stats(), []):
-        name = reading.name.replace("spool_", "spool.")
-        short = reading.name.replace("spool_", "")
+    for metric in collect_metrics(Stats(), []):
+        name = metric.name.replace("spool_", "spool.")
+        short = metric.name.replace("spool_", "")
         assert f"`libretto.{name}`" in PAGE or f"`.{short}`" in PAGE

@@ -16,11 +16,13 @@ from support import backend as answers
 from support.backend import Answer, redirect, status
 from support.otlp import Receiver, attributes
 
-from libretto_instrument.exporters import Exporter, ExportError, Report
+from libretto_instrument.exporters import Exporter, ExportError, ExportRecord
 from libretto_instrument.otel import OTLPExporter
 
-EVENT = Report("event", "id", {"promptEventId": "id", "feedbackKey": "key"}, 1.7e9)
-FEEDBACK = Report("feedback", "key", {"feedback_key": "key", "rating": 1}, 1.7e9)
+EVENT = ExportRecord(
+    "event", "id", {"promptEventId": "id", "feedbackKey": "key"}, 1.7e9
+)
+FEEDBACK = ExportRecord("feedback", "key", {"feedback_key": "key", "rating": 1}, 1.7e9)
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def exporter(receiver):
     made.close()
 
 
-def refusal(exporter: OTLPExporter, *reports: Report) -> ExportError:
+def refusal(exporter: OTLPExporter, *reports: ExportRecord) -> ExportError:
     with pytest.raises(ExportError) as caught:
         exporter.export(reports)
     return caught.value
@@ -50,7 +52,7 @@ def test_a_status(receiver, exporter, code: int, retry: bool) -> None:
     receiver.answer(status(code, {"said": "no"}))
     refused = refusal(exporter, EVENT)
     assert refused.retry is retry
-    assert refused.after is None
+    assert refused.retry_after is None
     assert str(refused) == f"HTTP {code}"
     assert len(receiver.received) == 1
     receiver.recover()
@@ -66,7 +68,7 @@ def test_retry_after(receiver, exporter, header, least, most) -> None:
     """A receiver that says how long to wait is heard, in seconds or by a date."""
     header = header or formatdate(time.time() + 30, usegmt=True)
     receiver.answer(status(429, headers={"Retry-After": header}))
-    after = refusal(exporter, EVENT).after
+    after = refusal(exporter, EVENT).retry_after
     assert after is least if least is None else least <= after <= most
 
 
@@ -201,7 +203,7 @@ def test_an_answer_of_no_kind(receiver, exporter, warnings_of) -> None:
 def test_what_cannot_be_told(exporter, receiver) -> None:
     """A report that no span can be made of is refused for good, so that the delivery
     gives the others one by one."""
-    refused = refusal(exporter, EVENT, Report("event", "odd", None, 1.7e9))
+    refused = refusal(exporter, EVENT, ExportRecord("event", "odd", None, 1.7e9))
     assert not refused.retry
     assert not receiver.received
     exporter.export([EVENT])
@@ -215,10 +217,10 @@ def test_a_silent_receiver_at_the_end(receiver) -> None:
     receiver.answer(answers.hang)
     code = """
 import sys, time
-from libretto_instrument.exporters import Report
+from libretto_instrument.exporters import ExportRecord
 from libretto_instrument.otel import OTLPExporter
 exporter = OTLPExporter(sys.argv[1], timeout=60)
-exporter.export([Report("event", "1", {"feedbackKey": "1"}, 1.7e9)])
+exporter.export([ExportRecord("event", "1", {"feedbackKey": "1"}, 1.7e9)])
 """
     began = time.monotonic()
     command = [sys.executable, "-c", code, receiver.url]
@@ -306,12 +308,12 @@ def test_a_forked_child(receiver) -> None:
     its figures its own calls alone."""
     code = """
 import os, sys
-from libretto_instrument.exporters import Report
+from libretto_instrument.exporters import ExportRecord
 from libretto_instrument.otel import OTLPExporter
 exporter = OTLPExporter(sys.argv[1])
 def send(name):
     body = {"promptEventId": name, "feedbackKey": name, "responseTime": 1}
-    exporter.export([Report("event", name, body, 1.7e9)])
+    exporter.export([ExportRecord("event", name, body, 1.7e9)])
 send("parent")
 pid = os.fork()
 if not pid:

@@ -131,7 +131,7 @@ def test_a_fault_costs_the_ids_alone(
             ask(client)
     assert [event.get("context") for event in events] == [{"user": "7"}, None]
     assert UUID(chain.id).version == 4
-    assert "trace.with_trace" in caplog.text
+    assert "trace.add_trace_context" in caplog.text
 
 
 def test_nothing_imports_opentelemetry(model: Any) -> None:

@@ -35,7 +35,7 @@ class Kept:
     @property
     def events(self) -> list[dict[str, Any]]:
         """The events that the calls amount to, as they go over the wire."""
-        return [call.report().to_wire() for call in self.calls]
+        return [call.report().to_json() for call in self.calls]
 
     @property
     def event(self) -> dict[str, Any]:

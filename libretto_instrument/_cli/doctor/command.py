@@ -7,9 +7,9 @@ from typing import Any, TextIO
 from attrs import asdict
 
 from ..._version import __version__
-from ..argtypes import seconds
+from ..argtypes import non_negative_seconds
 from ..run import add_setting_options, read_setting_options
-from .report import PROBLEM, Report
+from .report import PROBLEM, DoctorReport
 
 __all__ = ["add_arguments", "doctor_command"]
 
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="tell it to a program")
     parser.add_argument(
         "--timeout",
-        type=seconds,
+        type=non_negative_seconds,
         default=5.0,
         metavar="SECONDS",
         help="how long to wait for an address to answer",
@@ -37,58 +37,60 @@ def doctor_command(args: argparse.Namespace, out: TextIO) -> int:
     Returns:
         The exit status: 0 if there are no problems, else 1. Warnings are none.
     """
-    report = examine(args)
+    report = run_checks(args)
     if args.json:
         told = {
             "version": __version__,
-            "well": report.well,
-            "findings": [asdict(finding) for finding in report.findings],
+            "ok": report.ok,
+            "diagnoses": [asdict(diagnosis) for diagnosis in report.diagnoses],
             **report.facts,
         }
         print(json.dumps(told, indent=2, default=str), file=out)
     else:
         _print(report, out)
-    return 0 if report.well else 1
+    return 0 if report.ok else 1
 
 
-def examine(args: argparse.Namespace) -> Report:
+def run_checks(args: argparse.Namespace) -> DoctorReport:
     """Look at everything."""
-    from .endpoint import look_at_endpoints
-    from .packages import is_there, look_at_packages, look_at_redaction
-    from .patching import look_at_openai
-    from .settings import look_at_settings
-    from .spool import look_at_spool
+    from .endpoint import check_endpoints
+    from .packages import check_packages, check_redaction, is_installed
+    from .patching import check_openai
+    from .settings import check_settings
+    from .spool import check_spool
 
-    report = Report()
-    look_at_packages(report)
-    if is_there("openai"):
-        look_at_openai(report)
-    known = look_at_settings(report, dict(read_setting_options(args)))
-    look_at_redaction(report, bool(known.get("redact_pii")))
-    look_at_endpoints(report, args.timeout, is_there("httpx") or is_there("httpx2"))
-    look_at_spool(report, known)
+    report = DoctorReport()
+    check_packages(report)
+    if is_installed("openai"):
+        check_openai(report)
+    known = check_settings(report, dict(read_setting_options(args)))
+    check_redaction(report, bool(known.get("redact_pii")))
+    check_endpoints(
+        report, args.timeout, is_installed("httpx") or is_installed("httpx2")
+    )
+    check_spool(report, known)
     return report
 
 
-def _print(report: Report, out: TextIO) -> None:
+def _print(report: DoctorReport, out: TextIO) -> None:
     for section, facts in report.facts.items():
         print(section, file=out)
         width = max(map(len, facts))
         for name, value in facts.items():
-            print(f"  {name:<{width}}  {_shown(value)}", file=out)
+            print(f"  {name:<{width}}  {_format_value(value)}", file=out)
         print(file=out)
-    for finding in report.findings:
-        mark = "PROBLEM" if finding.level == PROBLEM else "Warning"
-        print(f"{mark} {finding.id}: {finding.message}", file=out)
-        print(f"  {finding.remedy}\n", file=out)
-    problems = sum(finding.level == PROBLEM for finding in report.findings)
+    for diagnosis in report.diagnoses:
+        mark = "PROBLEM" if diagnosis.level == PROBLEM else "Warning"
+        print(f"{mark} {diagnosis.id}: {diagnosis.message}", file=out)
+        print(f"  {diagnosis.remedy}\n", file=out)
+    problems = sum(diagnosis.level == PROBLEM for diagnosis in report.diagnoses)
     if problems:
         print(f"{problems} {'problem' if problems == 1 else 'problems'}.", file=out)
     else:
         print("No problems.", file=out)
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if value is None or value in ([], {}):
         return "none"
     if isinstance(value, bool):
@@ -98,7 +100,7 @@ def _shown(value: Any) -> str:
     if not isinstance(value, dict):
         return str(value)
     if "from" in value:
-        return f"{_shown(value['value'])} ({value['from']})"
+        return f"{_format_value(value['value'])} ({value['from']})"
     if "address" in value:
         told = [value["address"]]
         if value.get("status"):
@@ -108,4 +110,4 @@ def _shown(value: Any) -> str:
         if value.get("proxy"):
             told.append(f"by the proxy {value['proxy']}")
         return ", ".join(told)
-    return ", ".join(f"{name}: {_shown(inner)}" for name, inner in value.items())
+    return ", ".join(f"{name}: {_format_value(inner)}" for name, inner in value.items())

@@ -7,10 +7,10 @@ from attrs import asdict
 from ..._config.environment import API_PREFIX_ENV_VAR, endpoint_urls
 from ..._delivery.endpoint import strip_credentials
 from ..._delivery.probe import ProbeResult, probe
-from .report import Report
+from .report import DoctorReport
 
-#: Why there was no answer: the finding, what is wrong, and what to do next.
-_FAULTS = {
+#: Why there was no answer: the diagnosis, what is wrong, and what to do next.
+_ERRORS = {
     "dns": (
         "The name {host} is not known to this machine.",
         f"Check {API_PREFIX_ENV_VAR} for a typing error, and the machine's DNS.",
@@ -47,7 +47,7 @@ _FAULTS = {
 }
 
 
-def look_at_endpoints(report: Report, timeout: float, can_ask: bool) -> None:
+def check_endpoints(report: DoctorReport, timeout: float, can_ask: bool) -> None:
     """Ask each address whether it answers.
 
     Args:
@@ -58,22 +58,22 @@ def look_at_endpoints(report: Report, timeout: float, can_ask: bool) -> None:
     try:
         addresses = endpoint_urls()
     except ValueError as exc:
-        report.problem("malformed-address", str(exc), "Correct it.")
+        report.add_problem("malformed-address", str(exc), "Correct it.")
         return
     asked: dict[tuple[str, str], ProbeResult] = {}
     for kind, address in addresses.items():
         shown = strip_credentials(address)
-        report.fact("endpoints", kind, {"address": shown})
+        report.add_fact("endpoints", kind, {"address": shown})
         parts = urlsplit(address)
         server = (parts.scheme, parts.netloc)
         if can_ask and server not in asked:
             # The first of each server stands for all: the event's, if it is the same.
             asked[server] = reply = probe(address, timeout)
-            report.fact("endpoints", kind, {"address": shown, **asdict(reply)})
-            _judge(report, shown, reply)
+            report.add_fact("endpoints", kind, {"address": shown, **asdict(reply)})
+            _report_reply(report, shown, reply)
 
 
-def _judge(report: Report, address: str, reply: ProbeResult) -> None:
+def _report_reply(report: DoctorReport, address: str, reply: ProbeResult) -> None:
     told = {
         "address": address,
         "host": urlsplit(address).hostname,
@@ -81,7 +81,7 @@ def _judge(report: Report, address: str, reply: ProbeResult) -> None:
         "proxy": reply.proxy,
     }
     if reply.is_plaintext:
-        report.warn(
+        report.add_warning(
             "plain-http",
             f"Events go to {address} in clear: prompts and the key can be read on the "
             "way.",
@@ -89,35 +89,37 @@ def _judge(report: Report, address: str, reply: ProbeResult) -> None:
         )
     status = reply.status
     if reply.error_kind is not None:
-        message, remedy = _FAULTS[reply.error_kind]
-        report.problem(f"endpoint-{reply.error_kind}", message.format(**told), remedy)
+        message, remedy = _ERRORS[reply.error_kind]
+        report.add_problem(
+            f"endpoint-{reply.error_kind}", message.format(**told), remedy
+        )
     elif status is None:
         return
     elif status == 407:
-        message, remedy = _FAULTS["proxy"]
+        message, remedy = _ERRORS["proxy"]
         told["reason"] = "HTTP 407"
-        report.problem("endpoint-proxy", message.format(**told), remedy)
+        report.add_problem("endpoint-proxy", message.format(**told), remedy)
     elif status >= 500 and status != 501:  # Which only means that it knows us not.
-        report.problem(
+        report.add_problem(
             "endpoint-failing",
             f"{address} answers with HTTP {status}.",
             "Try again later; events wait meanwhile. If it stays so, tell whoever "
             "runs it.",
         )
     elif 300 <= status < 400:
-        report.problem(
+        report.add_problem(
             "endpoint-redirects",
             f"{address} redirects (HTTP {status}), which is not followed.",
             f"Set {API_PREFIX_ENV_VAR} to where it leads.",
         )
     elif status in (404, 410):
-        report.warn(
+        report.add_warning(
             "endpoint-path",
             f"{address} answers with HTTP {status}: Libretto may not be there.",
             f"Check the path in {API_PREFIX_ENV_VAR}; by default it ends in /api.",
         )
     elif status in (401, 403):
-        report.warn(
+        report.add_warning(
             "endpoint-refuses",
             f"{address} answers with HTTP {status}, even to a question without a key.",
             "Something in between may keep you out: ask who runs it.",

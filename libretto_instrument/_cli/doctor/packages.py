@@ -8,70 +8,76 @@ from importlib import metadata
 from pathlib import Path
 
 from ..._version import __version__
-from .report import Report
+from .report import DoctorReport
 
-_US = "libretto-instrument"
+_DIST_NAME = "libretto-instrument"
 _REQUIREMENT = re.compile(r"([\w.-]+)\s*>=\s*([\d.]+)\s*$")
 #: Told if they are there, without being needed.
-_BESIDE = ("httpx2", "pydantic")
+_OPTIONAL_PACKAGES = ("httpx2", "pydantic")
 #: What the extra ``pii`` brings, by the name to import.
 _PII = {"phonenumbers": "phonenumberslite", "stdnum": "python-stdnum"}
 
 
-def look_at_packages(report: Report) -> None:
+def check_packages(report: DoctorReport) -> None:
     """Write down the versions of what is needed."""
-    report.fact("installed", "python", f"{platform.python_version()} {sys.executable}")
-    report.fact("installed", _US, f"{__version__} {Path(__file__).parents[2]}")
+    report.add_fact(
+        "installed", "python", f"{platform.python_version()} {sys.executable}"
+    )
+    report.add_fact(
+        "installed", _DIST_NAME, f"{__version__} {Path(__file__).parents[2]}"
+    )
     bounds = _bounds()
     if not bounds:
-        report.warn(
+        report.add_warning(
             "not-installed",
-            f"{_US} runs from a folder and is not installed, so what it needs is not "
-            "known.",
-            f"Run: pip install {_US}",
+            f"{_DIST_NAME} runs from a folder and is not installed, so its "
+            "requirements are not known.",
+            f"Run: pip install {_DIST_NAME}",
         )
     for name, bound in bounds.items():
         found = _version(name)
         if found is None:
-            report.fact("installed", name, None)
-            report.problem(
+            report.add_fact("installed", name, None)
+            report.add_problem(
                 f"{name}-missing",
                 f"The package {name} is not installed.",
                 f"Run: {sys.executable} -m pip install {name}",
             )
         elif _numbers(found) < _numbers(bound):
-            report.fact("installed", name, f"{found} (too old: it takes {bound})")
-            report.problem(
+            report.add_fact("installed", name, f"{found} (too old: it takes {bound})")
+            report.add_problem(
                 f"{name}-too-old",
                 f"{name} {found} is older than {bound}, the oldest that works.",
                 f"Run: {sys.executable} -m pip install --upgrade {name}",
             )
         else:
-            report.fact("installed", name, f"{found} ({bound} or newer is needed)")
-    for name in _BESIDE:
+            report.add_fact("installed", name, f"{found} ({bound} or newer is needed)")
+    for name in _OPTIONAL_PACKAGES:
         if found := _version(name):
-            report.fact("installed", name, found)
+            report.add_fact("installed", name, found)
 
 
-def look_at_redaction(report: Report, wanted: bool) -> None:
+def check_redaction(report: DoctorReport, wanted: bool) -> None:
     """Write down whether personal data can be taken out."""
     missing = [
         package
         for name, package in _PII.items()
         if importlib.util.find_spec(name) is None
     ]
-    report.fact("redaction", "asked for", wanted)
-    report.fact("redaction", "extra pii", "not installed" if missing else "installed")
+    report.add_fact("redaction", "asked for", wanted)
+    report.add_fact(
+        "redaction", "extra pii", "not installed" if missing else "installed"
+    )
     if wanted and missing:
-        report.problem(
+        report.add_problem(
             "no-pii-extra",
             f"Personal data is to be taken out, but {' and '.join(missing)} is not "
             "installed: install() fails.",
-            f"Run: {sys.executable} -m pip install '{_US}[pii]'",
+            f"Run: {sys.executable} -m pip install '{_DIST_NAME}[pii]'",
         )
 
 
-def is_there(name: str) -> bool:
+def is_installed(name: str) -> bool:
     """Say whether a package is installed."""
     return _version(name) is not None
 
@@ -79,7 +85,7 @@ def is_there(name: str) -> bool:
 def _bounds() -> dict[str, str]:
     """Return the oldest version of each package that is needed."""
     try:
-        lines = metadata.requires(_US) or []
+        lines = metadata.requires(_DIST_NAME) or []
     except metadata.PackageNotFoundError:
         return {}
     return {match[1]: match[2] for line in lines if (match := _REQUIREMENT.match(line))}

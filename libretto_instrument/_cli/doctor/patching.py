@@ -9,15 +9,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from .report import Report
+from .report import DoctorReport
 
-_OURS = "libretto_instrument"
+_OWN_PACKAGE = "libretto_instrument"
 
 
-def look_at_openai(report: Report) -> None:
+def check_openai(report: DoctorReport) -> None:
     """Patch openai as `install()` does, write down what came of it, and undo it."""
-    if (stranger := _stranger()) is not None:
-        report.problem(
+    if (stranger := _shadowing_module()) is not None:
+        report.add_problem(
             "openai-shadowed",
             f"import openai finds {stranger}, which is not the openai package.",
             "Give that file or folder another name.",
@@ -26,16 +26,16 @@ def look_at_openai(report: Report) -> None:
     try:
         import openai  # noqa: F401
     except Exception as exc:
-        report.problem(
+        report.add_problem(
             "openai-broken",
             f"openai cannot be imported ({type(exc).__name__}: {exc}).",
             "Try python -c 'import openai', and install anew what it names.",
         )
         return
-    _look_at_targets(report)
+    _check_targets(report)
 
 
-def _stranger() -> str | None:
+def _shadowing_module() -> str | None:
     """Return what stands in openai's place; None if openai does."""
     try:
         distribution = metadata.distribution("openai")
@@ -48,7 +48,7 @@ def _stranger() -> str | None:
     return None if real.samefile(spec.origin) else spec.origin
 
 
-def _look_at_targets(report: Report) -> None:
+def _check_targets(report: DoctorReport) -> None:
     from ..._capture import TARGETS, is_patched, patch, sees_requests, unpatch
     from ..._runtime.state import runtime
 
@@ -63,8 +63,8 @@ def _look_at_targets(report: Report) -> None:
             methods[name] = found
     strangers = {
         name: who
-        for name, method in [*methods.items(), *_beneath()]
-        if (who := _others(method))
+        for name, method in [*methods.items(), *_inner_wrappers()]
+        if (who := _foreign_wrappers(method))
     }
     before = is_patched()
     refused, sees_all = [], True
@@ -74,12 +74,12 @@ def _look_at_targets(report: Report) -> None:
         refused = [name for name in methods if not _is_ours(_method(*_split(name)))]
         sees_all = sees_requests()
         unpatch()
-    report.fact("openai", "can be recorded", len(methods) - len(refused))
-    report.fact("openai", "not in this version", missing)
-    report.fact("openai", "patched by others", strangers)
-    report.fact("openai", "installed already", before)
+    report.add_fact("openai", "can be recorded", len(methods) - len(refused))
+    report.add_fact("openai", "not in this version", missing)
+    report.add_fact("openai", "patched by others", strangers)
+    report.add_fact("openai", "installed already", before)
     if not methods or refused:
-        report.problem(
+        report.add_problem(
             "openai-unknown",
             f"{len(methods) - len(refused)} methods of this openai can be recorded, of "
             f"{len(methods) or len(TARGETS)}.",
@@ -87,7 +87,7 @@ def _look_at_targets(report: Report) -> None:
             "newer libretto-instrument.",
         )
     if not sees_all:
-        report.warn(
+        report.add_warning(
             "requests-unseen",
             "This openai's clients have no request() that can be watched: calls by "
             "methods that were taken before install(), and client.post(), are missing.",
@@ -96,7 +96,7 @@ def _look_at_targets(report: Report) -> None:
         )
     if strangers:
         who = sorted({module for modules in strangers.values() for module in modules})
-        report.warn(
+        report.add_warning(
             "patched-by-others",
             f"openai is patched by {', '.join(who)}, too ({len(strangers)} methods).",
             "Both record. If calls are missing, call libretto's install() last.",
@@ -117,7 +117,7 @@ def _method(module: str, owner: str, method: str) -> Any:
     return found.__dict__.get(method) if isinstance(found, type) else None
 
 
-def _beneath() -> Iterator[tuple[str, Any]]:
+def _inner_wrappers() -> Iterator[tuple[str, Any]]:
     """Yield the methods that every call goes through, which others like to patch."""
     import openai
 
@@ -128,30 +128,32 @@ def _beneath() -> Iterator[tuple[str, Any]]:
             yield f"openai.{owner.__name__}.{method}", found
 
 
-def _others(method: Any) -> list[str]:
+def _foreign_wrappers(method: Any) -> list[str]:
     """Return the modules, other than ours and openai's, that have wrapped a method."""
-    return [who for who in _layers(method) if not who.startswith(f"{_OURS}.")]
+    return [
+        who for who in _wrapper_chain(method) if not who.startswith(f"{_OWN_PACKAGE}.")
+    ]
 
 
 def _is_ours(method: Any) -> bool:
-    return any(who.startswith(f"{_OURS}.") for who in _layers(method))
+    return any(who.startswith(f"{_OWN_PACKAGE}.") for who in _wrapper_chain(method))
 
 
-def _layers(method: Any) -> Iterator[str]:
+def _wrapper_chain(method: Any) -> Iterator[str]:
     """Yield the module of each wrapper around openai's own function, outermost first.
 
     A name that a wrapper took over from what it wraps, as functools.wraps does, is not
     its own. Where its code was written is.
     """
     while method is not None:
-        who = _home(getattr(method, "_self_wrapper", method))
+        who = _defining_module(getattr(method, "_self_wrapper", method))
         if who == "openai" or who.startswith("openai."):
             return
         yield who
         method = getattr(method, "__wrapped__", None)
 
 
-def _home(function: Any) -> str:
+def _defining_module(function: Any) -> str:
     while isinstance(function, functools.partial):
         function = function.func
     function = getattr(function, "__func__", function)

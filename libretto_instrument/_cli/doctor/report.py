@@ -4,7 +4,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-__all__ = ["PROBLEM", "WARNING", "Finding", "Report"]
+__all__ = ["PROBLEM", "WARNING", "Diagnosis", "DoctorReport"]
 
 #: Nothing, or not everything, can be recorded or delivered.
 PROBLEM = "problem"
@@ -13,7 +13,7 @@ WARNING = "warning"
 
 
 @frozen
-class Finding:
+class Diagnosis:
     """One thing that is wrong.
 
     Attributes:
@@ -30,30 +30,30 @@ class Finding:
 
 
 @define
-class Report:
+class DoctorReport:
     """What is written down along the way.
 
     Attributes:
         facts: What is there: for each thing that was looked at, what can be told of it.
-        findings: What is wrong, in the order in which it was found.
+        diagnoses: What is wrong, in the order in which it was found.
     """
 
     facts: dict[str, dict[str, Any]] = field(factory=dict)
-    findings: list[Finding] = field(factory=list)
+    diagnoses: list[Diagnosis] = field(factory=list)
 
-    def fact(self, section: str, name: str, value: Any) -> None:
+    def add_fact(self, section: str, name: str, value: Any) -> None:
         """Write down what is there."""
         self.facts.setdefault(section, {})[name] = value
 
-    def problem(self, name: str, message: str, remedy: str) -> None:
+    def add_problem(self, name: str, message: str, remedy: str) -> None:
         """Write down what keeps events from being recorded or delivered."""
-        self.findings.append(Finding(name, PROBLEM, message, remedy))
+        self.diagnoses.append(Diagnosis(name, PROBLEM, message, remedy))
 
-    def warn(self, name: str, message: str, remedy: str) -> None:
+    def add_warning(self, name: str, message: str, remedy: str) -> None:
         """Write down what may be meant so, or not."""
-        self.findings.append(Finding(name, WARNING, message, remedy))
+        self.diagnoses.append(Diagnosis(name, WARNING, message, remedy))
 
     @property
-    def well(self) -> bool:
+    def ok(self) -> bool:
         """Whether there are no problems."""
-        return all(finding.level != PROBLEM for finding in self.findings)
+        return all(diagnosis.level != PROBLEM for diagnosis in self.diagnoses)

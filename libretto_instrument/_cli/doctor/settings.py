@@ -12,13 +12,13 @@ from ..._config.environment import (
     read_env_var,
 )
 from ..._config.fields import FIELDS, OPTIONS
-from .report import Report
+from .report import DoctorReport
 
 _SECRET = {"api_key", "project_key"}
 _QUOTES = "\"'`"
 
 
-def look_at_settings(report: Report, given: Mapping[str, Any]) -> dict[str, Any]:
+def check_settings(report: DoctorReport, given: Mapping[str, Any]) -> dict[str, Any]:
     """Write down what is set where.
 
     Args:
@@ -37,8 +37,10 @@ def look_at_settings(report: Report, given: Mapping[str, Any]) -> dict[str, Any]
             try:
                 value = read_env_var(name)
             except ValueError as exc:
-                report.problem("malformed-variable", str(exc), f"Correct {variable}.")
-                report.fact("settings", name, {"value": None, "from": variable})
+                report.add_problem(
+                    "malformed-variable", str(exc), f"Correct {variable}."
+                )
+                report.add_fact("settings", name, {"value": None, "from": variable})
                 continue
             if value is not None:
                 known[name] = value
@@ -48,16 +50,16 @@ def look_at_settings(report: Report, given: Mapping[str, Any]) -> dict[str, Any]
             shown = "set" if shown else "not set"
         elif name == "templates" and shown is not None:
             shown = repr(shown)
-        report.fact("settings", name, {"value": shown, "from": source})
-    _look_at_keys(report, known)
-    _look_at_the_rest(report, known)
-    _look_for_typing_errors(report)
+        report.add_fact("settings", name, {"value": shown, "from": source})
+    _check_keys(report, known)
+    _check_others(report, known)
+    _check_typos(report)
     return known
 
 
-def _look_at_keys(report: Report, known: Mapping[str, Any]) -> None:
+def _check_keys(report: DoctorReport, known: Mapping[str, Any]) -> None:
     if not _SECRET & known.keys():
-        report.problem(
+        report.add_problem(
             "no-api-key",
             "There is no Libretto API key, so nothing is recorded.",
             f"Set {ENV_VARS['api_key']}. (A key that the program gives to install() "
@@ -67,17 +69,17 @@ def _look_at_keys(report: Report, known: Mapping[str, Any]) -> None:
         key = known[name]
         as_such = key.isascii() and key.isprintable()
         if not as_such or key != key.strip().strip(_QUOTES):
-            report.problem(
+            report.add_problem(
                 "malformed-key",
                 f"{ENV_VARS[name]} has quotes, blanks or other marks that no key has.",
                 f"Set {ENV_VARS[name]} to the key alone.",
             )
 
 
-def _look_at_the_rest(report: Report, known: Mapping[str, Any]) -> None:
+def _check_others(report: DoctorReport, known: Mapping[str, Any]) -> None:
     names = ("prompt_template_name", "allow_unnamed_prompts", "templates")
     if not any(map(known.get, names)):
-        report.warn(
+        report.add_warning(
             "no-template-name",
             "Calls without a prompt template name of their own are not recorded.",
             f"Set {ENV_VARS['prompt_template_name']}, or "
@@ -85,26 +87,26 @@ def _look_at_the_rest(report: Report, known: Mapping[str, Any]) -> None:
             "or give prompt_template_name in the program.",
         )
     if known.get("enabled") is False:
-        report.problem(
+        report.add_problem(
             "switched-off",
             f"{ENV_VARS['enabled']} switches recording off.",
             f"Unset {ENV_VARS['enabled']}.",
         )
     if known.get("sample_rate") == 0:
-        report.problem(
+        report.add_problem(
             "nothing-sampled",
             "The sample rate is 0: no call is recorded.",
             f"Unset {ENV_VARS['sample_rate']}, or set it above 0.",
         )
 
 
-def _look_for_typing_errors(report: Report) -> None:
+def _check_typos(report: DoctorReport) -> None:
     own = {variable for variable, _ in ENDPOINT_ENV_VARS.values()}
     variables = {*ENV_VARS.values(), API_PREFIX_ENV_VAR, *own}
     for name in sorted(os.environ):
         if name.startswith("LIBRETTO_") and name not in variables:
             near = difflib.get_close_matches(name, variables, n=1)
-            report.warn(
+            report.add_warning(
                 "unknown-variable",
                 f"{name} is set, but no such variable is read.",
                 f"Did you mean {near[0]}?" if near else f"Unset {name}.",

@@ -4,14 +4,14 @@ import argparse
 from typing import TYPE_CHECKING
 
 from ..._config.fields import FIELDS, OPTIONS
-from ..argtypes import share
+from ..argtypes import fraction
 
 if TYPE_CHECKING:
     from ..._config.config import ConfigFields
 
 __all__ = ["add_setting_options", "read_setting_options"]
 
-_TYPES = {"sample_rate": share}
+_TYPES = {"sample_rate": fraction}
 
 
 def add_setting_options(parser: argparse.ArgumentParser) -> None:

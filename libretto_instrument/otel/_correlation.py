@@ -7,26 +7,26 @@ from attrs import define, field, frozen
 from opentelemetry.trace import SpanContext
 
 #: So many calls, and so many chains, are remembered; the oldest are forgotten first.
-MOST = 4_096
+MAX_ENTRIES = 4_096
 
 
 @frozen
-class Call:
+class CallContext:
     """A call that feedback may come for.
 
     Attributes:
         event_id: The call's event.
-        place: Its span.
+        span_context: Its span.
         response_id: The id of the response, if there was one.
     """
 
     event_id: str
-    place: SpanContext
+    span_context: SpanContext
     response_id: Any
 
 
 @frozen
-class Chain:
+class ChainContext:
     """A chain that is under way.
 
     Attributes:
@@ -39,27 +39,27 @@ class Chain:
 
 
 @define
-class Memory:
+class CorrelationCache:
     """Calls by feedback key, and chains by id."""
 
-    calls: "OrderedDict[str, Call]" = field(factory=OrderedDict)
-    chains: "OrderedDict[str, Chain]" = field(factory=OrderedDict)
+    calls: "OrderedDict[str, CallContext]" = field(factory=OrderedDict)
+    chains: "OrderedDict[str, ChainContext]" = field(factory=OrderedDict)
 
-    def keep_call(self, key: str, call: Call) -> None:
+    def remember_call(self, key: str, call: CallContext) -> None:
         """Remember a call."""
-        _keep(self.calls, key, call)
+        _put(self.calls, key, call)
 
-    def keep_chain(self, chain_id: str, chain: Chain) -> None:
+    def remember_chain(self, chain_id: str, chain: ChainContext) -> None:
         """Remember when a chain began: the earliest that is known."""
         known = self.chains.get(chain_id)
         if known is not None:
             parent = known.parent or chain.parent
-            chain = Chain(min(known.started, chain.started), parent)
-        _keep(self.chains, chain_id, chain)
+            chain = ChainContext(min(known.started, chain.started), parent)
+        _put(self.chains, chain_id, chain)
 
 
-def _keep(known: "OrderedDict[str, Any]", key: str, value: Any) -> None:
+def _put(known: "OrderedDict[str, Any]", key: str, value: Any) -> None:
     known[key] = value
     known.move_to_end(key)
-    while len(known) > MOST:
+    while len(known) > MAX_ENTRIES:
         known.popitem(last=False)

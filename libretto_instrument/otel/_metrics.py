@@ -18,54 +18,56 @@ from .._version import __version__
 from ..exporters import ExportError
 from . import _attributes
 from ._messages import Body
-from ._transport import Session, Signal
+from ._transport import HttpSession, SignalExporter
 
 #: How long figures may wait, if OTEL_METRIC_EXPORT_INTERVAL does not say; in seconds.
 _INTERVAL = 10.0
 
 #: The bounds that the conventions advise.
-_TOKENS = [4**power for power in range(14)]
-_SECONDS = [0.01 * 2**power for power in range(14)]
+_TOKEN_BUCKETS = [4**power for power in range(14)]
+_DURATION_BUCKETS = [0.01 * 2**power for power in range(14)]
 
 
-class Figures:
+class CallMetrics:
     """Counts calls, and sends the sums a while after a call, and at the end."""
 
-    def __init__(self, wire: dict[str, Any], resource: Resource) -> None:
+    def __init__(self, exporter_kwargs: dict[str, Any], resource: Resource) -> None:
         """Make figures of no calls.
 
         Args:
-            wire: What OpenTelemetry's exporter is told.
+            exporter_kwargs: What OpenTelemetry's exporter is told.
             resource: Whose calls they are.
         """
-        self._session = Session()
-        exporter = OTLPMetricExporter(**wire, session=self._session)
-        self._signal = Signal(exporter, self._session, ExportMetricsServiceResponse)
+        self._session = HttpSession()
+        exporter = OTLPMetricExporter(**exporter_kwargs, session=self._session)
+        self._signal = SignalExporter(
+            exporter, self._session, ExportMetricsServiceResponse
+        )
         # The SDK's own periodic reader hands the preferences on in this way.
         self._reader = InMemoryMetricReader(
             exporter._preferred_temporality, exporter._preferred_aggregation
         )
-        self._sending = threading.Lock()
+        self._export_lock = threading.Lock()
         self._timer: threading.Timer | None = None
-        self._is_urgent = _interval() <= 0
+        self._flush_requested = _interval() <= 0
         self._provider = MeterProvider([self._reader], resource, shutdown_on_exit=False)
         meter = self._provider.get_meter("libretto_instrument", __version__)
         self._tokens = meter.create_histogram(
             "gen_ai.client.token.usage",
             "{token}",
             "Number of input and output tokens used.",
-            explicit_bucket_boundaries_advisory=_TOKENS,
+            explicit_bucket_boundaries_advisory=_TOKEN_BUCKETS,
         )
         self._duration = meter.create_histogram(
             "gen_ai.client.operation.duration",
             "s",
             "GenAI operation duration.",
-            explicit_bucket_boundaries_advisory=_SECONDS,
+            explicit_bucket_boundaries_advisory=_DURATION_BUCKETS,
         )
 
-    def count(self, body: Body) -> None:
+    def record(self, body: Body) -> None:
         """Count a call."""
-        attributes = _attributes.identity(body)
+        attributes = _attributes.identity_attributes(body)
         used = _attributes.usage(body)
         for kind in ("input", "output"):
             tokens = used.get(f"{kind}_tokens")
@@ -74,22 +76,24 @@ class Figures:
                 self._tokens.record(tokens, of_kind)
         error = _attributes.error_type(body)
         failed = {} if error is None else {"error.type": error}
-        self._duration.record(_attributes.took(body), {**attributes, **failed})
+        self._duration.record(
+            _attributes.duration_seconds(body), {**attributes, **failed}
+        )
 
-    def send_soon(self) -> None:
+    def schedule_export(self) -> None:
         """Send what was counted, within the interval."""
-        if self._is_urgent:
+        if self._flush_requested:
             self._send()
-        if self._is_urgent or self._timer is not None:
+        if self._flush_requested or self._timer is not None:
             return
         self._timer = timer = threading.Timer(_interval(), self._send)
-        timer.name, timer.daemon = "libretto-otlp-figures", True
+        timer.name, timer.daemon = "libretto-otlp-metrics", True
         with suppress(RuntimeError):  # At the end of the process no thread starts.
             timer.start()
 
     def _send(self) -> None:
         """Send the sums; what is not taken is in the next ones, too."""
-        with self._sending:
+        with self._export_lock:
             self._timer = None
             data: MetricsData | None = self._reader.get_metrics_data()
             if data is None:
@@ -104,24 +108,24 @@ class Figures:
                     exc,
                 )
 
-    def hurry(self, patience: float | None = None) -> None:
+    def flush_now(self, timeout: float | None = None) -> None:
         """Send what was counted, and from now on at once: the end is near.
 
         Args:
-            patience: How many seconds that may take, if less than usual.
+            timeout: How many seconds that may take, if less than usual.
         """
-        self._is_urgent = True
-        self._session.patience = patience
+        self._flush_requested = True
+        self._session.timeout = timeout
         timer = self._timer
         if timer is not None:
             timer.cancel()
             self._send()
-        with self._sending:  # Not in the middle of it, if the timer was first.
+        with self._export_lock:  # Not in the middle of it, if the timer was first.
             pass
 
     def close(self) -> None:
         """Send what was counted, and close the connections."""
-        self.hurry()
+        self.flush_now()
         self._signal.close()
         self._provider.shutdown()
 

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from libretto_instrument.exporters import Report
+from libretto_instrument.exporters import ExportRecord
 
 
 class Doing:
@@ -20,18 +20,18 @@ class Doing:
 
     def __init__(
         self,
-        act: Callable[[Sequence[Report]], Any] = lambda reports: None,
+        act: Callable[[Sequence[ExportRecord]], Any] = lambda reports: None,
         name: str = "doing",
         max_batch: int = 1,
     ) -> None:
         self.name = name
         self.max_batch = max_batch
         self.act = act
-        self.given: list[Report] = []
+        self.given: list[ExportRecord] = []
         self.sizes: list[int] = []
         self.closed = 0
 
-    def export(self, reports: Sequence[Report]) -> Any:
+    def export(self, reports: Sequence[ExportRecord]) -> Any:
         # Taken first: whoever sees the reports given may change what is done with the
         # next ones.
         act = self.act
@@ -56,15 +56,15 @@ class Hanging(Doing):
         self.began = threading.Event()
         self.let_go = threading.Event()
 
-    def _hang(self, reports: Sequence[Report]) -> None:
+    def _hang(self, reports: Sequence[ExportRecord]) -> None:
         self.began.set()
         self.let_go.wait(60)
 
 
-def raising(exc: BaseException) -> Callable[[Sequence[Report]], None]:
+def raising(exc: BaseException) -> Callable[[Sequence[ExportRecord]], None]:
     """Return what raises with each batch."""
 
-    def act(reports: Sequence[Report]) -> None:
+    def act(reports: Sequence[ExportRecord]) -> None:
         raise exc
 
     return act

@@ -5,7 +5,7 @@ import pytest
 from support.otlp import Receiver, attributes
 from support.waiting import eventually
 
-from libretto_instrument.exporters import Report
+from libretto_instrument.exporters import ExportRecord
 from libretto_instrument.otel import OTLPExporter
 
 DURATION = "gen_ai.client.operation.duration"
@@ -77,7 +77,9 @@ def test_figures_come_by_themselves(ask, reported, receiver, monkeypatch) -> Non
     exporter = OTLPExporter(receiver.url)
     exporter.export(reports)
     eventually(lambda: receiver.metrics and points(receiver, DURATION)[0].count == 1)
-    exporter.export([Report("event", "other", reports[0].body, reports[0].at)])
+    exporter.export(
+        [ExportRecord("event", "other", reports[0].body, reports[0].timestamp)]
+    )
     eventually(lambda: points(receiver, DURATION)[0].count == 2)
     exporter.close()
 
@@ -93,11 +95,11 @@ def test_no_figures(ask, reported, send, receiver) -> None:
 
 def test_no_feedback(send, receiver) -> None:
     """With feedback=False it is taken, and goes nowhere."""
-    send([Report("feedback", "key", {"feedback_key": "key", "rating": 1}, 1.0)])
+    send([ExportRecord("feedback", "key", {"feedback_key": "key", "rating": 1}, 1.0)])
     assert receiver.logs
     receiver.received.clear()
     send(
-        [Report("feedback", "key", {"feedback_key": "key", "rating": 1}, 1.0)],
+        [ExportRecord("feedback", "key", {"feedback_key": "key", "rating": 1}, 1.0)],
         feedback=False,
     )
     assert receiver.received == []

@@ -22,48 +22,50 @@ from opentelemetry.trace import (
 )
 
 from .._version import __version__
-from ..exporters import Report
-from . import _attributes, _places
-from ._memory import Call, Chain, Memory
+from ..exporters import ExportRecord
+from . import _attributes, _span_context
+from ._correlation import CallContext, ChainContext, CorrelationCache
 
 #: Under which name, and which version, all that is sent is sent.
 SCOPE = InstrumentationScope("libretto_instrument", __version__)
 
 #: In nanoseconds.
-_SECOND = 10**9
+_NS_PER_SECOND = 10**9
 
 
 @define
-class Teller:
+class SpanBuilder:
     """Makes spans and log records of reports.
 
     Attributes:
         resource: Whose they are.
         content: Whether they say what was asked and answered, too.
-        memory: What later reports may refer to.
+        correlation: What later reports may refer to.
     """
 
     resource: Resource
     content: bool
-    memory: Memory = field(factory=Memory)
+    correlation: CorrelationCache = field(factory=CorrelationCache)
 
-    def span_of_call(self, report: Report) -> ReadableSpan:
+    def build_call_span(self, report: ExportRecord) -> ReadableSpan:
         """Return the span of a call.
 
         It is a child of the span that the program made the call in; else of its chain's
         span; else it is alone in a trace of its own.
         """
         body = report.body
-        end = round(report.at * _SECOND)
-        start = end - round(_attributes.took(body) * _SECOND)
-        around = _places.place_around(body.get("context"))
+        end = round(report.timestamp * _NS_PER_SECOND)
+        start = end - round(_attributes.duration_seconds(body) * _NS_PER_SECOND)
+        around = _span_context.parent_span_context(body.get("context"))
         chain_id = _text(body.get("chainId"))
-        chain = _places.place_of_chain(chain_id) if chain_id else None
-        place = self._place(report, around or chain)
+        chain = _span_context.chain_span_context(chain_id) if chain_id else None
+        place = self._span_context(report, around or chain)
         if chain_id and chain:
             in_it = around is not None and around.trace_id == chain.trace_id
-            self.memory.keep_chain(chain_id, Chain(start, around if in_it else None))
-        attributes = _attributes.of_call(body, content=self.content)
+            self.correlation.remember_chain(
+                chain_id, ChainContext(start, around if in_it else None)
+            )
+        attributes = _attributes.call_attributes(body, content=self.content)
         errors = _attributes.errors_of(body)
         return self._span(
             _name(attributes),
@@ -77,34 +79,38 @@ class Teller:
             status=_status(attributes, errors if self.content else []),
         )
 
-    def span_of_chain(self, report: Report) -> ReadableSpan:
+    def build_chain_span(self, report: ExportRecord) -> ReadableSpan:
         """Return the span of a chain that came to a result.
 
         It lasts from its first call, as far as that is known, to its result.
         """
         chain_id = _text(report.body.get("id")) or report.id
-        end = round(report.at * _SECOND)
-        known = self.memory.chains.get(chain_id, Chain(end, None))
+        end = round(report.timestamp * _NS_PER_SECOND)
+        known = self.correlation.chains.get(chain_id, ChainContext(end, None))
         return self._span(
             "invoke_workflow",
-            _places.place_of_chain(chain_id),
+            _span_context.chain_span_context(chain_id),
             known.parent,
-            _attributes.of_chain(report.body, content=self.content),
+            _attributes.chain_attributes(report.body, content=self.content),
             (min(known.started, end), end),
         )
 
-    def evaluation(self, report: Report) -> ReadableLogRecord:
+    def build_evaluation_event(self, report: ExportRecord) -> ReadableLogRecord:
         """Return feedback as the conventions have it: an event on the call's span."""
         key = _text(report.body.get("feedback_key")) or report.id
-        call = self.memory.calls.get(key)
-        place = call.place if call else _places.place_of_call(key, _alone(key))
-        at = round(report.at * _SECOND)
+        call = self.correlation.calls.get(key)
+        place = (
+            call.span_context
+            if call
+            else _span_context.call_span_context(key, _standalone_trace_id(key))
+        )
+        at = round(report.timestamp * _NS_PER_SECOND)
         record = LogRecord(
             timestamp=at,
             observed_timestamp=at,
             context=set_span_in_context(NonRecordingSpan(place), Context()),
             severity_number=SeverityNumber.INFO,
-            attributes=_attributes.of_feedback(
+            attributes=_attributes.feedback_attributes(
                 report.body,
                 call.response_id if call else None,
                 content=self.content,
@@ -113,18 +119,20 @@ class Teller:
         )
         return ReadableLogRecord(record, self.resource, SCOPE)
 
-    def _place(self, report: Report, parent: SpanContext | None) -> SpanContext:
+    def _span_context(
+        self, report: ExportRecord, parent: SpanContext | None
+    ) -> SpanContext:
         """Return a call's own place, and remember it for feedback."""
         key = _text(report.body.get("feedbackKey")) or report.id
-        trace_id = parent.trace_id if parent else _alone(key)
-        known = self.memory.calls.get(key)
+        trace_id = parent.trace_id if parent else _standalone_trace_id(key)
+        known = self.correlation.calls.get(key)
         if known is not None and known.event_id != report.id:
             # One key for several calls: each has a span of its own all the same.
-            return _places.place_of_call(f"{key}:{report.id}", trace_id)
-        place = _places.place_of_call(key, trace_id)
+            return _span_context.call_span_context(f"{key}:{report.id}", trace_id)
+        place = _span_context.call_span_context(key, trace_id)
         raw = report.body.get("rawResponse")
         response_id = raw.get("id") if isinstance(raw, Mapping) else None
-        self.memory.keep_call(key, Call(report.id, place, response_id))
+        self.correlation.remember_call(key, CallContext(report.id, place, response_id))
         return place
 
     def _span(
@@ -133,7 +141,7 @@ class Teller:
         place: SpanContext,
         parent: SpanContext | None,
         attributes: _attributes.Attributes,
-        times: tuple[int, int],
+        interval: tuple[int, int],
         *,
         kind: SpanKind = SpanKind.INTERNAL,
         links: "list[Link] | None" = None,
@@ -148,15 +156,15 @@ class Teller:
             links=links or [],
             kind=kind,
             status=status or Status(),
-            start_time=times[0],
-            end_time=times[1],
+            start_time=interval[0],
+            end_time=interval[1],
             instrumentation_scope=SCOPE,
         )
 
 
-def _alone(key: str) -> int:
+def _standalone_trace_id(key: str) -> int:
     """Return the trace of a call that is in no other."""
-    return _places.trace_of(key)
+    return _span_context.derive_trace_id(key)
 
 
 def _name(attributes: _attributes.Attributes) -> str:
@@ -168,7 +176,9 @@ def _status(attributes: _attributes.Attributes, errors: list[str]) -> Status:
     kind = attributes.get("error.type")
     if kind is None:
         return Status()
-    return Status(StatusCode.ERROR, _attributes.cleaned("\n".join(errors) or str(kind)))
+    return Status(
+        StatusCode.ERROR, _attributes.sanitize_text("\n".join(errors) or str(kind))
+    )
 
 
 def _text(value: Any) -> str | None:

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from support.otlp import attributes
 
 import libretto_instrument as libretto
-from libretto_instrument.exporters import Report
+from libretto_instrument.exporters import ExportRecord
 from libretto_instrument.otel import OTLPExporter
 
 KEY = "12345678-1234-5678-1234-567812345678"
@@ -53,7 +53,9 @@ def test_a_chain(ask, reported, send, receiver) -> None:
     assert parent.kind == Span.SPAN_KIND_INTERNAL
     starts = first.start_time_unix_nano, second.start_time_unix_nano
     assert parent.start_time_unix_nano == min(starts)
-    assert parent.end_time_unix_nano == pytest.approx(reports[-1].at * 1e9, abs=1000)
+    assert parent.end_time_unix_nano == pytest.approx(
+        reports[-1].timestamp * 1e9, abs=1000
+    )
     said = attributes(parent)
     message = json.loads(said.pop("gen_ai.output.messages"))
     assert json.loads(message[0]["parts"][0]["content"]) == {"answer": 42}
@@ -69,13 +71,13 @@ def test_a_chain_of_several_processes(receiver) -> None:
     saw no call of it says when it ended."""
     code = """
 import sys
-from libretto_instrument.exporters import Report
+from libretto_instrument.exporters import ExportRecord
 from libretto_instrument.otel import OTLPExporter
 kind, number, chain, url = sys.argv[1:]
 body = {"promptEventId": number, "feedbackKey": number, "chainId": chain}
 if kind == "chain":
     body = {"id": chain, "result": "done"}
-OTLPExporter(url, metrics=False).export([Report(kind, number, body, 1.7e9)])
+OTLPExporter(url, metrics=False).export([ExportRecord(kind, number, body, 1.7e9)])
 """
     for kind, number in (("event", "1"), ("event", "2"), ("chain", KEY)):
         command = [sys.executable, "-c", code, kind, number, KEY, receiver.url]
@@ -92,7 +94,12 @@ def test_a_chain_whose_id_is_no_uuid(send, receiver, chain_id: str) -> None:
     """An id of any other form stands for a trace, too."""
     event = {"promptEventId": "1", "feedbackKey": "1", "chainId": chain_id}
     chain = {"id": chain_id, "result": None}
-    send([Report("event", "1", event, 1.0), Report("chain", chain_id, chain, 2.0)])
+    send(
+        [
+            ExportRecord("event", "1", event, 1.0),
+            ExportRecord("chain", chain_id, chain, 2.0),
+        ]
+    )
     call, parent = receiver.spans
     assert call.trace_id == parent.trace_id
     assert any(call.trace_id)
@@ -193,7 +200,9 @@ def test_later_feedback(ask, reported, receiver) -> None:
     first, later = (OTLPExporter(receiver.url, metrics=False) for _ in range(2))
     first.export(reports)
     key = reports[0].body["feedbackKey"]
-    later.export([Report("feedback", key, {"feedback_key": key, "rating": 0.5}, 1.7e9)])
+    later.export(
+        [ExportRecord("feedback", key, {"feedback_key": key, "rating": 0.5}, 1.7e9)]
+    )
     (span,), (record,) = receiver.spans, receiver.logs
     assert (record.trace_id, record.span_id) == (span.trace_id, span.span_id)
     assert "gen_ai.response.id" not in attributes(record)
@@ -204,7 +213,7 @@ def test_later_feedback(ask, reported, receiver) -> None:
 def test_deleted_feedback(send, receiver) -> None:
     """Feedback that is taken back is an evaluation without a score that says so."""
     body = {"feedback_key": "key", "is_deleted": True}
-    send([Report("feedback", "key", body, 1.7e9)])
+    send([ExportRecord("feedback", "key", body, 1.7e9)])
     said = attributes(receiver.logs[0])
     assert said["gen_ai.evaluation.score.label"] == "deleted"
     assert "gen_ai.evaluation.score.value" not in said

@@ -16,52 +16,52 @@ from opentelemetry.trace import SpanContext, TraceFlags
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
 
-def place_of_call(feedback_key: str, trace_id: int) -> SpanContext:
+def call_span_context(feedback_key: str, trace_id: int) -> SpanContext:
     """Return the span of the call that a feedback key stands for."""
-    return _place(trace_id, "call", feedback_key)
+    return _span_context(trace_id, "call", feedback_key)
 
 
-def place_of_chain(chain_id: str) -> SpanContext:
+def chain_span_context(chain_id: str) -> SpanContext:
     """Return the span of a chain.
 
     Its trace id is the chain's UUID, so that a chain that took its id from a trace is
     in that trace.
     """
-    return _place(trace_of(chain_id), "chain", chain_id)
+    return _span_context(derive_trace_id(chain_id), "chain", chain_id)
 
 
-def place_around(context: Any) -> SpanContext | None:
+def parent_span_context(context: Any) -> SpanContext | None:
     """Return the program's own span that a call was made in, as its context says."""
     if not isinstance(context, Mapping):
         return None
-    trace_id = _hex(context.get("trace_id"), 32)
-    span_id = _hex(context.get("span_id"), 16)
+    trace_id = _parse_hex_id(context.get("trace_id"), 32)
+    span_id = _parse_hex_id(context.get("span_id"), 16)
     if not trace_id or not span_id:
         return None
     return SpanContext(trace_id, span_id, is_remote=True, trace_flags=_SAMPLED)
 
 
-def trace_of(name: str) -> int:
+def derive_trace_id(name: str) -> int:
     """Return the trace id that an id stands for: its 128 bits if it is a UUID."""
     try:
         trace_id = UUID(name).int
     except ValueError:
         trace_id = 0
-    return trace_id or _digest("trace", name, 16)
+    return trace_id or _derive_id("trace", name, 16)
 
 
-def _place(trace_id: int, kind: str, name: str) -> SpanContext:
-    span_id = _digest(kind, name, 8)
+def _span_context(trace_id: int, kind: str, name: str) -> SpanContext:
+    span_id = _derive_id(kind, name, 8)
     return SpanContext(trace_id, span_id, is_remote=False, trace_flags=_SAMPLED)
 
 
-def _digest(kind: str, name: str, size: int) -> int:
+def _derive_id(kind: str, name: str, size: int) -> int:
     digest = sha256(f"{kind}:{name}".encode("utf-8", "surrogatepass")).digest()
     # Nought is no id.
     return int.from_bytes(digest[:size], "big") or 1
 
 
-def _hex(text: Any, digits: int) -> int:
+def _parse_hex_id(text: Any, digits: int) -> int:
     """Return a W3C id as a number, or 0 if it is none."""
     if not isinstance(text, str) or len(text) != digits:
         return 0
