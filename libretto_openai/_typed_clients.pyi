@@ -1,4 +1,4 @@
-# Made by tools/build_surface.py from openai 3.54.0. Do not edit: run it again.
+# Made by tools/build_surface.py from openai 3.57.0. Do not edit: run it again.
 # The signatures are openai's, with what a strict checker holds against them.
 # pyright: reportPrivateUsage=false, reportInvalidTypeVarUse=false
 # pyright: reportIncompatibleVariableOverride=false
@@ -76,6 +76,9 @@ from openai.resources import (
     AsyncCompletions as _AsyncCompletions,
     AsyncCompletionsWithRawResponse as _AsyncCompletionsWithRawResponse,
     AsyncCompletionsWithStreamingResponse as _AsyncCompletionsWithStreamingResponse,
+    AsyncDecisions as _AsyncDecisions,
+    AsyncDecisionsWithRawResponse as _AsyncDecisionsWithRawResponse,
+    AsyncDecisionsWithStreamingResponse as _AsyncDecisionsWithStreamingResponse,
     Beta as _Beta,
     BetaWithRawResponse as _BetaWithRawResponse,
     BetaWithStreamingResponse as _BetaWithStreamingResponse,
@@ -85,6 +88,9 @@ from openai.resources import (
     Completions as _Completions,
     CompletionsWithRawResponse as _CompletionsWithRawResponse,
     CompletionsWithStreamingResponse as _CompletionsWithStreamingResponse,
+    Decisions as _Decisions,
+    DecisionsWithRawResponse as _DecisionsWithRawResponse,
+    DecisionsWithStreamingResponse as _DecisionsWithStreamingResponse,
 )
 from openai.resources.beta import (
     AsyncResponses as _AsyncBetaResponses,
@@ -109,6 +115,9 @@ from openai.resources.responses import (
     Responses as _Responses,
     ResponsesWithRawResponse as _ResponsesWithRawResponse,
     ResponsesWithStreamingResponse as _ResponsesWithStreamingResponse,
+)
+from openai.types import (
+    decision_create_params,
 )
 from openai.types.beta import (
     response_create_params,
@@ -167,6 +176,9 @@ from openai.types.chat.parsed_chat_completion import (
 )
 from openai.types.completion import (
     Completion,
+)
+from openai.types.decision import (
+    Decision,
 )
 from openai.types.responses import (
     response_create_params as responses_response_create_params,
@@ -229,6 +241,46 @@ from typing_extensions import (
     overload,
 )
 import httpx2
+
+
+class _CallsOfDecisionsWithRawResponse:
+    def __init__(self, decisions: Decisions) -> None:
+        self.create = _legacy_response.to_raw_response_wrapper(decisions.create)
+
+class DecisionsWithRawResponse(
+    _CallsOfDecisionsWithRawResponse, _DecisionsWithRawResponse
+): ...
+
+
+class _CallsOfDecisionsWithStreamingResponse:
+    def __init__(self, decisions: Decisions) -> None:
+        self.create = to_streamed_response_wrapper(decisions.create)
+
+class DecisionsWithStreamingResponse(
+    _CallsOfDecisionsWithStreamingResponse, _DecisionsWithStreamingResponse
+): ...
+
+
+class Decisions(_Decisions):
+    def create(
+        self,
+        *,
+        input: Union[str, Iterable[decision_create_params.InputUnionMember1]],
+        model: str,
+        questions: Iterable[decision_create_params.Question],
+        prompt_cache_key: Optional[str] | Omit = ...,
+        prompt_cache_options: Optional[decision_create_params.PromptCacheOptions] | Omit = ...,
+        safety_identifier: Optional[str] | Omit = ...,
+        extra_headers: Headers | None = ...,
+        extra_query: Query | None = ...,
+        extra_body: Body | None = ...,
+        timeout: float | httpx2.Timeout | None | NotGiven = ...,
+        libretto: LibrettoCreateParams | CallFields | None = ...,
+    ) -> Decision: ...
+    @property
+    def with_raw_response(self) -> DecisionsWithRawResponse: ...
+    @property
+    def with_streaming_response(self) -> DecisionsWithStreamingResponse: ...
 
 
 class _CallsOfCompletionsWithRawResponse:
@@ -1113,6 +1165,8 @@ class Responses(_Responses):
 
 class OpenAIWithRawResponse(_OpenAIWithRawResponse):
     @property
+    def decisions(self) -> DecisionsWithRawResponse: ...
+    @property
     def completions(self) -> CompletionsWithRawResponse: ...
     @property
     def chat(self) -> ChatWithRawResponse: ...
@@ -1123,6 +1177,8 @@ class OpenAIWithRawResponse(_OpenAIWithRawResponse):
 
 
 class OpenAIWithStreamedResponse(_OpenAIWithStreamedResponse):
+    @property
+    def decisions(self) -> DecisionsWithStreamingResponse: ...
     @property
     def completions(self) -> CompletionsWithStreamingResponse: ...
     @property
@@ -1182,6 +1238,8 @@ class OpenAI(_OpenAI):
     ) -> Self: ...
     with_options = copy
     @property
+    def decisions(self) -> Decisions: ...
+    @property
     def completions(self) -> Completions: ...
     @property
     def chat(self) -> Chat: ...
@@ -1193,6 +1251,46 @@ class OpenAI(_OpenAI):
     def with_raw_response(self) -> OpenAIWithRawResponse: ...
     @property
     def with_streaming_response(self) -> OpenAIWithStreamedResponse: ...
+
+
+class _CallsOfAsyncDecisionsWithRawResponse:
+    def __init__(self, decisions: AsyncDecisions) -> None:
+        self.create = _legacy_response.async_to_raw_response_wrapper(decisions.create)
+
+class AsyncDecisionsWithRawResponse(
+    _CallsOfAsyncDecisionsWithRawResponse, _AsyncDecisionsWithRawResponse
+): ...
+
+
+class _CallsOfAsyncDecisionsWithStreamingResponse:
+    def __init__(self, decisions: AsyncDecisions) -> None:
+        self.create = async_to_streamed_response_wrapper(decisions.create)
+
+class AsyncDecisionsWithStreamingResponse(
+    _CallsOfAsyncDecisionsWithStreamingResponse, _AsyncDecisionsWithStreamingResponse
+): ...
+
+
+class AsyncDecisions(_AsyncDecisions):
+    async def create(
+        self,
+        *,
+        input: Union[str, Iterable[decision_create_params.InputUnionMember1]],
+        model: str,
+        questions: Iterable[decision_create_params.Question],
+        prompt_cache_key: Optional[str] | Omit = ...,
+        prompt_cache_options: Optional[decision_create_params.PromptCacheOptions] | Omit = ...,
+        safety_identifier: Optional[str] | Omit = ...,
+        extra_headers: Headers | None = ...,
+        extra_query: Query | None = ...,
+        extra_body: Body | None = ...,
+        timeout: float | httpx2.Timeout | None | NotGiven = ...,
+        libretto: LibrettoCreateParams | CallFields | None = ...,
+    ) -> Decision: ...
+    @property
+    def with_raw_response(self) -> AsyncDecisionsWithRawResponse: ...
+    @property
+    def with_streaming_response(self) -> AsyncDecisionsWithStreamingResponse: ...
 
 
 class _CallsOfAsyncCompletionsWithRawResponse:
@@ -2077,6 +2175,8 @@ class AsyncResponses(_AsyncResponses):
 
 class AsyncOpenAIWithRawResponse(_AsyncOpenAIWithRawResponse):
     @property
+    def decisions(self) -> AsyncDecisionsWithRawResponse: ...
+    @property
     def completions(self) -> AsyncCompletionsWithRawResponse: ...
     @property
     def chat(self) -> AsyncChatWithRawResponse: ...
@@ -2087,6 +2187,8 @@ class AsyncOpenAIWithRawResponse(_AsyncOpenAIWithRawResponse):
 
 
 class AsyncOpenAIWithStreamedResponse(_AsyncOpenAIWithStreamedResponse):
+    @property
+    def decisions(self) -> AsyncDecisionsWithStreamingResponse: ...
     @property
     def completions(self) -> AsyncCompletionsWithStreamingResponse: ...
     @property
@@ -2145,6 +2247,8 @@ class AsyncOpenAI(_AsyncOpenAI):
         libretto: LibrettoConfig | None = ...,
     ) -> Self: ...
     with_options = copy
+    @property
+    def decisions(self) -> AsyncDecisions: ...
     @property
     def completions(self) -> AsyncCompletions: ...
     @property
@@ -2255,6 +2359,8 @@ class AzureOpenAI(_AzureOpenAI):
         libretto: LibrettoConfig | None = ...,
     ) -> Self: ...
     with_options = copy
+    @property
+    def decisions(self) -> Decisions: ...
     @property
     def completions(self) -> Completions: ...
     @property
@@ -2368,6 +2474,8 @@ class AsyncAzureOpenAI(_AsyncAzureOpenAI):
         libretto: LibrettoConfig | None = ...,
     ) -> Self: ...
     with_options = copy
+    @property
+    def decisions(self) -> AsyncDecisions: ...
     @property
     def completions(self) -> AsyncCompletions: ...
     @property

@@ -18,7 +18,7 @@ from .._util import errors
 from .._util.json import decode, encode
 from .call import Call, Recorder, start_call
 from .detours import in_flight, is_in_flight
-from .endpoints.table import CHAT, COMPLETION, RESPONSES, Endpoint
+from .endpoints.table import CHAT, COMPLETION, DECISIONS, RESPONSES, Endpoint
 from .exchange import current_exchange
 from .raw import capture_http_response
 from .wrappers import finish
@@ -27,6 +27,7 @@ _ENDPOINTS: dict[str, Endpoint] = {
     "/chat/completions": CHAT,
     "/completions": COMPLETION,
     "/responses": RESPONSES,
+    "/decisions": DECISIONS,
 }
 
 _RESPONSE_ARGUMENTS = (

@@ -7,6 +7,9 @@ schema. The call was billed all the same, and its answer says why it failed.
 from traceback import walk_tb
 from typing import Any
 
+#: The fields by which the models of answers are known.
+_ANSWER_FIELDS = {"choices", "output", "answers"}
+
 
 def response_from_exception(exc: BaseException) -> Any:
     """Return the response model that ``exc`` is about, or None.
@@ -30,5 +33,7 @@ def _is_answer(value: Any) -> bool:
     return (
         kind.__module__.startswith("openai.types.")
         and hasattr(kind, "model_dump")
-        and bool({"choices", "output"} & set(getattr(kind, "model_fields", ())))
+        and bool(
+            {"choices", "output", "answers"} & set(getattr(kind, "model_fields", ()))
+        )
     )

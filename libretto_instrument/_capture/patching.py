@@ -80,6 +80,7 @@ TARGETS: tuple[Target, ...] = (
     *_helpers(_RESPONSES, "Responses", "RESPONSES"),
     *_sync_and_async(_BETA_RESPONSES, "Responses", "RESPONSES", "create", "parse"),
     *_helpers(_BETA_RESPONSES, "Responses", "RESPONSES"),
+    *_sync_and_async("openai.resources.decisions", "Decisions", "DECISIONS", "create"),
 )
 
 

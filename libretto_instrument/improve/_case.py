@@ -260,6 +260,8 @@ def _obstacle(event: Mapping[str, Any], template: Any) -> str | None:
     for name in ("previous_response_id", "conversation"):
         if given.get(name):
             return f"it continues a conversation that the provider keeps ({name})"
+    if given.get("modelApi") not in (None, "responses"):
+        return f"calls of the API {given['modelApi']!r} are not made again"
     provider = given.get("modelProvider", "openai")
     if provider != "openai":
         return f"it was made of another provider ({provider})"

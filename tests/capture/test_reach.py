@@ -55,6 +55,21 @@ EVENTS = [
     {"type": "response.completed", "sequence_number": 1, "response": RESPONSE},
 ]
 
+DECISION: dict[str, Any] = {
+    "model": "gpt-test",
+    "answers": [
+        {"type": "choice", "name": "sport", "choice": "tennis", "confidence": 0.9}
+        | {"probabilities": [{"value": "tennis", "probability": 0.9}]}
+    ],
+    "usage": {
+        "input_tokens": 3,
+        "output_tokens": 1,
+        "total_tokens": 4,
+        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        "output_tokens_details": {"reasoning_tokens": 0},
+    },
+}
+
 #: By resource: the path, the arguments, a whole answer, and a streamed one.
 RESOURCES: dict[str, tuple[str, dict[str, Any], Any, list[Any]]] = {
     "chat.completions": (
@@ -75,6 +90,16 @@ RESOURCES: dict[str, tuple[str, dict[str, Any], Any, list[Any]]] = {
         RESPONSE,
         EVENTS,
     ),
+    "decisions": (
+        "/decisions",
+        {
+            "model": "m",
+            "input": "Which sport?",
+            "questions": [{"type": "predicate", "instructions": "Is it a sport?"}],
+        },
+        DECISION,
+        [],
+    ),
 }
 
 
@@ -88,7 +113,7 @@ def bound(client: Any, name: str) -> Callable[..., Any]:
 
 
 def partially(client: Any, name: str) -> Callable[..., Any]:
-    return functools.partial(resource_of(client, name).create, user="u")
+    return functools.partial(resource_of(client, name).create, timeout=DEADLINE)
 
 
 def wrapped(client: Any, name: str) -> Callable[..., Any]:
@@ -136,8 +161,17 @@ HERE = [
     for name in RESOURCES
     if hasattr(openai.OpenAI(api_key="sk-test"), name.partition(".")[0])
 ]
-each_resource = pytest.mark.parametrize("name", HERE)
-streamed_or_not = pytest.mark.parametrize("stream", [False, True])
+
+#: Each of them with each way of answering that it has.
+each_answer = pytest.mark.parametrize(
+    ("name", "stream"),
+    [
+        (name, stream)
+        for name in HERE
+        for stream in (False, True)
+        if not (stream and name == "decisions")
+    ],
+)
 before_or_after = pytest.mark.parametrize("is_before", [True, False])
 
 
@@ -191,8 +225,7 @@ def script(server: ScriptedModel, name: str, stream: bool) -> None:
 
 
 @before_or_after
-@streamed_or_not
-@each_resource
+@each_answer
 @each_way
 def test_one_event(
     way: Callable[..., Any],
@@ -219,8 +252,7 @@ def test_one_event(
 
 
 @before_or_after
-@streamed_or_not
-@each_resource
+@each_answer
 @each_way
 async def test_one_event_async(
     way: Callable[..., Any],
@@ -244,7 +276,7 @@ async def test_one_event_async(
 
 
 @before_or_after
-@pytest.mark.parametrize("name", [name for name in HERE if name != "completions"])
+@pytest.mark.parametrize("name", ["chat.completions", *({"responses"} & {*HERE})])
 def test_parse(
     name: str,
     is_before: bool,

@@ -7,7 +7,7 @@ from typing import Any
 from attrs import frozen
 
 from ..._config.settings import CallSettings
-from . import chat, response_events, responses
+from . import chat, decisions, response_events, responses
 from .summary import ResponseSummary
 
 Template = list[Any] | str
@@ -96,5 +96,20 @@ RESPONSES = Endpoint(
     has_content=responses.has_content,
 )
 
+DECISIONS = Endpoint(
+    name="decisions",
+    input="input",
+    input_fields=("input",),
+    labels={"modelProvider": "openai", "modelType": "chat", "modelApi": "decisions"},
+    prompt_to_template=responses.input_as_template,
+    wrap_template=responses.wrap_template,
+    template_from_settings=responses.template_from_settings,
+    parse_response=decisions.parse_response,
+    merge_chunks=decisions.merge_events,
+    has_content=decisions.has_content,
+)
+
 #: By their names.
-ENDPOINTS = {endpoint.name: endpoint for endpoint in (CHAT, COMPLETION, RESPONSES)}
+ENDPOINTS = {
+    endpoint.name: endpoint for endpoint in (CHAT, COMPLETION, RESPONSES, DECISIONS)
+}
