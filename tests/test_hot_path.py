@@ -34,9 +34,9 @@ pytestmark = pytest.mark.usefixtures("ids_ready")
 # answer, handing over: some 17 functions, and a few for the containers in the request;
 # three for the exchange, which the client's own methods know the call by; and one that
 # looks for a span, if another test has OpenTelemetry imported.
-CALL = 26
+CALL = 27
 #: A stream is watched by four methods of its own, and has an end.
-STREAM = 44
+STREAM = 45
 #: `libretto=` makes a checked `LibrettoCreateParams`, a function for each field.
 ARGUMENT = 54
 #: Taking `libretto=` out, finding that nothing is to be recorded, and that the client's
@@ -47,7 +47,7 @@ INBOX = 5
 #: and if no worker is about to look, one is woken, or a thread is started.
 WAKE = 10
 #: With a spool, the event and its JSON are made, and appended to a file.
-PERSIST = 100
+PERSIST = 110
 #: Each further message is copied and weighed.
 MESSAGE = 3
 

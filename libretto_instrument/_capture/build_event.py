@@ -17,6 +17,7 @@ from . import sse
 from .credentials import CredentialMask
 from .endpoints.summary import ResponseSummary
 from .prompt import add_candidates, name_event, read_prompt
+from .server import describe_exchange, name_provider
 
 if TYPE_CHECKING:
     from .record import CallRecord
@@ -152,8 +153,8 @@ def _merge_chunks(
 
 
 def _metrics(record: "CallRecord", response: _Response) -> dict[str, Any]:
-    """Return how a stream went."""
-    metrics: dict[str, Any] = {}
+    """Return how the request and its stream went."""
+    metrics = describe_exchange(record.exchange)
     if response.first_token_at is not None:
         metrics["time_to_first_token"] = _elapsed_ms(
             record.started, response.first_token_at
@@ -177,6 +178,8 @@ def _model_parameters(record: "CallRecord") -> dict[str, Any]:
             if name not in left_out
         },
         **endpoint.labels,
+        "modelProvider": record.settings.model_provider
+        or name_provider(record.exchange.base_url),
         **_input_labels(record),
     }
 

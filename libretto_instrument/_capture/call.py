@@ -129,6 +129,7 @@ class Call:
         try:
             record.ended = perf_counter()
             record.errors = (*record.errors, format_error(exc))
+            self._capture_error_response(getattr(exc, "response", None))
             answer = response_from_exception(exc)
             if answer is not None and record.body_kind is None:
                 record.response = model_to_json(answer)
@@ -137,6 +138,14 @@ class Call:
             errors.log_internal_error(fault, "capture.on_error")
         finally:
             self.submit()
+
+    def _capture_error_response(self, response: Any) -> None:
+        """Keep what the headers of a refusal say."""
+        headers = getattr(response, "headers", None)
+        if headers is not None and self.exchange.headers is None:
+            self.exchange.headers = headers
+            sent = response.request.headers.get("x-stainless-retry-count")
+            self.exchange.retries = int(sent) if str(sent).isdecimal() else None
 
     def submit(self) -> None:
         """Hand the record to the recorder, once. Never raises."""

@@ -20,14 +20,16 @@ class Exchange:
 
     Attributes:
         client: The client that sends the request; None once the call has returned.
+        base_url: The client's base URL, an object of the HTTP library's.
         headers: The response's headers.
         retries: How many requests failed before the one that was answered.
     """
 
-    __slots__ = ("_frame", "_outer", "client", "headers", "retries")
+    __slots__ = ("_frame", "_outer", "base_url", "client", "headers", "retries")
 
     def __init__(self, client: Any) -> None:
         self.client = client
+        self.base_url: Any = getattr(client, "_base_url", None)
         self.headers: Any = None
         self.retries: int | None = None
         self._frame: FrameType | None = None

@@ -54,6 +54,8 @@ class LibrettoConfig:
             type, size and SHA-256 stands for each.
         trace_context: Add ``trace_id`` and ``span_id`` of OpenTelemetry's current span
             to ``context``. On unless set; nothing happens where it is not in use.
+        model_provider: Whose models are called, as events and spans say it. Left out,
+            it is known by the base URL of well-known APIs, and ``openai`` otherwise.
         spool_dir: A directory in which events wait on disk until they are delivered,
             also when the process is killed (``LIBRETTO_SPOOL_DIR``). Several processes
             may share it.
@@ -100,6 +102,7 @@ class LibrettoConfig:
     redactor: Any = field(default=None, kw_only=True)
     max_field_bytes: int | None = field(default=None, kw_only=True)
     trace_context: bool | None = field(default=None, kw_only=True)
+    model_provider: str | None = field(default=None, kw_only=True)
     spool_dir: "str | os.PathLike[str] | None" = field(default=None, kw_only=True)
     spool_only: bool | None = field(default=None, kw_only=True)
     spool_max_bytes: int | None = field(default=None, kw_only=True)
@@ -190,6 +193,7 @@ class ConfigFields(TypedDict, total=False):
     redactor: Any
     max_field_bytes: int | None
     trace_context: bool | None
+    model_provider: str | None
     spool_dir: "str | os.PathLike[str] | None"
     spool_only: bool | None
     spool_max_bytes: int | None

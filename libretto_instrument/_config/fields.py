@@ -156,6 +156,9 @@ FIELDS: dict[str, Field] = {
         parse=_parse_bool_or_caller,
         option="--allow-unnamed",
     ),
+    "model_provider": Field(
+        checks.text, "whose models they are, where the base URL does not say it"
+    ),
     "templates": Field(
         checks.templates,
         "templates to recognise in rendered prompts",

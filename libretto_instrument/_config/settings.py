@@ -96,6 +96,7 @@ class CallSettings:
     max_field_bytes: int = _default("max_field_bytes")
     trace_context: bool = _default("trace_context")
     templates: "KnownTemplates | None" = None
+    model_provider: str | None = None
     delivery: DeliveryOptions = DeliveryOptions()
     has_own_name: bool = False
     has_own_template: bool = False

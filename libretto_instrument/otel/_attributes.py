@@ -34,6 +34,13 @@ _REQUEST_NUMBERS = {
     "presence_penalty": "gen_ai.request.presence_penalty",
     "seed": "gen_ai.request.seed",
 }
+#: Providers by the conventions' names for them, where these are others.
+_PROVIDERS = {
+    "azure": "azure.ai.openai",
+    "gemini": "gcp.gemini",
+    "mistral": "mistral_ai",
+    "xai": "x_ai",
+}
 #: What OpenAI's formats of answers are to the conventions.
 _FORMATS = {"text": "text", "json_object": "json", "json_schema": "json"}
 
@@ -100,10 +107,11 @@ def identity_attributes(body: Body) -> Attributes:
     """Return what tells calls apart in metrics, too: operation, provider and models."""
     parameters = mapping_or_empty(body.get("modelParameters"))
     is_text = parameters.get("modelType") == "completion"
+    provider = parameters.get("modelProvider") or "openai"
     return _sanitize(
         {
             "gen_ai.operation.name": "text_completion" if is_text else "chat",
-            "gen_ai.provider.name": parameters.get("modelProvider") or "openai",
+            "gen_ai.provider.name": _PROVIDERS.get(str(provider), provider),
             "gen_ai.request.model": parameters.get("model"),
             "gen_ai.response.model": mapping_or_empty(body.get("rawResponse")).get(
                 "model"
@@ -203,6 +211,8 @@ def _response(body: Body) -> dict[str, Any]:
         ),
         "openai.response.service_tier": raw.get("service_tier"),
         "openai.response.system_fingerprint": raw.get("system_fingerprint"),
+        "server.address": metrics.get("server_address"),
+        "server.port": metrics.get("server_port"),
         "libretto.stream_status": metrics.get("stream_status"),
     }
 

@@ -31,7 +31,22 @@ def split_delivery_options(event: dict[str, Any]) -> dict[str, Any]:
     metrics = event.get("responseMetrics", {})
     if "time_to_first_token" in metrics:
         assert 0 < metrics.pop("time_to_first_token") <= time
+    if metrics:
+        assert metrics.pop("server_address") == "127.0.0.1"
+        assert metrics.pop("server_port") > 0
+    if not metrics:
+        event.pop("responseMetrics", None)
     return event
+
+
+def metrics_of(event: dict[str, Any]) -> dict[str, Any]:
+    """Return an event's metrics without the address of the test's server."""
+    place = ("server_address", "server_port")
+    return {
+        name: value
+        for name, value in event["responseMetrics"].items()
+        if name not in place
+    }
 
 
 def body(**more: Any) -> dict[str, Any]:

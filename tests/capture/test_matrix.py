@@ -20,6 +20,8 @@ import libretto_instrument as libretto
 from libretto_instrument.demo import OfflineModel
 from libretto_instrument.testing import CapturedEvents
 
+from .bodies import metrics_of
+
 PROMPT = "Which sport has a net?"
 CHAT: dict[str, Any] = {
     "model": "any",
@@ -352,7 +354,7 @@ async def test_an_answer_cut_at_its_limit_is_recorded(
         await (acall(ask, ascripted) if is_async else to_thread(call, ask, scripted))
     event = kept.event
     assert event["response"] == '{"na'
-    assert event["responseMetrics"] == {"finish_reason": "length", "usage": USAGE}
+    assert metrics_of(event) == {"finish_reason": "length", "usage": USAGE}
     assert event["rawResponse"]["id"] == cut["id"]
     assert event["responseErrors"][0].startswith("LengthFinishReasonError: ")
     assert libretto.feedback_key(raised.value.completion) == event["feedbackKey"]

@@ -86,6 +86,8 @@ def test_a_call(client, reported, send, receiver) -> None:
         "gen_ai.prompt.name": "greeting",
         "gen_ai.prompt.version": version,
         "openai.api.type": "chat_completions",
+        "server.address": "127.0.0.1",
+        "server.port": client.base_url.port,
         "openai.response.system_fingerprint": completion.system_fingerprint,
         "libretto.prompt_template_name": "greeting",
         "libretto.template_hash": version,
