@@ -10,7 +10,7 @@ from ._normalize import Shadow, base64_texts, shadows
 from .detectors.cards import cards
 from .detectors.digits import DigitGroups
 from .detectors.iban import ibans
-from .detectors.network import emails, ip_addresses, urls
+from .detectors.network import emails, ip_addresses, spelled_emails, urls
 from .detectors.phones import phone_numbers
 from .detectors.secrets import crypto, secrets
 from .detectors.ssn import social_security_numbers
@@ -78,7 +78,7 @@ def _place(entity: Entity, shadow: Shadow) -> Entity:
 
 def _detect(text: str, check_time: Callable[[], None]) -> Iterator[Entity]:
     """Run the detectors; those of entities of limited length, window by window."""
-    for detector in (secrets, emails, urls):
+    for detector in (secrets, emails, spelled_emails, urls):
         check_time()
         yield from detector(text)
     start = 0

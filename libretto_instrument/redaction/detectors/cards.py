@@ -66,7 +66,7 @@ def _card_end(numbers: DigitGroups, index: int) -> int | None:
         if len(digits) in _CARD_LENGTHS and _is_card(numbers, index, last, digits):
             return last
         link = numbers.separators[last]
-        if link is None or len(link) > 1 or link in "()/":
+        if link is None or link.strip() not in ("", "-", "."):
             return None
     return None
 
@@ -82,7 +82,8 @@ def _is_card(numbers: DigitGroups, index: int, last: int, digits: str) -> bool:
     named = numbers.is_preceded_by(index, _CARD_CONTEXT)
     if named and len(digits) >= 13:
         return True
-    if [len(group.digits) for group in groups] == [4, 4, 4, 4]:
+    is_close = all(len(s or "") <= 1 for s in numbers.separators[index:last])
+    if is_close and [len(group.digits) for group in groups] == [4, 4, 4, 4]:
         return True
     if not luhn.is_valid(digits):
         return False

@@ -13,6 +13,15 @@ _DOMAIN_LIMIT = 253
 _LOCAL_MARKS = frozenset("!#$%'*+-^_`~.")
 _DOMAIN = re.compile(r"[^\W_](?:[\w-]{0,62}\.){1,8}(?:[^\W\d_]{2,24}|xn--[\w-]{1,59})")
 
+_SPELLED_AT = re.compile(
+    r"[ ]?(?:[\[({<][ ]?(?:at|@)[ ]?[\])}>]|_at_)[ ]?", re.IGNORECASE
+)
+_SPELLED_DOMAIN = re.compile(
+    r"[^\W_][\w-]{0,62}(?:[ ]?(?:\.|[\[({<][ ]?(?:dot|\.)[ ]?[\])}>]|_dot_)[ ]?"
+    r"[^\W_][\w-]{1,62}){1,5}",
+    re.IGNORECASE,
+)
+
 _SCHEME_URL = re.compile(
     r"(?<![A-Za-z0-9])(?:[a-z][a-z0-9+.-]{1,20}://|mailto:|tel:(?=[+\d]))"
     r"[^\s<>\"'`{}|\\^]{2,}",
@@ -54,6 +63,15 @@ def emails(text: str) -> Iterator[Entity]:
                 floor = domain.end()
                 yield Entity(start, floor, "EMAIL_ADDRESS")
         at = text.find("@", at + 1)
+
+
+def spelled_emails(text: str) -> Iterator[Entity]:
+    """Yield addresses as people hide them: ``jane [at] example (dot) com``."""
+    for match in _SPELLED_AT.finditer(text):
+        start = _local_start(text, match.start(), 0)
+        domain = _SPELLED_DOMAIN.match(text, match.end())
+        if start < match.start() and domain:
+            yield Entity(start, domain.end(), "EMAIL_ADDRESS")
 
 
 def _local_start(text: str, at: int, floor: int) -> int:

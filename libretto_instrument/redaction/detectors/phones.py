@@ -18,17 +18,20 @@ _MAX_DIALLED = _MAX_DIGITS + 3
 #: for a telephone number: a text of nothing but digits must not cost seconds.
 _MAX_LOOKUPS = 400
 #: Where a number that starts with 0 or with a bracket may come from.
-_REGIONS = ("GB", "FR", "DE", "IT", "AU", "NL", "BE", "CH", "SE", "FI", "ZA", "HU")
+_REGIONS = (
+    "GB", "FR", "DE", "IT", "AU", "NL", "BE", "CH", "SE", "FI", "ZA", "HU", "BR",
+)  # fmt: skip
 
 _PHONE_WORDS = alternation(
     "my.(?:new.)?number (?:tele)?phones? tel mobile mob cell(?:phone)? fax"
     " call(?:ed|ing|s)? dial(?:l?ing)? ring reach(?:ed|able)? text(?:ed|ing)? sms"
     " whats.?app voice.?mail hot.?line help.?line answer(?:ed|ing)? contact messages?"
     " desk land.?line pager viber handy t[ée]l[ée]phone tel[ée]fono? telefon m[óo]vil"
-    " celular portable"
+    " celular portable tlf cellulare telefoon mobiel puhelin gsm kom[óo]rka anrufen appelez"
+    " ll[áa]ma(?:me)? chiama(?:mi)? ligue телефон тел"
 )
 _PHONE_CONTEXT = re.compile(
-    rf"(?:\b{_PHONE_WORDS}\b|[a-z]_(?:phone|number)\b|电话|電話|手机)"
+    rf"(?:\b{_PHONE_WORDS}\b|[a-z]_(?:phone|number)\b|电话|電話|手机|携帯|전화)"
     r"[^\d\n]{0,32}(?:\n[^\d\n]{0,4})?$",
     re.IGNORECASE,
 )
@@ -58,8 +61,24 @@ _EXTENSION = re.compile(
 _MONEY_AFTER = re.compile(
     r" ?(?:%|[€£¥₹$]|(?:usd|eur|gbp|dollars|euros)\b)", re.IGNORECASE
 )
-#: What no number goes on behind.
+#: What separates two numbers.
 _TERMINATORS = (None, " / ")
+#: How numbers are grouped where they start with no 0, by the countries that do so.
+_NATIONAL_SHAPES = {
+    (3, 3, 4): ("GR",),
+    (5, 5): ("IN",),
+    (3, 4, 4): ("CN",),
+    (3, 2, 2, 2): ("ES",),
+    (2, 4, 4): ("MX",),
+    (2, 5, 4): ("BR",),
+    (3, 2, 3): ("NO",),
+    (1, 3, 3, 2, 2): ("RU",),
+    (3, 3, 2, 2): ("RU", "TR"),
+    (4, 3, 3): ("AU",),
+}
+#: Mobile numbers that are often written in one go, and the countries they are from.
+_MOBILE = re.compile(r"07[3-9]\d{8}|0[67]\d{8}|01[567]\d{8,9}|04\d{8}")
+_MOBILE_REGIONS = ("GB", "FR", "DE", "AU")
 _ZIP_CODE = (5, 4)
 _DOTTED_QUAD = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)")
 
@@ -96,7 +115,11 @@ def _phone_at(
     last = index
     limit = min(index + _MAX_GROUPS, len(groups)) - 1
     total = len(groups[index].digits)
-    while last < limit and separators[last] not in _TERMINATORS and total < _MAX_DIGITS:
+    is_area_code = groups[index].digits[0] == "0" and 3 <= total <= 6
+    while last < limit and total < _MAX_DIGITS:
+        is_slash = separators[last] == " / " and last == index and is_area_code
+        if separators[last] in _TERMINATORS and not is_slash:
+            break
         last += 1
         total += len(groups[last].digits)
     if total < _MIN_DIGITS:
@@ -154,6 +177,7 @@ class _Prefix:
         has_phone_context: Whether a word before it calls it a telephone number.
         has_other_context: Whether a word before it calls it something else.
         is_continued: Whether it goes on from digits before it, as in ``12-345``.
+        is_linked: Whether it stands in a row with digits before it.
     """
 
     start: int
@@ -162,6 +186,7 @@ class _Prefix:
     has_phone_context: bool
     has_other_context: bool
     is_continued: bool
+    is_linked: bool
 
     @classmethod
     def at(cls, numbers: DigitGroups, index: int, has_context: bool) -> "_Prefix":
@@ -174,8 +199,8 @@ class _Prefix:
         has_plus = before.endswith("+") and not before[:-1].isdigit()
         start -= has_plus
         # No word can stand behind another number; not looking keeps long lists cheap.
-        linked = index > 0 and numbers.separators[index - 1] is not None
-        window = "" if linked else text[max(0, start - CONTEXT_WINDOW) : start]
+        is_linked = index > 0 and numbers.separators[index - 1] is not None
+        window = "" if is_linked else text[max(0, start - CONTEXT_WINDOW) : start]
         return cls(
             start=start,
             has_plus=has_plus,
@@ -183,6 +208,7 @@ class _Prefix:
             has_phone_context=has_context or _PHONE_CONTEXT.search(window) is not None,
             has_other_context=_NON_PHONE_CONTEXT.search(window) is not None,
             is_continued=before[-1:] in ("-", "/", ".") and before[:-1].isdigit(),
+            is_linked=is_linked,
         )
 
 
@@ -197,7 +223,8 @@ class _Candidate:
         digits: All of its digits.
         shape: How many digits each group has.
         separators: What stands between the groups, joined.
-        is_continued: Whether more digits are linked to it on either side.
+        is_continued: Whether it goes on, or from, digits as in ``12-345``.
+        is_linked: Whether it stands in a row with other digits.
     """
 
     prefix: _Prefix
@@ -207,6 +234,7 @@ class _Candidate:
     shape: tuple[int, ...]
     separators: str
     is_continued: bool
+    is_linked: bool
 
     @classmethod
     def at(
@@ -223,6 +251,7 @@ class _Candidate:
             shape=tuple([len(group.digits) for group in groups]),
             separators="".join([s or "" for s in numbers.separators[index:last]]),
             is_continued=prefix.is_continued or following in ("-", "/", "."),
+            is_linked=prefix.is_linked or following not in _TERMINATORS,
         )
 
     @property
@@ -268,7 +297,13 @@ def _is_phone(number: _Candidate, validator: _PhoneValidator) -> bool:
         return True
     if number.shape == (3, 4) and number.raw.startswith("555-"):
         return True
-    if re.fullmatch(r"0[1-9]\d{7,9}", number.digits) and number.shape != _ZIP_CODE:
+    if number.is_linked:
+        return False
+    if re.fullmatch(r"0[1-9]\d{7,10}", number.digits) and number.shape != _ZIP_CODE:
+        return True
+    regions = _NATIONAL_SHAPES.get(number.shape, ())
+    is_round = number.shape == (5, 5) and number.digits.endswith("00")
+    if not is_round and validator.is_valid(number.raw, *regions):
         return True
     national = number.digits[0] == "0" or number.prefix.has_bracket
     return (
@@ -284,6 +319,8 @@ def _is_unformatted(number: _Candidate, validator: _PhoneValidator) -> bool:
         return False
     if number.has_phone_context():
         return True
+    if _MOBILE.fullmatch(number.digits):
+        return validator.is_valid(number.digits, *_MOBILE_REGIONS)
     american = re.fullmatch(r"1?[2-9]\d{9}", number.digits) is not None
     return american and validator.is_valid(number.digits, "US")
 

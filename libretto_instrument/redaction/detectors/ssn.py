@@ -31,7 +31,10 @@ def _is_ssn(numbers: DigitGroups, index: int) -> bool:
     if [len(part) for part in parts] != [3, 2, 4]:
         return False
     link = separators[index]
-    if link is None or link != separators[index + 1] or len(link) > 1 or link in "()/":
+    if link is None or link != separators[index + 1]:
+        return False
+    link = link.strip() or " "
+    if link not in " -.":
         return False
     if numbers.is_preceded_by(index, _SSN_CONTEXT):
         return True

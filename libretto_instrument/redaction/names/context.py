@@ -13,7 +13,9 @@ from .words import (
     WEAK_INTRODUCTIONS,
 )
 
-_LINE_END = re.compile(r"[ \t]{0,8}[.,!]?[ \t]{0,8}(?:\n|$)")
+_LINE_END = re.compile(
+    r"[ \t]{0,8}(?:[.,!]?[ \t]{0,8}(?:\n|$)|[|(/&]|and\b|[.!][ \t]{1,8}P\.?S\b)"
+)
 _GREETING_END = re.compile(r"[ \t]{0,8}(?:[,.!?:;)]|-|\n|$)")
 _FIELD_END = re.compile(r"[ \t]{0,8}(?:[,;.|<(\[\"'}]|\n|$)")
 _CLOSING_GAP = re.compile(
@@ -87,8 +89,10 @@ def _is_greeting(text: str, words: list[Token], first: int) -> bool:
 
 def _is_closing(text: str, words: list[Token], first: int, gap: str, end: int) -> bool:
     """Recognise a name on the line after "Kind regards"."""
+    last = words[first - 1].folded
+    phrase = f"{words[first - 2].folded} {last}" if first > 1 else last
     return (
-        words[first - 1].folded in CLOSINGS
+        (last in CLOSINGS or phrase in CLOSINGS)
         and _CLOSING_GAP.fullmatch(gap) is not None
         and _LINE_END.match(text, end) is not None
     )

@@ -59,9 +59,9 @@ class _NameFinder:
         """Yield the names in a run of capitalised words."""
         while self.words[first].folded in TITLES and end - first > 1:
             first += 1
-        if self._is_part_of_place(first, end):
-            return
         cue = self._cue(first, end)
+        if self._is_part_of_place(first, end, cue):
+            return
         if cue is not Cue.NONE and self._is_plausible(self.words[first:end], cue):
             yield self._entity(first, end)
             return
@@ -73,7 +73,7 @@ class _NameFinder:
                 yield self._entity(index, following)
             index = following
 
-    def _is_part_of_place(self, first: int, end: int) -> bool:
+    def _is_part_of_place(self, first: int, end: int, cue: Cue) -> bool:
         """Say whether a run names a title, a place or an organisation."""
         words = self.words
         before = words[first - 1].text if first else ""
@@ -82,16 +82,19 @@ class _NameFinder:
             or words[first].folded in PLACE_PREFIXES
             or before in ("New", "St", "Saint")
             or any(map(is_organisation, words[first:end]))
-            or self._precedes_organisation(end)
+            or self._precedes_organisation(end, cue)
         )
 
-    def _precedes_organisation(self, end: int) -> bool:
-        """Say whether the word after a run makes it an organisation: "Baker & Sons"."""
+    def _precedes_organisation(self, end: int, cue: Cue) -> bool:
+        """Say whether the word after a run makes it an organisation: "Baker & Sons".
+
+        Not so in "Best, Ann & Bob".
+        """
         if end >= len(self.words):
             return False
         following = self.words[end]
         gap = self.text[self.words[end - 1].end : following.start]
-        return gap == " & " or (
+        return (gap == " & " and cue is not Cue.STRONG) or (
             gap in (" ", ", ") and following.capital and is_organisation(following)
         )
 
