@@ -14,7 +14,7 @@ from functools import lru_cache
 from html import unescape
 from urllib.parse import unquote_to_bytes
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 #: Encodings may be nested; deeper ones are left as they are.
 _MAX_ROUNDS = 4
@@ -23,7 +23,7 @@ _MAX_ROUNDS = 4
 _INVISIBLE = (
     "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5"
     "\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff"
-    "\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    "\uffa0\ufff0-\ufffd\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
 #: Marks that are written over the character before them.
 _COMBINING = (
@@ -63,22 +63,24 @@ _ENTITY = (
     r"&(?:amp;)*(?:\#[0-9]{1,7};?|\#[xX][0-9A-Fa-f]{1,6};?|[A-Za-z][A-Za-z0-9]{1,30};)"
 )
 #: A space in a form's data: ``name=Jane+Doe``.
-_FORM_SPACE = r"(?<==)[A-Za-z0-9(][\w.%()-]{0,40}(?:\+[\w.%()-]{1,40}){1,8}"
+_FORM_SPACE = re.compile(r"(?<=[A-Za-z0-9)])\+(?=[A-Za-z0-9(])")
 _TERMINAL = "\x1b\\[[0-9;?]{0,20}[A-Za-z]"
 _ENCODED = re.compile(
-    f"{_BACKSLASH}|{_PERCENT}|{_ENTITY}|{_FORM_SPACE}|{_TERMINAL}"
-    f"|[{_INVISIBLE}{_COMBINING}]+|[{_FORMS}]"
+    f"{_BACKSLASH}|{_PERCENT}|{_ENTITY}|{_TERMINAL}"
+    f"|[{_INVISIBLE}{_COMBINING}]+|{_FORM.pattern}"
 )
+_UNREADABLE = re.compile(f"[{_INVISIBLE}{_COMBINING}]|{_FORM.pattern}")
 #: What makes the second copy worth while: encodings that change the length of a text.
 _NEEDS_DECODING = re.compile(
     r"\\{2}|\\(?![nrt\"])[!-~]"
-    f"|{_PERCENT}|{_ENTITY}|{_FORM_SPACE}|[{_INVISIBLE}{_COMBINING}]"
+    f"|{_PERCENT}|{_ENTITY}|[{_INVISIBLE}{_COMBINING}]"
     "|[\u2100-\u214f\u2460-\u24ff\U0001f100-\U0001f1ff]"
 )
 _UNICODE = re.compile(r"[uUx]\{?([0-9A-Fa-f]+)\}?")
 
-_BASE64 = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{16,}={0,2}")
+_BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,}={0,2}")
 _URL_SAFE = str.maketrans("-_", "+/")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 
 @frozen
@@ -118,8 +120,8 @@ def shadows(text: str) -> Iterator[Shadow]:
     """Yield the normalised copies of a text that are worth looking at.
 
     The first is as long as the text, with plain characters for unusual ones. A second
-    follows if there is something to decode or to leave out. Both are needed: what reads
-    as an encoding may be none.
+    follows if there is something to decode or to leave out, a third if a plus may stand
+    for a space. All are needed: what reads as an encoding may be none.
     """
     plain = text
     if "\\" in text:
@@ -139,6 +141,11 @@ def shadows(text: str) -> Iterator[Shadow]:
         decoded = following
     if decoded:
         yield decoded
+    if "+" in text and ("=" in text or "%" in text):
+        last = decoded or Shadow(plain, [], [])
+        spaced = _FORM_SPACE.sub(" ", last.text)
+        if spaced != last.text:
+            yield evolve(last, text=spaced)
 
 
 def _decode(text: str, origin: Shadow | None) -> Shadow:
@@ -168,18 +175,16 @@ def _decoded(code: str) -> str:
     if first == "%":
         data = unquote_to_bytes(code.replace("%25", "%") if "%25" in code else code)
         try:
-            return data.decode()
+            code = data.decode()
         except UnicodeDecodeError:
-            return data.decode("latin-1")
-    if first == "&":
-        return unescape(code)
-    if first == "\\":
-        return _unescaped(code.lstrip("\\"))
-    if first.isascii() and first.isprintable():
-        return code.replace("+", " ")
-    if len(code) == 1 and _FORM.match(code):
-        return _fold(code)
-    return ""
+            code = data.decode("latin-1")
+    elif first == "&":
+        code = unescape(code)
+    elif first == "\\":
+        code = _unescaped(code.lstrip("\\"))
+    elif first == "\x1b":
+        return ""
+    return _UNREADABLE.sub(lambda match: _fold(match.group()), code)
 
 
 def _unescaped(code: str) -> str:
@@ -214,7 +219,7 @@ def _fold(character: str) -> str:
     if character.isdigit():
         return str(unicodedata.digit(character))
     if not _FORM.match(character):
-        return " "
+        return ""
     folded = unicodedata.normalize("NFKC", character)
     return _PLAIN_FORMS.get(folded, folded)
 
@@ -237,5 +242,9 @@ def text_of_base64(code: str) -> str | None:
     code = code[: len(code) - (len(code) % 4 == 1)]
     data = b64decode(code + "=" * (-len(code) % 4))
     decoded = data.decode(errors="ignore")
-    printable = sum(map(str.isprintable, decoded)) + decoded.count("\n")
-    return decoded if printable > 0.9 * len(decoded) > 0.5 * len(data) else None
+    # Of random bytes about half are dropped, and a quarter of the rest is controls.
+    controls = len(_CONTROL.findall(decoded))
+    is_text = controls <= 0.15 * len(decoded) and len(decoded.encode()) > 0.7 * len(
+        data
+    )
+    return decoded if is_text else None

@@ -121,6 +121,7 @@ _IDENTIFIER = re.compile(
     r"(?:name|user|login|handle|file|path|author|owner|sender|recipient|assignee|id"
     r"|identifier|cachekey)$"
 )
+_RANDOM = re.compile(r"[A-Za-z]\d+[A-Za-z]")
 _WORD_IN_IDENTIFIER = re.compile(r"[^\W\d_][^\W\d_A-Z]*")
 
 
@@ -226,6 +227,6 @@ def spell_out(identifier: str, key: str) -> str:
     for part in re.split(r"[\W_]+", identifier):
         if part.isdigit():
             parts.append(part)
-        else:
+        elif not _RANDOM.search(part):
             parts += map(str.title, _WORD_IN_IDENTIFIER.findall(part))
     return " ".join(parts)

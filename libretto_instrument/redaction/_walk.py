@@ -21,8 +21,8 @@ LOGPROBS = "<LOGPROBS>"
 
 _MAX_DEPTH = 64
 _MAX_TEXT = 2_000_000
-#: How many dicts and lists are still walked through once the time is over.
-_MAX_LATE = 10_000
+#: How many values are still looked at once the time is over; ids and counts are kept.
+_MAX_LATE = 1_000
 #: A number shorter than this is a count; no card and no telephone number is.
 _MIN_NUMBER = 10**9
 #: Numbers under a telling key may be as short as this.
@@ -107,6 +107,8 @@ class _BodyWalker:
             structural: Whether keys such as ``"role"`` have OpenAI's meaning here.
             depth: How many dicts and lists it stands in.
         """
+        if self.late > _MAX_LATE:
+            return REDACTION_FAILED
         try:
             return self._redacted(value, key, structural, depth)
         except _WithheldError as exc:
@@ -136,8 +138,6 @@ class _BodyWalker:
             raise _WithheldError("nested too deeply")
         if time.monotonic() > self.deadline:
             self.late += 1
-            if self.late > _MAX_LATE:
-                raise _WithheldError("out of time")
         if isinstance(value, Mapping):
             return self._mapping(value, key, structural, depth)
         if isinstance(value, list | tuple):
@@ -173,7 +173,7 @@ class _BodyWalker:
         if depth < _MAX_DEPTH and is_like_json(text):
             text = redact_json(
                 text,
-                lambda value, key: self.value(value, key, False, depth + 1),
+                lambda value, key: self._json_leaf(value, key, depth),
                 _policy.inherit_key,
             )
             if is_json(text):
@@ -189,6 +189,15 @@ class _BodyWalker:
         if entity is None and _policy.is_identifier_key(key):
             entity = self._classify_identifier(text, key)
         return f"<{entity}>" if entity else text
+
+    def _json_leaf(self, value: Any, key: str | None, depth: int) -> Any:
+        self._check_time()
+        return self.value(value, key, False, depth + 1)
+
+    def _check_time(self) -> None:
+        if time.monotonic() > self.deadline:
+            self.late += 1
+            raise _WithheldError("out of time")
 
     def _redact_labelled(self, text: str, key: str) -> str:
         """Redact a text as it would be redacted behind its key."""
@@ -218,8 +227,7 @@ class _BodyWalker:
     def _redact_piece(self, text: str) -> str:
         if not text:
             return text
-        if time.monotonic() > self.deadline:
-            raise _WithheldError("out of time")
+        self._check_time()
         redact_until = getattr(self.redactor, "redact_until", None)
         try:
             if redact_until is not None:
@@ -247,8 +255,7 @@ class _BodyWalker:
         return f"<{entity}>" if entity else number
 
     def _classify_number(self, digits: str) -> str | None:
-        if time.monotonic() > self.deadline:
-            raise _WithheldError("out of time")
+        self._check_time()
         for entity in self.redactor.analyze(digits):
             is_whole = entity.end - entity.start >= len(digits.lstrip("+"))
             if is_whole and entity.type in _NUMBER_ENTITIES:

@@ -1,5 +1,6 @@
 """Redaction of whole bodies: what is replaced, what is kept and what is withheld."""
 
+import base64
 import copy
 import json
 import logging
@@ -237,6 +238,97 @@ def test_keys_that_say_what_they_hold(key, value, expected, bodies):
     assert bodies.redact({"params": {key: value}})["params"] == {key: expected}
 
 
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({"phones": ["5550134", ["467 3395"]]}, ["<PHONE_NUMBER>", ["<PHONE_NUMBER>"]]),
+        ({"passwords": ["abc", "correct horse"]}, ["<SECRET>", "<SECRET>"]),
+        ({"first_names": ["Xyzzyx"]}, ["<PERSON>"]),
+        ({"customers": [{"name": "Zorblat"}]}, [{"name": "<PERSON>"}]),
+        ({"phone": {"number": "467 3395"}}, {"number": "<PHONE_NUMBER>"}),
+        ({"password": {"value": "correct horse"}}, {"value": "<SECRET>"}),
+        ({"tax_id": 536904399}, "<US_SSN>"),
+    ],
+)
+def test_keys_say_it_of_all_that_stands_under_them(params, expected, bodies):
+    """What a key says holds for the items of a list, also of JSON in a text."""
+    (key,) = params
+    assert bodies.redact({"params": params})["params"][key] == expected
+    response = bodies.redact({"response": json.dumps(params)})["response"]
+    assert json.loads(response)[key] == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"name": "Bob"}',
+        '{"owner":"JT", "n": [1,2]}',
+        '[{"customer": {"name": "Grace"}}]',
+        '{"name": "Bob Stone", "tel": "22 44 55 66"}',
+        '{"to": {"name": "Mark"}, "a": "\\u0040"}',
+        '{"x": "{\\"name\\": \\"Zorblat\\"}"}',
+        '{"name": "Bob", "notes": "call Zorb',
+        '{"name": "Bob"} and so on',
+        '{"a": 1, "name": "Bob", "name": "Rob"}',
+    ],
+)
+def test_json_is_redacted_by_its_keys(text, bodies, redactor):
+    """All that the command shows as found in JSON is taken out of an event, too."""
+    redacted = bodies.redact({"response": text})["response"]
+    for entity in redactor.analyze(text):
+        assert text[entity.start : entity.end] not in redacted
+    assert "Bob" not in redacted
+    assert "Zorblat" not in redacted
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ({"role": "user", "name": "jane_doe"}, {"name": "<PERSON>"}),
+        ({"role": "user", "name": "MargaretHoulihan"}, {"name": "<PERSON>"}),
+        ({"role": "user", "name": "research_agent"}, {"name": "research_agent"}),
+        ({"role": "tool", "tool_call_id": "call_4155552671"}, "<PHONE_NUMBER>"),
+        ({"role": "tool", "tool_call_id": "call_abc123DEF456ghi"}, None),
+        ({"type": "file", "file": {"filename": "jane_doe_cv.pdf"}}, "<PERSON>"),
+        ({"type": "file", "file": {"filename": "minutes-2024.pdf"}}, None),
+    ],
+)
+def test_identifiers_that_callers_make(message, expected, bodies):
+    """A name spelled in an identifier is found, and what names nobody is kept."""
+    (redacted,) = bodies.redact({"promptTemplateChat": [message]})["promptTemplateChat"]
+    if isinstance(expected, dict):
+        assert redacted == message | expected
+    elif expected is None:
+        assert redacted == message
+    else:
+        assert expected in json.dumps(redacted)
+
+
+def test_user(bodies):
+    """The end user's id is looked at as an identifier."""
+    parameters = {
+        "user": "margaret.houlihan-7",
+        "safety_identifier": "a1",
+    }
+    assert bodies.redact({"modelParameters": parameters})["modelParameters"] == {
+        "user": "<PERSON>",
+        "safety_identifier": "a1",
+    }
+
+
+def test_base64_that_holds_text(bodies):
+    """Base64 of a text is looked into, however long; that of a picture is kept."""
+    text = base64.b64encode(f"Please write to {MAIL}. ".encode() * 200).decode()
+    url = f"data:image/png;base64,{text}"
+    picture = (
+        "data:image/png;base64," + base64.b64encode(bytes(range(256)) * 9).decode()
+    )
+    redacted = bodies.redact({"params": {"a": text, "b": url, "c": picture}})["params"]
+    assert redacted["a"] == "<EMAIL_ADDRESS>"
+    assert text[:99] not in redacted["b"]
+    assert redacted["c"] == picture
+
+
 def test_keys_that_become_one(bodies):
     """No item is lost where two keys are redacted to the same text."""
     params = {"a@example.com": 1, "b@example.com": 2, "c@example.com": 3}
@@ -368,7 +460,7 @@ def test_deep_nesting(bodies):
     assert "jane" not in text
 
 
-def test_time_budget():
+def test_time_limit():
     """What is left of a body when its time is over is withheld, but ids and enums."""
     redacted = BodyRedactor(Broken(), time_limit=-1).redact(event())
     assert redacted["response"] == REDACTION_FAILED
@@ -376,6 +468,41 @@ def test_time_budget():
     assert redacted["modelParameters"]["model"] == event()["modelParameters"]["model"]
     assert redacted["rawResponse"]["usage"] == event()["rawResponse"]["usage"]
     assert redacted["params"][REDACTION_FAILED] == REDACTION_FAILED
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"response": "(1 " * 200_000},
+        {"params": {"x": [f"{MAIL} {n}" for n in range(50_000)]}},
+        {"params": {f"{n}{MAIL}": n for n in range(50_000)}},
+        {"response": json.dumps({f"{n}{MAIL}": n for n in range(50_000)})},
+    ],
+    ids=["a text", "a list", "keys", "JSON"],
+)
+def test_time_limit_inside(body, redactor):
+    """The limit holds inside a text, a list and an object; the rest is withheld."""
+    redacted = json.dumps(BodyRedactor(redactor, time_limit=0.05).redact(body))
+    assert REDACTION_FAILED.strip("<>") in redacted
+    assert "jane" not in redacted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://a" + ")" * 1_000_000,
+        "-eyJ" * 100_000,
+        '{"a": "' + '\\"' * 300_000,
+        "\\" * 1_000_000,
+        "Dear Bob" + " " * 1_000_000,
+        json.dumps({f"{n}@example.com": n for n in range(4_000)}),
+    ],
+    ids=["brackets", "tokens", "quotes", "backslashes", "spaces", "keys"],
+)
+def test_long_inputs(text, redactor):
+    """Time grows no faster than a text: these would take minutes if it were squared."""
+    body = BodyRedactor(redactor, time_limit=30).redact({"response": text})
+    assert REDACTION_FAILED not in json.dumps(body)
 
 
 def test_cache():

@@ -27,11 +27,11 @@ _PHONE_WORDS = alternation(
     " call(?:ed|ing|s)? dial(?:l?ing)? ring reach(?:ed|able)? text(?:ed|ing)? sms"
     " whats.?app voice.?mail hot.?line help.?line answer(?:ed|ing)? contact messages?"
     " desk land.?line pager viber handy t[ée]l[ée]phone tel[ée]fono? telefon m[óo]vil"
-    " celular portable tlf cellulare telefoon mobiel puhelin gsm kom[óo]rka anrufen appelez"
-    " ll[áa]ma(?:me)? chiama(?:mi)? ligue телефон тел"
+    " celular portable tlf cellulare telefoon mobiel puhelin gsm kom[óo]rka anrufen"
+    " appelez ll[áa]ma(?:me)? chiama(?:mi)? ligue телефон тел"
 )
 _PHONE_CONTEXT = re.compile(
-    rf"(?:\b{_PHONE_WORDS}\b|[a-z]_(?:phone|number)\b|电话|電話|手机|携帯|전화)"
+    rf"(?:\b{_PHONE_WORDS}\b|[a-z]_phone|(?:phone|mobile|cell|fax|tel|contact|home|work|office)_number|电话|電話|手机|携帯|전화)"
     r"[^\d\n]{0,32}(?:\n[^\d\n]{0,4})?$",
     re.IGNORECASE,
 )

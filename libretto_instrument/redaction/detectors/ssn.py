@@ -9,7 +9,7 @@ from .._entities import Entity
 from .digits import DigitGroups
 
 _SSN_CONTEXT = re.compile(
-    r"\b(?:ssn?|social[ -]?security|soc\.? ?sec|itin|tin|tax(?:payer)?[ -]?id)",
+    r"\b(?:ssn?|social[ -]?security|soc\.? ?sec|itin|tin|tax(?:payer)?[ _-]?id)",
     re.IGNORECASE,
 )
 

@@ -13,7 +13,13 @@ from .tokens import (
     starts_sentence,
     tokenize,
 )
-from .words import PERSON_VERBS, PLACE_PREFIXES, TITLES, WORDS_THAT_ARE_NAMES
+from .words import (
+    AMBIGUOUS_NAMES,
+    PERSON_VERBS,
+    PLACE_PREFIXES,
+    TITLES,
+    WORDS_THAT_ARE_NAMES,
+)
 
 #: In words, particles and initials included.
 _MAX_NAME_WORDS = 5
@@ -62,6 +68,8 @@ class _NameFinder:
         cue = self._cue(first, end)
         if self._is_part_of_place(first, end, cue):
             return
+        if self._is_destination(first, end):
+            return
         if cue is not Cue.NONE and self._is_plausible(self.words[first:end], cue):
             yield self._entity(first, end)
             return
@@ -84,6 +92,14 @@ class _NameFinder:
             or any(map(is_organisation, words[first:end]))
             or self._precedes_organisation(end, cue)
         )
+
+    def _is_destination(self, first: int, end: int) -> bool:
+        """Recognise the place in ``to: Berlin``, which may be a name after a label."""
+        if not first or end - first > 1:
+            return False
+        folded = self.words[first].folded
+        is_place = folded in self.classifier.lexicon.places or folded in AMBIGUOUS_NAMES
+        return is_place and self.words[first - 1].folded in ("from", "to")
 
     def _precedes_organisation(self, end: int, cue: Cue) -> bool:
         """Say whether the word after a run makes it an organisation: "Baker & Sons".
