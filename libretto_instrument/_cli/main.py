@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from attrs import frozen
 
 from .._version import __version__
-from . import doctor, run
+from . import doctor, run, serve
 from .argtypes import non_negative_seconds, port_number
 from .cases import add_cases_arguments, cases_command
 from .replay import add_replay_arguments, replay_command
@@ -56,47 +56,6 @@ class Command:
     run: Callable[[argparse.Namespace], int]
     arguments: Callable[[argparse.ArgumentParser], None]
     extra: str | None = None
-
-
-def _serve_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--host", default="127.0.0.1", help="address to listen on")
-    add("--port", type=port_number, default=4620, help="0 takes a free one")
-    add("--db", default="libretto.db", help="SQLite file for the events")
-    add("--retention", metavar="AGE", help="how long an event is kept, such as 30d")
-    add("--max-size", metavar="SIZE", help="how large the file may grow, such as 2GB")
-    add(
-        "--delete-cases",
-        action="store_true",
-        help="delete calls with a correction or a good rating, too, when they expire",
-    )
-    add("--api-key", metavar="KEY", help="the only key that events are taken with")
-    add("--token", help="what reading takes: as a bearer, or as ?token= in a browser")
-    add(
-        "--allow-host",
-        dest="hosts",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="a name that it is called by, beside localhost; may be repeated",
-    )
-
-
-def _cmd_serve(args: argparse.Namespace) -> int:
-    from .. import _collector
-
-    _collector.serve(
-        args.host,
-        args.port,
-        args.db,
-        retention=args.retention,
-        max_size=args.max_size,
-        delete_cases=args.delete_cases,
-        api_key=args.api_key,
-        token=args.token,
-        hosts=args.hosts,
-    )
-    return 0
 
 
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
@@ -217,8 +176,8 @@ COMMANDS = (
     Command(
         "serve",
         "run a local Libretto: receives events, stores them, shows them",
-        _cmd_serve,
-        _serve_arguments,
+        serve.serve_command,
+        serve.add_arguments,
         extra="collector",
     ),
     Command(

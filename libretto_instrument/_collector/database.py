@@ -77,13 +77,13 @@ def open_database(path: Path) -> None:
         ValueError: It cannot be used; the message says why and what to do.
     """
     try:
-        # Created by us and not by SQLite: prompts are nobody else's to read.
-        create_private(path)
         for suffix in ("-wal", "-shm", "-journal"):
             if (beside := path.with_name(path.name + suffix)).is_symlink():
                 raise ValueError(f"{beside} is a symbolic link; remove it.")
             if beside.exists():
                 create_private(beside)
+        # Created by us and not by SQLite: prompts are nobody else's to read.
+        create_private(path)
         with closing(connect(path)) as db:
             _create_tables(db)
     except OSError as exc:

@@ -52,6 +52,7 @@ _TYPE_NAMES = {str: "a string", dict: "an object", list: "a list", float: "a num
 _SEARCHED = ("params", "response", "toolCalls", "responseErrors", "context", "chatId")
 _VERDICTS = ("better", "worse", "same", "error")
 _LONG_WORD = re.compile(rf"(\w{{{MAX_WORD}}})\w+")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _LONE_SURROGATE = re.compile(
     rb"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]"
 )
@@ -90,8 +91,7 @@ def decode(body: bytes) -> Row:
             _check_depth(document)
         if b"\\u" in body and _LONE_SURROGATE.search(body):
             text = json.dumps(document, ensure_ascii=False)
-            whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-            document = json.loads(whole)
+            document = json.loads(_SURROGATE.sub("\ufffd", text))
     except RecursionError:
         raise RequestError(f"The body is deeper than {MAX_DEPTH} levels.") from None
     except ValueError as exc:

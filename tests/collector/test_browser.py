@@ -124,6 +124,23 @@ def test_a_new_event_appears(http: httpx.Client, page: Any) -> None:
     page.locator(".prompts .rating", has_text="0.00").wait_for()
 
 
+def test_many_tabs_are_told(
+    http: httpx.Client, chromium: Any, collector: RunningServer
+) -> None:
+    """More tabs than a browser has connections load and are told; one is closed."""
+    post(http, params={"name": "Ada"})
+    context = chromium.new_context(base_url=collector.url)
+    tabs = [context.new_page() for _ in range(8)]
+    for tab in tabs:
+        tab.set_default_timeout(10_000)
+        tab.goto("/events")
+    tabs.pop(0).close()  # It listened for the others.
+    post(http, params={"name": "Grace"})
+    for tab in tabs:
+        tab.get_by_role("link", name="Greet Grace.").wait_for()
+    context.close()
+
+
 def test_rows_do_not_move_under_the_reader(http: httpx.Client, page: Any) -> None:
     """Further down a list, what is new is offered and not pushed in."""
     for _ in range(40):

@@ -80,18 +80,59 @@ async function update() {
   }, 1000);
 }
 
-if (document.querySelector("[data-live]")) {
-  live.hidden = false;
+function hear(version) {
+  latest = version;
+  update();
+}
+
+// A browser opens six connections to a server, which as many tabs would use up. So one
+// tab listens for all of them; where it cannot be agreed which, only those in sight do.
+function listen(tell) {
   const stream = new EventSource("/live");
-  stream.onmessage = (message) => {
-    latest = message.data;
-    update();
-  };
+  stream.onmessage = (message) => tell(message.data);
   stream.onopen = () => live.classList.remove("off");
   stream.onerror = () => live.classList.add("off");
+  return stream;
+}
+
+function share() {
+  const channel = new BroadcastChannel("libretto-live");
+  let leads = false;
+  channel.onmessage = (message) => {
+    if (message.data) hear(message.data);
+    else if (leads) channel.postMessage(latest);
+  };
+  channel.postMessage("");
+  const lead = () =>
+    new Promise((done) => {
+      leads = true;
+      const stream = listen((version) => {
+        channel.postMessage(version);
+        hear(version);
+      });
+      addEventListener("pagehide", () => {
+        stream.close();
+        done();
+      });
+    });
+  navigator.locks.request("libretto-live", lead);
+}
+
+function listenInSight() {
+  let stream = document.hidden ? null : listen(hear);
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) stream?.close();
+    else stream = listen(hear);
+  });
+  addEventListener("pagehide", () => stream?.close());
+}
+
+if (document.querySelector("[data-live]")) {
+  live.hidden = false;
+  if (navigator.locks && window.BroadcastChannel) share();
+  else listenInSight();
   document.addEventListener("visibilitychange", update);
   addEventListener("scroll", () => scrollY < 100 && update(), { passive: true });
-  addEventListener("pagehide", () => stream.close());
 }
 
 function step(by) {
