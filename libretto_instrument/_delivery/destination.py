@@ -122,8 +122,6 @@ class Destination:
             status = outcome.status
             reason = "rejected" if status is None else f"rejected_{status}"
             self.count_dropped(entry.seq, "shutdown" if outcome.retry else reason)
-        elif not outcome.retry:
-            self.flushes.note_loss(0)
         self.queue.complete(entry, now)
         if is_stored:
             self.on_sent()

@@ -47,6 +47,7 @@ class Feed:
     _pause: float = MIN_POLL
     _lead_at: float = 0.0
     _is_expedited: bool = False
+    _rejected: set[Any] = field(factory=set)
 
     def begin(self, now: float) -> bool:
         """Say whether to poll now; if so, ``poll`` must follow."""
@@ -110,9 +111,10 @@ class Feed:
     # On the caller's thread
 
     def flush(self, workers: WorkerPool, deadline: float) -> bool:
-        """Wait until every destination has what this process wrote; say whether it is.
+        """Wait until every destination has what this process wrote; say whether it has.
 
-        The reader may be another process.
+        The reader may be another process. What a destination refused makes one flush
+        False.
         """
         pause, names = _MIN_WAIT, tuple(self.queues)
         while self.store.own_pending(names):
@@ -121,7 +123,8 @@ class Feed:
                 return False
             self._await(workers, min(deadline, now + pause))
             pause = min(pause * 2, _MAX_WAIT)
-        return True
+        known, self._rejected = self._rejected, self.store.own_rejected(names)
+        return self._rejected <= known
 
     def drain(self, workers: WorkerPool, deadline: float, *, own: bool) -> None:
         """Send what is in the store, if this process is the reader, and then stop.

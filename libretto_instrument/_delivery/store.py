@@ -49,6 +49,10 @@ class Store(Protocol):
         """Count the messages that this process wrote and a destination lacks."""
         ...
 
+    def own_rejected(self, destinations: tuple[str, ...]) -> set[Any]:
+        """Return which messages of this process a destination refused, lately."""
+        ...
+
     def close(self) -> None:
         """Let other processes read, and close files; ``append`` opens them again."""
         ...

@@ -1,8 +1,9 @@
 """What a destination has got, as a log that the destination's reader appends to.
 
-A line is ``SEGMENT OFFSET`` for an entry that is done, and ``SEGMENT OFFSET = PENDING``
-for the whole of a segment: what begins before the offset is done, but for the offsets
-in PENDING (with commas, or ``-``). A long log is written anew with the latter alone.
+A line is ``SEGMENT OFFSET`` for an entry that was delivered, ``SEGMENT OFFSET !`` for
+one that was rejected, and ``SEGMENT OFFSET = PENDING`` for the whole of a segment: what
+begins before the offset is done, but for the offsets in PENDING (with commas, or
+``-``). A long log is written anew, with the fewest lines that say the same.
 """
 
 import os
@@ -28,11 +29,13 @@ class SegmentAcks:
         read_to: What begins before this offset is done, unless it is pending.
         pending: Offsets before ``read_to`` that are not done.
         done: Offsets that are done, whatever the rest says.
+        rejected: Offsets of entries that the destination refused.
     """
 
     read_to: int = 0
     pending: set[int] = field(factory=set)
     done: set[int] = field(factory=set)
+    rejected: set[int] = field(factory=set)
 
     def has(self, offset: int) -> bool:
         """Return whether the entry at an offset is done."""
@@ -65,6 +68,10 @@ class AckLog:
         """Return whether the entry at an offset of a segment is done."""
         return self.get(segment).has(offset)
 
+    def rejected(self, segment: str) -> set[int]:
+        """Return the offsets of what the destination refused of a segment."""
+        return self.get(segment).rejected
+
     def refresh(self) -> None:
         """Read the log again if it has changed; one that does not exist is empty."""
         try:
@@ -84,8 +91,11 @@ class AckLog:
 
     def _apply(self, words: list[str]) -> None:
         name, offset = words[0], int(words[1])
-        if len(words) == 2:
-            self.segments.setdefault(name, SegmentAcks()).done.add(offset)
+        if len(words) == 2 or words[2:] == ["!"]:
+            acks = self.segments.setdefault(name, SegmentAcks())
+            acks.done.add(offset)
+            if len(words) == 3:
+                acks.rejected.add(offset)
         elif len(words) == 4 and words[2] == "=":
             pending = [] if words[3] == "-" else words[3].split(",")
             self.segments[name] = SegmentAcks(offset, set(map(int, pending)))

@@ -38,6 +38,7 @@ class Cursor:
         again: Offsets before that to be read again, in descending order.
         skip: Offsets after that which the destination has got already.
         pending: Offsets handed out, and neither acknowledged nor rejected.
+        rejected: Offsets of what the destination refused.
         size: How long the segment was when the directory was listed, in bytes.
         next: The entry that comes next, if it is known.
         damage: How many damaged places were found.
@@ -50,6 +51,7 @@ class Cursor:
     again: list[int] = field(factory=list)
     skip: set[int] = field(factory=set)
     pending: set[int] = field(factory=set)
+    rejected: set[int] = field(factory=set)
     size: int = 0
     next: Head | None = None
     damage: int = 0
@@ -71,5 +73,7 @@ class Cursor:
     def format(self) -> Iterator[str]:
         """Return the lines that say so in the log."""
         yield format_segment(self.name, self.offset, self.pending.union(self.again))
-        for offset in sorted(self.skip):
+        for offset in sorted(self.skip - self.rejected):
             yield f"{self.name} {offset}"
+        for offset in sorted(self.rejected):
+            yield f"{self.name} {offset} !"

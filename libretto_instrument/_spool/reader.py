@@ -98,6 +98,7 @@ class DestinationReader:
                 offset=acks.read_to,
                 again=sorted(acks.pending - acks.done, reverse=True),
                 skip={offset for offset in acks.done if offset >= acks.read_to},
+                rejected=acks.rejected,
             )
             for name, acks in log.segments.items()
         }
@@ -290,12 +291,15 @@ class DestinationReader:
 
     # Results
 
-    def ack(self, stored: Stored) -> None:
+    def ack(self, stored: Stored, *, is_rejected: bool = False) -> None:
         """Note that the destination has a message, or will never get it."""
         cursor = self._cursors.get(stored.segment)
         if cursor is not None and stored.offset in cursor.pending:
             cursor.pending.discard(stored.offset)
-            self._acks.append(f"{stored.segment} {stored.offset}")
+            if is_rejected:
+                cursor.rejected.add(stored.offset)
+            result = " !" if is_rejected else ""
+            self._acks.append(f"{stored.segment} {stored.offset}{result}")
 
     def reject(self, stored: Stored, reason: str) -> None:
         """Keep a message that the destination refused as a dead letter."""
@@ -312,7 +316,7 @@ class DestinationReader:
                 self._directory.dead,
                 exc,
             )
-        self.ack(stored)
+        self.ack(stored, is_rejected=True)
 
     def release(self, stored: Stored) -> None:
         """Take back a message that was not sent, to be read again."""
@@ -340,6 +344,11 @@ class DestinationReader:
         """Return whether the destination has the entry at an offset of a segment."""
         cursor = self._cursors.get(segment)
         return cursor is not None and cursor.has(offset)
+
+    def rejected(self, segment: str) -> set[int]:
+        """Return the offsets of what the destination refused of a segment."""
+        cursor = self._cursors.get(segment)
+        return set() if cursor is None else cursor.rejected
 
     def is_complete(self, segment: str, size: int) -> bool:
         """Return whether the destination has all of a segment of that size."""

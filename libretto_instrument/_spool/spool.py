@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from weakref import WeakSet
 
@@ -19,7 +19,13 @@ from .inspection import Scanner, SpoolStats
 from .reader import DestinationReader
 from .retention import Retention
 from .segment import TooLargeError, encode_entry
-from .writer import SEGMENT_BYTES, Destinations, SegmentWriter, StuckError
+from .writer import (
+    SEGMENT_BYTES,
+    Destinations,
+    OwnEntries,
+    SegmentWriter,
+    StuckError,
+)
 
 #: After a write failed, none is tried for at least and at most this many seconds.
 _MIN_WRITE_BACKOFF, _MAX_WRITE_BACKOFF = 0.01, 30.0
@@ -227,30 +233,50 @@ class Spool:
 
     def own_pending(self, destinations: tuple[str, ...]) -> int:
         """Count the messages that this process wrote and a destination lacks."""
-        self._check_pid()
         try:
             with self._lock:
-                return self._count_own_pending(destinations)
+                return sum(
+                    own.count(destinations, partial(_has_all, asked, name))
+                    for name, own, asked in self._iter_own(destinations)
+                )
         except OSError as exc:
             self._warn("Events can't be read from", exc)
             return sum(len(own.offsets) for own in list(self._writer.own.values()))
 
-    def _count_own_pending(self, destinations: tuple[str, ...]) -> int:
-        segments = self.directory.list_segments()
+    def own_rejected(self, destinations: tuple[str, ...]) -> set[tuple[str, int]]:
+        """Return which messages of this process a destination refused, lately."""
+        try:
+            with self._lock:
+                return {
+                    (name, offset)
+                    for name, own, asked in self._iter_own(destinations)
+                    for one in asked
+                    for offset in one.rejected(name).intersection(own.offsets)
+                }
+        except OSError:
+            return set()
+
+    def _iter_own(
+        self, destinations: tuple[str, ...]
+    ) -> Iterator[tuple[str, OwnEntries, list[DestinationReader | AckLog]]]:
+        """Yield the segments this process wrote to, and who knows what is done."""
+        self._check_pid()
         for destination in destinations:
             if self._get_reader(destination) is None:
                 self._get_log(destination).refresh()
-        count = 0
+        # What is gone, all had, or the bounds did not allow for it.
+        segments = self.directory.list_segments()
         for name, own in list(self._writer.own.items()):
-            if name not in segments:
-                continue  # All had it, or the bounds did not allow for it.
-            asked = [
-                self._get_reader(destination) or self._get_log(destination)
-                for destination in destinations
-                if own.destinations is None or destination in own.destinations
-            ]
-            count += own.count(destinations, partial(_has_all, asked, name))
-        return count
+            if name in segments:
+                yield (
+                    name,
+                    own,
+                    [
+                        self._get_reader(destination) or self._get_log(destination)
+                        for destination in destinations
+                        if own.destinations is None or destination in own.destinations
+                    ],
+                )
 
     def _get_log(self, destination: str) -> AckLog:
         path = self.directory.ack_log(destination)

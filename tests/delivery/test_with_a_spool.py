@@ -211,6 +211,23 @@ def test_refused(make, backend):
     assert (letter.message.id, letter.reason) == ("a", "HTTP 413")
 
 
+def test_refused_while_another_process_leads(make, tmp_path):
+    """A flush is False for what another reader had refused, if it was put here."""
+    other = Spool(tmp_path / "spool")
+    assert other.try_lead(LIBRETTO)
+    pipeline = make()
+    for refused in ("a", "theirs"):
+        pipeline.persist(Parcel("a" if refused == "a" else "b"))
+        assert other.append(without_endpoint(Parcel("theirs")), (LIBRETTO,))
+        for stored in other.read(LIBRETTO, 10, 10_000):
+            if stored.message.id == refused:
+                other.reject(stored, "HTTP 401")
+            else:
+                other.ack(stored)
+        assert pipeline.flush() is (refused == "theirs")
+    other.close()
+
+
 def test_left_for_the_next(make, backend):
     """What one process could not deliver, the next one does without a put."""
     backend.refuse()

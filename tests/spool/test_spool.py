@@ -255,3 +255,21 @@ def test_bounds_that_allow_nothing(directory: Path, bounds: dict[str, int]) -> N
     """Such bounds are refused."""
     with pytest.raises(ValueError, match="a spool needs"):
         Spool(directory, **bounds)
+
+
+def test_own_rejected(open_spool: _Open) -> None:
+    """A process knows what of its own was refused, also if another one reads."""
+    one, other = open_spool(), open_spool()
+    append(one, "a", "b")
+    append(other, "c")
+    for stored in read(other):
+        if stored.message.id == "b":
+            other.ack(stored)
+        else:
+            other.reject(stored, "HTTP 413")
+    assert len(one.own_rejected(TO_LIBRETTO)) == 1
+    assert len(other.own_rejected(TO_LIBRETTO)) == 1
+    other.stop_leading()
+    assert read_ids(one) == []
+    assert len(one.own_rejected(TO_LIBRETTO)) == 1
+    assert len(other.own_rejected(TO_LIBRETTO)) == 1
