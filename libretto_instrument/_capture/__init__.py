@@ -22,7 +22,13 @@ __all__ = [
 
 
 def finalize_streams(*, everything: bool = False) -> None:
-    """Finish the streams whose loops were left or, with ``everything``, all."""
+    """Finish the streams whose loops were left or, with ``everything``, all.
+
+    So too background responses that nobody has asked for in a long time, or all.
+    """
     state = sys.modules.get(f"{__name__}.stream_state")
     if state is not None:
         state.finalize_streams(everything=everything)
+    background = sys.modules.get(f"{__name__}.background")
+    if background is not None:
+        (background.finish_all if everything else background.expire)()

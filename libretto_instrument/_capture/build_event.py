@@ -45,7 +45,7 @@ def build_event(record: "CallRecord") -> Event | None:
 
     None if it may only be recorded under a template's name, and none is recognised.
     """
-    response = _response(record)
+    response = read_response(record)
     raw, settings = response.raw, record.settings
     answer = (
         record.endpoint.parse_response(raw)
@@ -83,7 +83,8 @@ def build_event(record: "CallRecord") -> Event | None:
     )
 
 
-def _response(record: "CallRecord") -> _Response:
+def read_response(record: "CallRecord") -> _Response:
+    """Return the response that a record holds, however it came."""
     if record.response is not None:
         return _parse_body(record.response)
     if record.body_kind == "chunks":

@@ -19,9 +19,10 @@ from .._util.ids import new_id
 from .._util.json import model_to_json
 from .._util.otel_context import OPENTELEMETRY, add_trace_context
 from . import feedback_keys
+from .background import BackgroundRecorder, is_background
 from .caller import name_caller
 from .detours import in_flight, may_detour
-from .endpoints.table import Endpoint
+from .endpoints.table import RESPONSES, Endpoint
 from .error_response import response_from_exception
 from .exchange import Exchange, current_exchange
 from .record import CallRecord
@@ -48,16 +49,17 @@ class Call:
     Attributes:
         record: What is known of it.
         exchange: What is known of its request.
+        recorder: Takes the record when it is complete.
         is_submitted: The record is complete, and changes no more.
     """
 
-    __slots__ = ("_recorder", "exchange", "is_submitted", "record")
+    __slots__ = ("exchange", "is_submitted", "record", "recorder")
 
     def __init__(self, record: CallRecord, recorder: Recorder) -> None:
         self.record = record
         self.exchange = record.exchange
         self.is_submitted = False
-        self._recorder = recorder
+        self.recorder = recorder
 
     def start(
         self, arguments: Mapping[str, Any], frame: FrameType, *, is_detour: bool = False
@@ -84,6 +86,8 @@ class Call:
             if settings.has_template_data:
                 _apply_settings(record, budget)
             record.copied_bytes = budget.size_bytes
+            if endpoint is RESPONSES and is_background(record.request):
+                self.recorder = BackgroundRecorder(self.recorder)
             if OPENTELEMETRY in sys.modules and settings.trace_context:
                 record.context = add_trace_context(record.context)
         except Exception as exc:
@@ -153,7 +157,7 @@ class Call:
             return
         self.is_submitted = True
         try:
-            self._recorder.submit(self.record)
+            self.recorder.submit(self.record)
         except Exception as exc:
             errors.log_internal_error(exc, "capture.submit")
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from .._util import errors
 from .._util.json import decode, encode
+from . import background
 from .call import Call, Recorder, start_call
 from .detours import in_flight, is_in_flight
 from .endpoints.table import CHAT, COMPLETION, DECISIONS, RESPONSES, Endpoint
@@ -144,7 +145,9 @@ def _start(recorder: Recorder, client: Any, options: Any) -> Call | None:
     try:
         endpoint = _find_endpoint(options)
         if endpoint is None:
-            return None
+            if not background.is_waiting():
+                return None
+            return background.follow(client, options, sys._getframe(1))
         arguments = _read_arguments(options)
         if in_flight and is_in_flight(client, endpoint, arguments):
             return None

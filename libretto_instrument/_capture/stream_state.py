@@ -196,11 +196,15 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_detach_after_fork)
 
 
+def active_streams() -> list[StreamState]:
+    """Return the answers under way."""
+    found = [reference() for reference in list(_active_streams.values())]
+    return [state for state in found if state is not None]
+
+
 def finalize_streams(*, everything: bool = False) -> None:
     """Finish the streams whose loops were left or, with ``everything``, all."""
-    for state in [found() for found in list(_active_streams.values())]:
-        if state is None:
-            continue
+    for state in active_streams():
         if everything:
             state.finish("abandoned")
         elif state.is_left:

@@ -241,4 +241,4 @@ def _classify_result(
 
 
 def _is_of_openai(kind: type) -> bool:
-    return any(base.__module__.startswith("openai.") for base in kind.__mro__)
+    return any(base.__module__.partition(".")[0] == "openai" for base in kind.__mro__)
