@@ -13,7 +13,7 @@ from support.scripted import DEADLINE, ScriptedModel
 
 import libretto_instrument
 from libretto_instrument._config import environment
-from libretto_instrument._util import errors, ids
+from libretto_instrument._util import errors
 from libretto_instrument.demo import OfflineModel, offline_model
 from libretto_instrument.testing import CapturedEvents, capture_events
 
@@ -42,12 +42,6 @@ def _interruptible() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@pytest.fixture
-def ids_ready() -> None:
-    """Have ids at hand: they are made by dozens, at the cost of one call of many."""
-    ids._pool.extend([ids._refill() for _ in range(100)])
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,11 @@
 """JSON as it leaves this process: complete, and never a reason to lose an event."""
 
+import ctypes
 import json
 import math
 import os
+import sys
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import RFC_4122, UUID
@@ -146,12 +149,31 @@ def test_fresh_ids_are_random_uuids() -> None:
         assert parsed.variant == RFC_4122
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-def test_a_forked_process_has_ids_of_its_own() -> None:
-    """Ids that the parent has ready are not given again by a child."""
+def _python_fork() -> int:
+    return os.fork()
+
+
+def _c_level_fork() -> int:
+    # Python's hooks for forks do not run.
+    return ctypes.PyDLL(None).fork()
+
+
+def _restored_snapshot() -> int:
+    # A copy of the memory that even keeps its process id, as far as Python knows.
+    pid = os.getpid()
+    child = _c_level_fork()
+    if child == 0:
+        os.getpid = lambda: pid
+    return child
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks by the C library")
+@pytest.mark.parametrize("copy", [_python_fork, _c_level_fork, _restored_snapshot])
+def test_a_copied_process_has_ids_of_its_own(copy: Callable[[], int]) -> None:
+    """A copy of the process, however it was made, returns none of the other's ids."""
     new_id()
     reading, writing = os.pipe()
-    child = os.fork()
+    child = copy()
     if child == 0:
         os.write(writing, " ".join(new_id() for _ in range(50)).encode())
         os._exit(0)

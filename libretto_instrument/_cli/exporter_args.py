@@ -1,8 +1,11 @@
-"""Exporters named on a command line."""
+"""Exporters of a command line's ``--exporter`` options."""
 
 import importlib
+import os
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .._config.config import LibrettoConfig
@@ -11,12 +14,12 @@ from ..exporters import JsonLinesExporter
 if TYPE_CHECKING:
     from ..exporters import Exporter
 
-#: How an exporter is named, for the help.
+#: The forms of ``--exporter``, for help and errors.
 EXPORTER_SPEC_HELP = "[NAME=]jsonl:PATH, [NAME=]otlp:ENDPOINT or MODULE:ATTRIBUTE"
 
 
 def parse_exporters(named: Sequence[str]) -> "list[Exporter]":
-    """Make the exporters that a command line names.
+    """Return the exporters of ``--exporter`` options.
 
     Args:
         named: Each in a form of ``EXPORTER_SPEC_HELP``. An attribute is an exporter, or
@@ -37,31 +40,49 @@ def _parse_exporter(named: str) -> Any:
     kind, found, rest = named.partition(":")
     name, given, kind = kind.rpartition("=")
     if not (found and kind and rest) or (given and not name):
-        raise ValueError(
-            f"--exporter {named}: an exporter is named {EXPORTER_SPEC_HELP}"
-        )
+        raise _error(named, f"give {EXPORTER_SPEC_HELP}")
     make = _FACTORIES.get(kind)
     if make is not None:
         return make(rest, {"name": name} if given else {})
     if given:
-        raise ValueError(
-            f"--exporter {named}: an exporter of your own has a name already"
-        )
+        raise _error(named, "an exporter of your own has a name already")
     return _import_exporter(named, kind, rest)
 
 
+def _error(named: str, reason: str) -> ValueError:
+    # Either may quote an address with a password.
+    return ValueError(re.sub(r"//[^/\s]*@", "//", f"--exporter {named}: {reason}"))
+
+
 def _import_exporter(named: str, module: str, attribute: str) -> Any:
-    # As with `python -m`, one's own modules lie where the command is run.
-    if "" not in sys.path:
-        sys.path.insert(0, "")
+    with _importing_from_working_directory():
+        try:
+            exporter: Any = importlib.import_module(module)
+            for part in attribute.split("."):
+                exporter = getattr(exporter, part)
+        except (ImportError, AttributeError) as exc:
+            raise _error(named, str(exc)) from None
+        is_factory = isinstance(exporter, type) or not hasattr(exporter, "export")
+        return exporter() if is_factory and callable(exporter) else exporter
+
+
+@contextmanager
+def _importing_from_working_directory() -> Iterator[None]:
+    """Find modules in the working directory, too, after all others, in the block.
+
+    What is imported later, such as by the exporters of others, must not come from
+    whatever directory the command was started in.
+    """
+    directory = os.getcwd()
+    sys.path.append(directory)
     try:
-        exporter: Any = importlib.import_module(module)
-        for part in attribute.split("."):
-            exporter = getattr(exporter, part)
-    except (ImportError, AttributeError) as exc:
-        raise ValueError(f"--exporter {named}: {exc}") from exc
-    made = isinstance(exporter, type) or not hasattr(exporter, "export")
-    return exporter() if made and callable(exporter) else exporter
+        yield
+    finally:
+        # The last one: the directory may have been on the path before.
+        for position in reversed(range(len(sys.path))):
+            if sys.path[position] == directory:
+                del sys.path[position]
+                break
 
 
 def _json_lines(path: str, options: dict[str, Any]) -> Any:

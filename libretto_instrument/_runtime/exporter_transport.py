@@ -1,7 +1,8 @@
 """The transport that gives messages to a user's exporter."""
 
+import inspect
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import TIMEOUT_MAX
 from time import time
 from typing import TYPE_CHECKING
@@ -73,8 +74,16 @@ class ExporterTransport:
         except (ValueError, RecursionError) as exc:
             return Outcome(delivered=False, error=type(exc).__name__)
         try:
+            export: Callable[..., object] = self.exporter.export
             with suppress_recording():
-                self.exporter.export(reports)
+                result = export(reports)
+            if inspect.isawaitable(result):
+                if inspect.iscoroutine(result):
+                    result.close()  # Or Python warns that it was never awaited.
+                raise ExportError(
+                    "its export() is async, but is called as a plain method",
+                    retry=False,
+                )
         except ExportError as exc:
             error = str(exc) or type(exc).__name__
             self._warn(

@@ -21,6 +21,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 
 from .._delivery import on_exit, on_fork
+from .._delivery.endpoint import strip_credentials
 from ..exporters import ExportError, ExportRecord
 from ._correlation import CorrelationCache
 from ._metrics import CallMetrics
@@ -82,7 +83,7 @@ class OTLPExporter:
         if endpoint is not None and not _is_base_url(endpoint):
             raise ValueError(
                 f"endpoint must be an http(s) address such as http://collector:4318, "
-                f"without /v1/traces, not {endpoint!r}."
+                f"without /v1/traces, not {strip_credentials(endpoint)!r}."
             )
         if timeout is not None and timeout <= 0:
             raise ValueError(f"timeout must be above 0 seconds, not {timeout}.")

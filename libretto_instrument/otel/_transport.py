@@ -6,11 +6,11 @@ they get a session that tries once and remembers what was wrong.
 """
 
 import logging
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
+from time import monotonic, time
 from typing import Any
 
 import requests
@@ -21,6 +21,9 @@ from ..exporters import ExportError
 
 #: What OTLP says is worth trying again.
 _RETRYABLE = frozenset((429, 502, 503, 504))
+
+#: Longer responses are not read, in bytes.
+_MAX_RESPONSE_BYTES = 65_536
 
 _LOGGERS = ("trace_exporter", "_log_exporter", "metric_exporter")
 
@@ -51,8 +54,8 @@ class HttpSession(requests.Session):
             _ExportFailedError: It was not answered, or not with success.
         """
         self.error, self.response_body = None, b""
-        # A key in a header must not follow a redirection to another host.
-        kwargs["allow_redirects"] = False
+        kwargs.update(allow_redirects=False, stream=True)
+        request.headers["Accept-Encoding"] = "identity"
         if self.timeout is not None:
             kwargs["timeout"] = self.timeout
         try:
@@ -61,6 +64,7 @@ class HttpSession(requests.Session):
             # A wrong certificate or address today may be mended tomorrow.
             self.error = ExportError(type(exc).__name__)
             raise _ExportFailedError(type(exc).__name__) from None
+        body = _read_body(response, monotonic() + kwargs["timeout"])
         if not 200 <= response.status_code < 300:
             status = f"HTTP {response.status_code}"
             self.error = ExportError(
@@ -70,8 +74,15 @@ class HttpSession(requests.Session):
             )
             raise _ExportFailedError(status)
         if response.headers.get("Content-Type") == "application/x-protobuf":
-            self.response_body = response.content
+            self.response_body = body
         return response
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return None: a key in a header must not follow a redirect to another host.
+
+        `requests` would also read, without a bound, the body of a redirect that it does
+        not follow.
+        """
 
     def _post(self, request: Any, kwargs: dict[str, Any]) -> requests.Response:
         try:
@@ -81,6 +92,26 @@ class HttpSession(requests.Session):
         except requests.ConnectionError:
             # A kept connection may have been closed by the other side meanwhile.
             return super().send(request, **kwargs)
+
+
+def _read_body(response: requests.Response, deadline: float) -> bytes:
+    """Return a response's body; empty if it is too long, too late, or compressed."""
+    raw, body = response.raw, b""
+    # Versions of urllib3 without read1() wait for as many bytes as are asked for.
+    read, size = getattr(raw, "read1", raw.read), _MAX_RESPONSE_BYTES
+    if not hasattr(raw, "read1"):
+        size = 1
+    try:
+        while len(body) <= _MAX_RESPONSE_BYTES and monotonic() < deadline:
+            part = read(size, decode_content=False)
+            if not part:  # At the end the connection went back to the pool.
+                encoding = response.headers.get("Content-Encoding", "identity")
+                return body if encoding == "identity" else b""
+            body += part
+    except Exception:  # What the receiver did with the request, the status says.
+        pass
+    response.close()
+    return b""
 
 
 class SignalExporter:
@@ -175,6 +206,6 @@ def _seconds(after: str | None) -> float | None:
     except ValueError:
         pass
     try:
-        return max(0.0, parsedate_to_datetime(after).timestamp() - time.time())
+        return max(0.0, parsedate_to_datetime(after).timestamp() - time())
     except (TypeError, ValueError):
         return None

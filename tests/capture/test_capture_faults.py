@@ -16,8 +16,6 @@ from libretto_instrument._util import errors
 
 from .courses import ASYNC_COURSES, COURSES, SECRET, AsyncCourse, Course, plain
 
-pytestmark = pytest.mark.usefixtures("ids_ready")
-
 #: The user's call itself runs in these; all that they do of their own is in a zone.
 ON_THE_USERS_PATH = {
     "wrappers._pop_libretto_kwarg",  # refuses a wrong libretto=

@@ -93,7 +93,7 @@ def interrupted(step: CodeType, run: Callable[[], Any]) -> bool:
     return False
 
 
-@pytest.mark.usefixtures("collect", "alarm", "ids_ready")
+@pytest.mark.usefixtures("collect", "alarm")
 @pytest.mark.parametrize("alarm", ["any arguments"], indirect=True)
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_signal_at_any_step(

@@ -4,8 +4,10 @@ import os
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from time import monotonic, time
+from types import coroutine
 from typing import Any
 
 import openai
@@ -350,6 +352,29 @@ def test_asked_to_wait(client: openai.OpenAI, backend: Backend) -> None:
     assert 0.3 <= times[1] - times[0] < 5
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("kind", ["coroutine", "generator", "awaitable"])
+def test_an_awaitable(client: openai.OpenAI, backend: Backend, kind: str) -> None:
+    """What export() leaves to be awaited was not exported: dropped, counted, told."""
+
+    class Awaitable:
+        def __await__(self) -> Any:
+            yield
+
+    returns = {
+        "coroutine": export_nothing,
+        "generator": coroutine(lambda records: (yield)),
+        "awaitable": lambda records: Awaitable(),
+    }
+    libretto.install(LibrettoConfig("key", "name", exporters=[Doing(returns[kind])]))
+    ask(client)
+    libretto.flush(20)
+    stats = libretto.stats().exporters["doing"]
+    assert (stats.sent, stats.dropped) == (0, {"rejected": 1})
+    assert "async" in str(stats.last_error)
+    assert len(backend.events) == 1
+
+
 def test_hanging(client: openai.OpenAI, backend: Backend) -> None:
     """An exporter that hangs holds up no call, no other exporter and no shutdown."""
     stuck, up = Hanging(), MemoryExporter("up")
@@ -437,6 +462,28 @@ class Nameless:
     def close(self) -> None: ...
 
 
+class AsyncExport(MemoryExporter):
+    async def export(self, records: object) -> None: ...  # type: ignore[override]
+
+
+class AsyncClose(MemoryExporter):
+    async def close(self) -> None: ...
+
+
+async def export_nothing(records: object) -> None: ...
+
+
+class CallableExport:
+    async def __call__(self, records: object) -> None: ...
+
+
+def with_export(export: Any) -> Doing:
+    """Return an exporter with another export()."""
+    exporter: Any = Doing()
+    exporter.export = export
+    return exporter
+
+
 @pytest.mark.parametrize(
     ("exporters", "error", "says"),
     [
@@ -448,6 +495,11 @@ class Nameless:
         ([MemoryExporter("libretto")], ValueError, "reserved for Libretto"),
         ([MemoryExporter(), MemoryExporter()], ValueError, "two of them"),
         ([MemoryExporter(max_batch=0)], ValueError, "max_batch"),
+        ([AsyncExport()], TypeError, r"AsyncExport.export\(\) is a coroutine function"),
+        ([AsyncClose()], TypeError, r"AsyncClose.close\(\) is a coroutine function"),
+        ([with_export(export_nothing)], TypeError, "coroutine function"),
+        ([with_export(partial(export_nothing))], TypeError, "coroutine function"),
+        ([with_export(CallableExport())], TypeError, "coroutine function"),
     ],
 )
 def test_mistakes(exporters: Any, error: type[Exception], says: str) -> None:

@@ -1,11 +1,13 @@
 """What an exporter says of a receiver that does not take what it is sent."""
 
+import gzip
 import logging
 import os
 import socket
 import subprocess
 import sys
 import time
+import tracemalloc
 from email.utils import formatdate
 
 import pytest
@@ -13,7 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 from support import backend as answers
-from support.backend import Answer, redirect, status
+from support.backend import Answer, Exchange, redirect, status
 from support.otlp import Receiver, attributes
 
 from libretto_instrument.exporters import Exporter, ExportError, ExportRecord
@@ -113,6 +115,55 @@ def test_headers_follow_nobody(receiver) -> None:
         assert other.received == []
         assert receiver.received[0].headers["api-key"] == "secret"
         exporter.close()
+
+
+def _bomb(exchange: Exchange, code: int) -> None:
+    exchange.respond(code, BOMB, {"Content-Encoding": "gzip", **HEADERS})
+
+
+def _endless(exchange: Exchange, code: int) -> None:
+    exchange.respond(code, headers=HEADERS, claimed_length=10**12)
+    while not exchange.interrupted.is_set():
+        exchange.wfile.write(b"x" * 65536)
+
+
+def _drip(exchange: Exchange, code: int) -> None:
+    exchange.respond(code, headers=HEADERS, claimed_length=10**12)
+    while not exchange.interrupted.wait(0.02):
+        exchange.wfile.write(b"x")
+        exchange.wfile.flush()
+
+
+def _half(exchange: Exchange, code: int) -> None:
+    exchange.respond(code, b"x" * 10, HEADERS, claimed_length=100)
+    exchange.close_connection = True
+
+
+#: 50 MB of zeros, packed.
+BOMB = gzip.compress(bytes(50_000_000))
+HEADERS = {"Content-Type": "application/x-protobuf", "Location": "/elsewhere"}
+
+
+@pytest.mark.parametrize("code", [200, 307, 400, 503])
+@pytest.mark.parametrize("body", [_bomb, _endless, _drip, _half])
+def test_a_hostile_answer(receiver, body, code: int) -> None:
+    """A body that unpacks to much, never ends, comes a byte at a time or is cut takes
+    no memory and no time: what was done with the request, the status says."""
+    exporter = OTLPExporter(receiver.url, metrics=False, timeout=0.5)
+    exporter.export([EVENT])  # Imports what it needs.
+    receiver.answer(Answer(lambda exchange: body(exchange, code)))
+    tracemalloc.start()
+    try:
+        if code == 200:
+            exporter.export([EVENT])
+        else:
+            assert refusal(exporter, EVENT).retry is (code == 503)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        receiver.recover()
+        exporter.close()
+    assert peak < 5_000_000
 
 
 def test_a_batch_again(receiver, exporter) -> None:
