@@ -7,6 +7,8 @@ recorded body says.
 
 import asyncio
 import inspect
+import json
+import random
 from collections.abc import Awaitable, Callable, Iterator
 from functools import cache
 from importlib.util import find_spec
@@ -18,6 +20,7 @@ from attrs import define, field
 from support import corpus, reading
 
 from libretto_instrument._capture import is_patched
+from libretto_instrument._capture.endpoints.table import CHAT
 from libretto_instrument.testing import capture_events
 
 pytestmark = pytest.mark.skipif(not corpus.IS_THERE, reason=corpus.ABSENT)
@@ -244,6 +247,8 @@ def right_event(event: dict[str, Any], record: corpus.Record, bare: Outcome) -> 
         errors=expected.errors,
     )
     assert seen == expected
+    if not record["sse"]:
+        assert event["rawResponse"] == json.loads(record["response_body"])
     if bare.error is None:
         for message in expected.errors:
             assert any(message in error for error in event["responseErrors"])
@@ -255,3 +260,76 @@ def call_of(call: dict[str, Any]) -> tuple[Any, str, str, str]:
     called = call.get("function") or call["custom"]
     given = called.get("arguments") or called.get("input") or ""
     return call.get("id"), call["type"], called["name"], given
+
+
+def cut(text: str, chance: random.Random) -> Iterator[str]:
+    """Yield a text in fragments; an empty one as it is."""
+    while True:
+        size = chance.randrange(1, 9)
+        yield text[:size]
+        text = text[size:]
+        if not text:
+            return
+
+
+def streamed(answer: dict[str, Any], *, is_odd: bool) -> list[dict[str, Any]]:
+    """Return the chunks that a gateway could have sent instead of a whole answer.
+
+    Args:
+        answer: A chat completion.
+        is_odd: Number all tool calls 0, and leave blanks wherever nothing is said.
+    """
+    chance = random.Random(answer.get("id"))
+    blank = "" if is_odd else None
+    top = {name: answer[name] for name in answer if name not in ("choices", "usage")}
+    chunks: list[dict[str, Any]] = []
+
+    def add(choice: dict[str, Any], delta: Any, finish_reason: Any = blank) -> None:
+        numbers = {"index": choice.get("index", 0), "finish_reason": finish_reason}
+        chunks.append({**top, "choices": [{**numbers, "delta": delta}]})
+
+    for choice in answer["choices"]:
+        for name, value in (choice.get("message") or {}).items():
+            if name == "tool_calls" and value:
+                for at, call in enumerate(value):
+                    index = 0 if is_odd else at
+                    kind = call.get("type", "function")
+                    function = call.get(kind) or {}
+                    field = "input" if kind == "custom" else "arguments"
+                    first = {**call, "index": index, kind: {**function, field: ""}}
+                    add(choice, {"tool_calls": [first]})
+                    for piece in cut(function.get(field) or "", chance):
+                        more = {"index": index, "id": blank, kind: {field: piece}}
+                        add(choice, {"tool_calls": [more]})
+            elif isinstance(value, str) and name != "role":
+                for piece in cut(value, chance):
+                    add(choice, {name: piece})
+            else:
+                add(choice, {name: value})
+        add(choice, {"role": blank, "content": blank}, choice.get("finish_reason"))
+    chunks.append({**top, "choices": [], "usage": answer.get("usage")})
+    if is_odd:
+        blanks = {"id": "", "object": "", "created": 0, "model": "", "usage": {}}
+        chunks.append({**blanks, "choices": []})
+    return chunks
+
+
+@pytest.mark.parametrize("is_odd", [False, True])
+def test_whole_answers_in_fragments(is_odd: bool) -> None:
+    """A recorded answer that is streamed in fragments says what it says as a whole."""
+    checked = 0
+    for record in exchanges("chat"):
+        answer = None if record["sse"] else json.loads(record["response_body"])
+        if not isinstance(answer, dict) or not answer.get("choices"):
+            continue
+        chunks = streamed(answer, is_odd=is_odd)
+        merged = CHAT.merge_chunks(chunks, record["request_body"])
+        seen, whole = CHAT.parse_response(merged), CHAT.parse_response(answer)
+        assert seen.text == whole.text
+        assert [call_of(call) for call in seen.tool_calls] == [
+            call_of(call) for call in whole.tool_calls
+        ]
+        for name in ("usage", "finish_reason"):
+            assert seen.metrics.get(name) == whole.metrics.get(name)
+        checked += 1
+    assert checked

@@ -40,16 +40,17 @@ def wrap_sync(endpoint: Endpoint, recorder: Recorder, toggle: Toggle) -> Wrapper
         given = _pop_libretto_kwarg(kwargs) if "libretto" in kwargs else None
         if not toggle.enabled:
             return wrapped(*args, **kwargs)
-        client, frame = getattr(resource, "_client", None), sys._getframe()
+        client = getattr(resource, "_client", None)
         call = start_call(endpoint, recorder, client, given)
         if call is None:
-            exchange = start_unrecorded(client, frame)
+            exchange = start_unrecorded(client, sys._getframe())
             try:
                 return wrapped(*args, **kwargs)
             finally:
                 if exchange is not None:
                     exchange.leave()
-        call.start(kwargs, frame, is_detour=toggle.is_over_foreign)
+        # Not kept in a variable, as the frame would then hold itself.
+        call.start(kwargs, sys._getframe(), is_detour=toggle.is_over_foreign)
         try:
             result = wrapped(*args, **kwargs)
         except BaseException as exc:
