@@ -30,7 +30,8 @@ class Redactor(Protocol):
     """Anything that finds personal data in a text and takes it out.
 
     A redactor is called from one background thread. It may raise: the text is then
-    withheld whole.
+    withheld whole. One that can be interrupted also has ``redact_until(text,
+    deadline)``, which raises `TimeoutError` once `time.monotonic` passes ``deadline``.
     """
 
     def redact(self, text: str) -> str:

@@ -14,8 +14,8 @@ _MAX_GROUPS = 7
 _MIN_DIGITS = 7
 #: With the 00 or 011 that is dialled before a country code.
 _MAX_DIALLED = _MAX_DIGITS + 3
-#: How many numbers of one text libphonenumber is asked about. Beyond it each is taken
-#: for a telephone number: a text of nothing but digits must not cost seconds.
+#: How often libphonenumber is asked about one text. Later candidates are taken for
+#: telephone numbers: a text of nothing but digits must not cost seconds.
 _MAX_LOOKUPS = 400
 #: Where a number that starts with 0 or with a bracket may come from.
 _REGIONS = (
@@ -65,17 +65,10 @@ _MONEY_AFTER = re.compile(
 _TERMINATORS = (None, " / ")
 #: How numbers are grouped where they start with no 0, by the countries that do so.
 _NATIONAL_SHAPES = {
-    (3, 3, 4): ("GR",),
-    (5, 5): ("IN",),
-    (3, 4, 4): ("CN",),
-    (3, 2, 2, 2): ("ES",),
-    (2, 4, 4): ("MX",),
-    (2, 5, 4): ("BR",),
-    (3, 2, 3): ("NO",),
-    (1, 3, 3, 2, 2): ("RU",),
-    (3, 3, 2, 2): ("RU", "TR"),
-    (4, 3, 3): ("AU",),
-}
+    (3, 3, 4): ("GR",), (5, 5): ("IN",), (3, 4, 4): ("CN",), (3, 2, 2, 2): ("ES",),
+    (2, 4, 4): ("MX",), (2, 5, 4): ("BR",), (3, 2, 3): ("NO",), (4, 3, 3): ("AU",),
+    (1, 3, 3, 2, 2): ("RU",), (3, 3, 2, 2): ("RU", "TR"),
+}  # fmt: skip
 #: Mobile numbers that are often written in one go, and the countries they are from.
 _MOBILE = re.compile(r"07[3-9]\d{8}|0[67]\d{8}|01[567]\d{8,9}|04\d{8}")
 _MOBILE_REGIONS = ("GB", "FR", "DE", "AU")
@@ -101,7 +94,7 @@ def phone_numbers(numbers: DigitGroups) -> Iterator[Entity]:
         candidate, last = found
         extension = _EXTENSION.match(numbers.text, candidate.end)
         end = extension.end() if extension else candidate.end
-        yield Entity(candidate.start, end, "PHONE_NUMBER")
+        yield Entity(candidate.prefix.start, end, "PHONE_NUMBER")
         # The word before "467 3395 / 467 3396" speaks for both.
         has_context = numbers.separators[last] is not None
         index = last + 1
@@ -255,14 +248,9 @@ class _Candidate:
         )
 
     @property
-    def start(self) -> int:
-        """Index of the first character."""
-        return self.prefix.start
-
-    @property
     def raw(self) -> str:
         """The candidate as it is written."""
-        return self.text[self.start : self.end]
+        return self.text[self.prefix.start : self.end]
 
     def has_phone_context(self) -> bool:
         """Say whether the words around it make it a telephone number."""
@@ -315,7 +303,7 @@ def _is_phone(number: _Candidate, validator: _PhoneValidator) -> bool:
 
 def _is_unformatted(number: _Candidate, validator: _PhoneValidator) -> bool:
     """Decide on digits with nothing between them."""
-    if is_adjacent_to_word(number.text, number.start, number.end):
+    if is_adjacent_to_word(number.text, number.prefix.start, number.end):
         return False
     if number.has_phone_context():
         return True
