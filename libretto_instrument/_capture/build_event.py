@@ -1,7 +1,6 @@
-"""From the record of a call to the event that tells of it. Runs on the worker.
+"""Builds the event of a call from its record. Runs on the worker.
 
-Records hold JSON that some gateway sent; whatever cannot be read that way is reported
-as it came, and never stops the event.
+Records hold what some gateway sent: what is not JSON is recorded as text.
 """
 
 import json
@@ -25,13 +24,13 @@ if TYPE_CHECKING:
 
 @frozen
 class _Response:
-    """A response as it can be read.
+    """A response, as far as it can be parsed.
 
     Attributes:
         raw: The response, where it is an object.
         text: The response, where it is plain text.
         first_token_at: `time.perf_counter` when a stream's first content came.
-        is_complete: The stream said itself that it was over.
+        is_complete: The stream ended with its closing event.
     """
 
     raw: dict[str, Any] | None = None
@@ -41,7 +40,7 @@ class _Response:
 
 
 def build_event(record: "CallRecord") -> Event | None:
-    """Return the event that tells of a finished record.
+    """Return the event of a finished call.
 
     None if it may only be recorded under a template's name, and none is recognised.
     """
@@ -186,9 +185,9 @@ def _model_parameters(record: "CallRecord") -> dict[str, Any]:
 
 
 def _input_labels(record: "CallRecord") -> dict[str, Any]:
-    """Return what the template does not tell of the input's form.
+    """Return the form of the input, which the template does not say.
 
-    Without it the request could not be made again as it was.
+    Without it the request could not be repeated.
     """
     request, endpoint = record.request, record.endpoint
     given = request.get(endpoint.input, record.template)
