@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import define, evolve
 
-from .._config.environment import ENDPOINT_ENV_VARS, endpoint_urls
+from .._config.environment import ENDPOINT_ENV_VARS, endpoint_urls, find_url_fault
 from .._delivery import LIBRETTO, HttpTransport, Message, Outcome, Transport
 from .._delivery.endpoint import Endpoint, strip_credentials
 from .._runtime.exporter_transport import ExporterTransport
@@ -100,8 +100,10 @@ class _EndpointTransport(HttpTransport):
         self._is_override = prefix is not None
         self._endpoints = endpoint_urls()
         if prefix is not None:
-            base = prefix.rstrip("/")
+            base = prefix.strip().rstrip("/")
             Endpoint.parse(base)
+            if fault := find_url_fault(base):
+                raise ValueError(f"--api-prefix {fault}.")
             self._endpoints = {
                 kind: base + path for kind, (_, path) in ENDPOINT_ENV_VARS.items()
             }

@@ -1,4 +1,4 @@
-"""Other places than Libretto for finished reports, each with a queue of its own.
+"""Exporters: other destinations than Libretto, each with a queue of its own.
 
 install(exporters=[JsonLinesExporter("events.jsonl")])
 """

@@ -15,6 +15,7 @@ from typing import Any
 import openai
 import pytest
 from support.backend import Backend, hang, status
+from support.deliveries import MemoryTransport
 from support.waiting import eventually
 
 import libretto_instrument as libretto
@@ -22,7 +23,6 @@ from libretto_instrument import LibrettoConfig
 from libretto_instrument._cli import main
 from libretto_instrument._delivery import (
     HttpTransport,
-    MemoryTransport,
     Message,
     Stats,
     Transport,
@@ -347,9 +347,9 @@ def test_relay_command(client: openai.OpenAI, backend: Backend, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("named", "says"),
     [
-        (["jsonl"], "is named"),
-        (["jsonl:"], "is named"),
-        (["=jsonl:x"], "is named"),
+        (["jsonl"], "give"),
+        (["jsonl:"], "give"),
+        (["=jsonl:x"], "give"),
         (["jsonl:a", "jsonl:b"], "two of them"),
         (["libretto=jsonl:a"], "Libretto's own"),
         (["nosuchmodule:x"], "nosuchmodule"),
