@@ -351,7 +351,7 @@ def test_relay_command(client: openai.OpenAI, backend: Backend, tmp_path: Path) 
         (["jsonl:"], "give"),
         (["=jsonl:x"], "give"),
         (["jsonl:a", "jsonl:b"], "two of them"),
-        (["libretto=jsonl:a"], "Libretto's own"),
+        (["libretto=jsonl:a"], "reserved for Libretto"),
         (["nosuchmodule:x"], "nosuchmodule"),
         (["json:nothing"], "nothing"),
         (["json:dumps.__name__"], "export"),
