@@ -44,6 +44,11 @@ PLANTED = {
     "742 Evergreen Terrace": ("Evergreen",),
     "GB29 NWBK 6016 1331 9268 19": ("NWBK",),
     "sk-proj-abcDEF0123456789abcDEF": ("abcDEF0123456789",),
+    "jane.doe%40mail.example.com": ("jane.doe", "mail.example"),
+    "jane.doe&#64;mail.example.com": ("jane.doe", "mail.example"),
+    "jane.doe\\u0040mail.example.com": ("jane.doe", "mail.example"),
+    "4111\u200b 1111\u2009 1111 1111": ("1111 1111", "4111"),
+    "DB_PASS=correcthorse": ("correcthorse",),
 }
 
 CHAIN = "0b9b2a3e-6d5c-4c1e-9a51-6f0d5f0a7e11"
@@ -168,6 +173,25 @@ WAYS: dict[str, Way] = {
                 {"role": "user", "name": said, "content": ""},
             ]
         }
+    ),
+    "identifiers": _a_field_of_the_request(
+        lambda said: {
+            "messages": [
+                {"role": "tool", "tool_call_id": said, "content": ""},
+                {
+                    "role": "user",
+                    "content": [
+                        {
+                            "type": "file",
+                            "file": {"filename": said, "file_id": "file-1"},
+                        }
+                    ],
+                },
+            ]
+        }
+    ),
+    "keys that the caller made": _a_field_of_the_request(
+        lambda said: {"metadata": dict.fromkeys(("id", "type", "role", "status"), said)}
     ),
     "the template": _a_field_of_the_request(
         lambda said: {

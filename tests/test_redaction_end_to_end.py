@@ -2,6 +2,7 @@
 
 import json
 import logging
+from typing import Any
 
 import openai
 import pytest
@@ -9,6 +10,7 @@ from support.backend import Backend
 
 import libretto_instrument as libretto
 from libretto_instrument.demo import OfflineModel
+from libretto_instrument.testing import capture_events
 from libretto_openai import Client, LibrettoConfig
 
 pytest.importorskip("phonenumbers", reason="the extra pii is not installed")
@@ -119,3 +121,18 @@ def test_the_callers_objects_are_not_touched(
     assert params == {"x": SAID}
     assert chat == [{"role": "user", "content": SAID}]
     assert NAME in (completion.choices[0].message.content or "")
+
+
+@pytest.mark.parametrize("before", range(180, 220, 3))
+def test_nothing_leaks_where_a_text_is_cut(before: int, model: OfflineModel) -> None:
+    """Personal data that `max_field_bytes` cuts in two does not leave by half."""
+    said = "well " * before + f"{MAIL} {CARD} {SSN}" + " well" * 300
+    with capture_events(redact_pii=True, max_field_bytes=1_000) as events:
+        client = openai.OpenAI(api_key="sk", base_url=model.base_url)
+        message: Any = {"role": "user", "content": said}
+        client.chat.completions.create(model="m", messages=[message])
+    (message,) = events[0]["promptTemplateChat"]
+    assert "<cut: " in message["content"]
+    assert message["content"].startswith("well well")
+    for part in ("margaret", "4111", "460-8"):
+        assert part not in message["content"]

@@ -71,7 +71,7 @@ def redact_command(
     position = 0
     for entity in entities:
         stream_out.write(text[position : entity.start])
-        stream_out.write(_shown(text, entity))
+        stream_out.write(_highlight(text, entity))
         position = entity.end
     stream_out.write(text[position:])
     if not text.endswith("\n"):
@@ -80,7 +80,7 @@ def redact_command(
     return 0
 
 
-def _shown(text: str, entity: Entity) -> str:
+def _highlight(text: str, entity: Entity) -> str:
     """Highlight a entity line by line: pagers drop a colour at the end of a line."""
     lines = text[entity.start : entity.end].split("\n")
     shown = "\n".join(f"{_HIGHLIGHT}{line}{_PLAIN}" for line in lines)

@@ -1,7 +1,7 @@
-"""Keeps events small: markers in place of pictures and sound, long text cut.
+"""Truncates events: placeholders for images, audio and files, and long text cut.
 
-A backend refuses an event that is too large, and with it the text that mattered. Runs
-on the worker, as decoding and hashing megabytes takes its time.
+A backend refuses an event that is too large, and with it the text that matters. Runs on
+the worker, because decoding and hashing megabytes takes time.
 """
 
 import re
@@ -10,7 +10,7 @@ from hashlib import sha256
 from mimetypes import guess_type
 from typing import Any
 
-# Compiled when first used, not at every start.
+# Compiled on first use, not at import.
 _DATA_URL = (
     r"data:([\w.+-]{1,80}/[\w.+-]{1,80})?(?:;[^;,\s\"']{1,120}){0,4}?;base64,"
     r"([A-Za-z0-9+/_-]+={0,2})"
@@ -18,7 +18,13 @@ _DATA_URL = (
 _BASE64 = r"[A-Za-z0-9+/_=\r\n-]+"
 _URL_SAFE = str.maketrans("-_", "+/", "\r\n")
 
-#: How files begin, where nothing else says what they are.
+#: What stands at the end of a text that was cut.
+_CUT = re.compile(r"… <cut: \d+ bytes, sha256:[0-9a-f]{64}>\Z")
+_MAX_CUT_NOTE = 128
+#: Longer, in characters, than what is recognised as personal data only when whole.
+_CUT_MARGIN = 512
+
+#: How files start, for media whose type nothing else tells.
 _MAGIC_NUMBERS = (
     (b"RIFF", "audio/wav"),
     (b"ID3", "audio/mpeg"),
@@ -34,8 +40,7 @@ _MAGIC_NUMBERS = (
 )
 
 
-#: What stands in the JSON of every value that holds media, and hardly elsewhere. Few,
-#: as the whole of it is searched for each.
+#: One of these is in the JSON of every value that holds media, and rarely in others.
 _MEDIA_HINTS = (
     b"base64,",
     b"b64",  # b64_json, partial_image_b64
@@ -46,7 +51,7 @@ _MEDIA_HINTS = (
 
 
 def may_need_truncation(encoded: bytes, limit: int) -> bool:
-    """Say whether `truncate` could change a value, from its JSON; a quick look.
+    """Return whether `truncate` could change a value, by a quick look at its JSON.
 
     Args:
         encoded: The value's JSON, without white space between its parts.
@@ -56,14 +61,14 @@ def may_need_truncation(encoded: bytes, limit: int) -> bool:
 
 
 def truncate(value: Any, limit: int) -> Any:
-    """Return a JSON value with markers for base64 media, and its long strings cut.
+    """Return a JSON value with placeholders for base64 media, and long strings cut.
 
-    A marker tells media type, size in bytes and SHA-256 of what was there. Base64 is
-    known by its data URL, or by the field of OpenAI's API that it stands in.
+    A placeholder holds the media type, the size in bytes and the SHA-256. Base64 is
+    recognised by its data URL, or by the field of OpenAI's API that it stands in.
 
     Args:
-        value: The value; it is left as it is.
-        limit: How many bytes of any other string are kept.
+        value: The value; it is not changed.
+        limit: Bytes to keep of any other string.
     """
     if isinstance(value, str):
         return _truncate_text(value, limit)
@@ -78,7 +83,7 @@ def truncate(value: Any, limit: int) -> Any:
 
 
 def _truncate_field(name: Any, value: Any, parent: dict[Any, Any], limit: int) -> Any:
-    """Return a field of the object ``parent``."""
+    """Return a field of the object ``parent``, truncated."""
     if isinstance(value, str):
         if name in _MEDIA and re.fullmatch(_BASE64, value):
             media = _MEDIA[name](parent)
@@ -112,7 +117,7 @@ def _generated_media_type(parent: dict[Any, Any]) -> str | None:
     )
 
 
-#: Fields that hold bare base64, by what the object around says of its kind.
+#: Fields that hold bare base64, with what tells its media type from the object around.
 _MEDIA = {
     "b64_json": _image_media_type,
     "file_data": _file_media_type,
@@ -135,6 +140,23 @@ def _truncate_text(text: str, limit: int) -> str:
     return f"{kept}… <cut: {len(data)} bytes, sha256:{sha256(data).hexdigest()}>"
 
 
+def drop_cut_ends(value: Any) -> Any:
+    """Return a redacted JSON value without what stood last before each cut.
+
+    Personal data that is cut in two is not recognised: half an address leaves.
+    """
+    if isinstance(value, str):
+        cut = _CUT.search(value, max(0, len(value) - _MAX_CUT_NOTE))
+        if cut is None:
+            return value
+        return value[: max(0, cut.start() - _CUT_MARGIN)] + cut.group()
+    if isinstance(value, dict):
+        return {name: drop_cut_ends(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [drop_cut_ends(item) for item in value]
+    return value
+
+
 def _placeholder(media: str, base64: str) -> str:
     data = _decode_base64(base64)
     if media.endswith("*"):
@@ -143,7 +165,7 @@ def _placeholder(media: str, base64: str) -> str:
 
 
 def _sniff_media_type(data: bytes, media: str) -> str:
-    """Return a media type that goes by how the data begins, or ``media`` itself."""
+    """Return the media type of the data's first bytes, or ``media`` if unknown."""
     group = "" if media.startswith("application") else media.removesuffix("*")
     for start, kind in _MAGIC_NUMBERS:
         if data.startswith(start) and kind.startswith(group):
@@ -154,7 +176,7 @@ def _sniff_media_type(data: bytes, media: str) -> str:
 def _decode_base64(base64: str) -> bytes:
     """Decode base64 of either alphabet, with padding anywhere or none.
 
-    Streamed sound comes in pieces that are padded each.
+    Streamed audio comes in pieces, each with its own padding.
     """
     data = bytearray()
     for piece in base64.translate(_URL_SAFE).split("="):

@@ -1,7 +1,7 @@
-"""What is done to a report before it is posted: redaction, the user's hook.
+"""Processes a report before it is sent: truncation, redaction, ``before_send``.
 
-Runs on the worker. What fails here is not sent: with redaction on, nothing leaves in
-clear because something went wrong.
+Runs on the worker. A report whose processing fails is not sent: with redaction on, no
+fault lets it leave in the clear.
 """
 
 import inspect
@@ -15,27 +15,27 @@ from attrs import field, frozen
 
 from .._config.settings import CallSettings
 from .._util import errors
-from .media import truncate
+from .media import drop_cut_ends, truncate
 from .suppression import suppress_recording
 
 if TYPE_CHECKING:
     from .._events import Payload
     from ..redaction import BodyRedactor
 
-#: What a statement weighs beyond the words of the caller: the objects that carry it.
+#: Fixed memory overhead of a submission.
 _SUBMISSION_OVERHEAD_BYTES = 1_000
-#: So many redactors are kept with what they redacted before, the oldest let go first.
+#: Redactors kept with their caches; the oldest is dropped first.
 _MAX_CACHED_REDACTORS = 4
 
 
 @frozen(eq=False)
 class Submission:
-    """A report in the caller's own words: feedback, or what a chain came to.
+    """What the user reports: feedback, or the result of a chain.
 
     Attributes:
         payload: The report.
-        settings: What holds for it.
-        size: How long the caller's words are, in bytes.
+        settings: The settings in force when it was made.
+        size: Size of the user's texts, in bytes.
         ended: `time.perf_counter` when it was submitted, in seconds.
     """
 
@@ -46,7 +46,7 @@ class Submission:
 
     @property
     def size_bytes(self) -> int:
-        """Roughly how many bytes it holds."""
+        """Approximate memory that it holds, in bytes."""
         return self.size + _SUBMISSION_OVERHEAD_BYTES
 
     @property
@@ -65,7 +65,7 @@ _redaction_lock = threading.Lock()
 
 
 def _reset() -> None:
-    """Forget a lock that another thread held, and what it left half done, at a fork."""
+    """In a forked child, drop a lock that another thread held, and half-made state."""
     global _redaction_lock
     _redaction_lock = threading.Lock()
     _body_redactors.clear()
@@ -76,7 +76,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def body_redactor(redactor: Any) -> "BodyRedactor":
-    """Return what redacts bodies with the user's redactor, or with the built-in one.
+    """Return the `BodyRedactor` for the user's redactor, or for the built-in one.
 
     Raises:
         ImportError: There is no redactor, and the extra ``pii`` is not installed.
@@ -102,7 +102,8 @@ def process(report: "Payload", settings: CallSettings) -> dict[str, Any] | None:
     with suppress_recording():
         if settings.redact_pii:
             with _redaction_lock:
-                body = body_redactor(settings.redactor).redact(body)
+                redacted = body_redactor(settings.redactor).redact(body)
+            body = drop_cut_ends(redacted)
         if settings.before_send is not None and report.kind == "event":
             return _checked(settings.before_send(body))
     return body
@@ -130,7 +131,7 @@ def _checked(result: Any) -> dict[str, Any] | None:
 
 
 def has_libretto_destination(item: Any) -> bool:
-    """Say whether Libretto would know whose report this is; exporters get it anyway."""
+    """Return whether the item has an API key; without, only exporters receive it."""
     if isinstance(item, Submission):
         return item.settings.api_key is not None
     settings: CallSettings = item.settings
@@ -143,5 +144,5 @@ def needs_worker(settings: CallSettings) -> bool:
 
 
 def is_passthrough(settings: CallSettings) -> bool:
-    """Say whether reports go out as they are, with no redactor or hook in between."""
+    """Return whether reports are sent as they are, without redaction or hook."""
     return not settings.redact_pii and settings.before_send is None
