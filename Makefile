@@ -19,6 +19,9 @@ BIN := $(VENV)/bin
 PACKAGES := libretto_instrument libretto_openai
 CODE := $(PACKAGES) tests tools noxfile.py $(wildcard benchmarks examples)
 
+# Two cores are what the suite is made for; more hardly help.
+PARALLEL := -n 2 --dist worksteal
+
 # Without pip's own news, what the command was run for stands out.
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
@@ -32,7 +35,7 @@ serve: $(VENV)/.collector
 	@$(BIN)/libretto-instrument serve $(ARGS)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=95 $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term --cov-fail-under=95 $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check $(CODE)

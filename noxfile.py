@@ -28,14 +28,23 @@ nox.options.error_on_missing_interpreters = False
 RESULTS = Path(".nox", "compat")
 
 #: What the suite needs beside the library.
-TEST_TOOLS = ("pytest>=8.2", "pytest-asyncio>=0.24", "hypothesis>=6.100", "vcrpy>=8.1")
+TEST_TOOLS = (
+    "pytest>=8.2",
+    "pytest-asyncio>=0.24",
+    "hypothesis>=6.100",
+    "vcrpy>=8.1",
+    "pytest-xdist>=3.6",
+)
+
+#: As in the Makefile.
+PARALLEL = ("-n", "2", "--dist", "worksteal")
 
 #: The transports of openai that not every program has.
 TRANSPORTS = "openai[aiohttp,realtime]"
 
 #: Rooms without files, commands or extras of their own: packaging cannot break them
 #: alone, and their tests take most of the time. `make test` runs them all the same.
-CODE_ONLY = ("capture", "delivery")
+CODE_ONLY = ("capture", "delivery", "spool", "redaction")
 
 #: The packages as they stand in a checkout.
 PACKAGES = ("libretto_instrument", "libretto_openai")
@@ -253,7 +262,7 @@ def wheel(session: nox.Session) -> None:
         external=True,
     )
     session.run(
-        *(python, "-m", "pytest", "-q"),
+        *(python, "-m", "pytest", "-q", *PARALLEL),
         *(f"--ignore=tests/{room}" for room in CODE_ONLY),
         *(session.posargs or ["tests"]),
         external=True,
@@ -305,7 +314,7 @@ def _run_suite(session: nox.Session, *options: str) -> None:
     """Say what is installed, and run the suite on it."""
     session.run("python", "-m", "pip", "freeze")
     tests = session.posargs or ["tests"]
-    session.run("python", "-m", "pytest", "-q", *options, *tests)
+    session.run("python", "-m", "pytest", "-q", *PARALLEL, *options, *tests)
 
 
 @nox.session
