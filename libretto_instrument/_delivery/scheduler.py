@@ -222,6 +222,8 @@ class Scheduler:
 
     def needs_standby(self) -> bool:
         """Say whether another worker is to watch what is left while one works."""
+        if len(self.destinations) > 1:
+            return True  # An exporter is code of the user's, and may hang.
         queues = self._all_queues()
         is_slow = any(q.active and q.latency > MIN_STANDBY_LATENCY for q in queues)
         if is_slow:

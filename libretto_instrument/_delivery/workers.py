@@ -208,7 +208,10 @@ class WorkerPool:
             self._work(worker)
         except BaseException as exc:
             self._live.discard(worker)
-            self._deaths += 1
+            if self._live:  # Another one is there in its place.
+                self.restarted += 1
+            else:
+                self._deaths += 1
             self.due_at = 0.0
             errors.log_internal_error(exc, "delivery.worker")
             now, before = monotonic(), self._died_at
@@ -265,6 +268,9 @@ class WorkerPool:
         longest = FLUSH_INTERVAL if naps else IDLE_TIMEOUT
         next_at = self.source.next_at(now, self.busy)
         timeout = longest if next_at is None else min(longest, max(0.0, next_at - now))
+        if self.busy and self.due_at > now:
+            # The busy worker has promised to look at the inbox; its job may hang.
+            timeout = min(timeout, self.due_at - now + _GRACE)
         self._has_napper = self._has_napper or naps
         if naps or not (self.busy or self._has_napper):
             is_soon = timeout <= FLUSH_INTERVAL

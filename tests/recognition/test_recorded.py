@@ -236,11 +236,12 @@ def test_nothing_recognised(
 ) -> None:
     """A call that only a template would name, and none does, is counted and told."""
     libretto.install(api_key="key", templates=TEMPLATES)
+    before = libretto.stats().dropped.get("withheld", 0)
     messages: Any = [{"role": "user", "content": "Something else"}]
     client.chat.completions.create(model="any", messages=messages)
     assert libretto.flush(10)
     assert backend.events == []
-    assert libretto.stats().dropped == {"withheld": 1}
+    assert libretto.stats().dropped["withheld"] == before + 1
     assert "fits none of the templates" in caplog.text
     with libretto.scope(allow_unnamed_prompts=True):
         client.chat.completions.create(model="any", messages=messages)
