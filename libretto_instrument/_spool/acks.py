@@ -64,14 +64,6 @@ class AckLog:
         """Return what is done of a segment."""
         return self.segments.get(segment) or SegmentAcks()
 
-    def has(self, segment: str, offset: int) -> bool:
-        """Return whether the entry at an offset of a segment is done."""
-        return self.get(segment).has(offset)
-
-    def rejected(self, segment: str) -> set[int]:
-        """Return the offsets of what the destination refused of a segment."""
-        return self.get(segment).rejected
-
     def refresh(self) -> None:
         """Read the log again if it has changed; one that does not exist is empty."""
         try:

@@ -30,7 +30,7 @@ def delete_finished(
     for name, size in directory.list_segments().items() if leading else ():
         if monotonic() > deadline:
             break
-        if not all(reader.is_complete(name, size) for reader in leading):
+        if not all(reader.get(name).is_complete(size) for reader in leading):
             continue
         fd = directory.lock_for_deletion(name)
         if fd is None:

@@ -60,10 +60,9 @@ class DestinationReader:
 
     def try_lead(self) -> bool:
         """Take the lock, or keep it; return whether this process has it."""
-        if self._lock_fd is not None:
-            if self._is_lock_there():
-                return True
-            self.stop_leading()
+        if self._is_lock_there():
+            return True
+        self.stop_leading()
         self._directory.prepare()
         fd = open_private(
             self._directory.relay_lock(self.destination), os.O_RDWR | os.O_CREAT
@@ -78,10 +77,10 @@ class DestinationReader:
         return self.is_leading
 
     def _is_lock_there(self) -> bool:
-        assert self._lock_fd is not None
-        with suppress(OSError):
-            path = self._directory.relay_lock(self.destination)
-            return os.path.samestat(os.lstat(path), os.fstat(self._lock_fd))
+        if self._lock_fd is not None:
+            with suppress(OSError):
+                path = self._directory.relay_lock(self.destination)
+                return os.path.samestat(os.lstat(path), os.fstat(self._lock_fd))
         return False
 
     @property
@@ -340,25 +339,13 @@ class DestinationReader:
         cursors = self._cursors.values()
         self._acks.rewrite(line for cursor in cursors for line in cursor.format())
 
-    def has(self, segment: str, offset: int) -> bool:
-        """Return whether the destination has the entry at an offset of a segment."""
-        cursor = self._cursors.get(segment)
-        return cursor is not None and cursor.has(offset)
-
-    def rejected(self, segment: str) -> set[int]:
-        """Return the offsets of what the destination refused of a segment."""
-        cursor = self._cursors.get(segment)
-        return set() if cursor is None else cursor.rejected
-
-    def is_complete(self, segment: str, size: int) -> bool:
-        """Return whether the destination has all of a segment of that size."""
-        cursor = self._cursors.get(segment)
-        return cursor is not None and cursor.is_complete(size)
+    def get(self, segment: str) -> Cursor:
+        """Return how far the destination has got in a segment."""
+        return self._cursors.get(segment) or Cursor(segment)
 
     def note_complete(self, segment: str) -> None:
         """Tell the readers for other destinations that this one has all of it."""
         cursor = self._cursors[segment]
         if cursor.noted < cursor.offset:
             cursor.noted = cursor.offset
-            for line in cursor.format():
-                self._acks.append(line)
+            self._acks.append("\n".join(cursor.format()))

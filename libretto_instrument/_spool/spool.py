@@ -251,7 +251,7 @@ class Spool:
                     (name, offset)
                     for name, own, asked in self._iter_own(destinations)
                     for one in asked
-                    for offset in one.rejected(name).intersection(own.offsets)
+                    for offset in one.get(name).rejected.intersection(own.offsets)
                 }
         except OSError:
             return set()
@@ -334,4 +334,4 @@ class Spool:
 def _has_all(
     asked: Sequence[DestinationReader | AckLog], segment: str, offset: int
 ) -> bool:
-    return all(one.has(segment, offset) for one in asked)
+    return all(one.get(segment).has(offset) for one in asked)
