@@ -1,7 +1,6 @@
-"""What Libretto is told, and the form it has on the wire.
+"""The payloads that are posted to Libretto, and their JSON.
 
-The contract's names are camelCase for events and snake_case for feedback; the
-difference ends here.
+Libretto's field names are camelCase for events and snake_case for feedback.
 """
 
 from typing import Any, ClassVar, Protocol
@@ -18,11 +17,11 @@ class Payload(Protocol):
 
     @property
     def id(self) -> str:
-        """What makes sending it twice harmless."""
+        """Identifies it, so that sending it twice is harmless."""
 
     @property
     def ordering_key(self) -> str | None:
-        """Reports of one key arrive in the order in which they were made."""
+        """Payloads with the same key arrive in the order in which they were made."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON body."""
@@ -112,7 +111,7 @@ class Event:
 
 @frozen(kw_only=True, repr=False)
 class Feedback:
-    """What somebody thought of a response.
+    """A user's feedback on a response.
 
     Attributes:
         feedback_key: The key of the response's event.
@@ -153,7 +152,7 @@ class Feedback:
 
 @frozen(kw_only=True, repr=False)
 class ChainResult:
-    """What a chain of calls came to.
+    """The result of a chain of calls.
 
     Attributes:
         chain_id: The chain's UUID.

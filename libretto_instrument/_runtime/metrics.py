@@ -1,4 +1,4 @@
-"""The figures of a delivery as operators' tools take them: names, labels, numbers."""
+"""The counters of a delivery as metrics: names, labels, values."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -16,14 +16,14 @@ Labels = dict[str, str]
 
 @frozen
 class Metric:
-    """One figure, or several of a kind that labels tell apart.
+    """A metric and its values by label.
 
     Attributes:
-        name: What it is called, its words joined by underscores.
-        help: What it tells.
-        is_monotonic: Whether it counts from the start of the process.
+        name: Its name, in snake_case.
+        help: Its description.
+        is_monotonic: Whether it only grows while the process lives.
         values: The numbers, each with its labels.
-        is_bytes: Whether it is in bytes; it counts reports otherwise.
+        is_bytes: Whether its unit is bytes rather than reports.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Metric:
     is_bytes: bool = False
 
 
-#: What the metrics tell, and whether they only grow.
+#: For each metric its description, and whether it is monotonic.
 _STATS_METRICS = {
     "recorded": ("Reports taken for delivery.", True),
     "queued": ("Reports that wait in memory.", False),
@@ -57,11 +57,11 @@ _FIELDS = {
 def collect_metrics(
     stats: Stats, spools: "Iterable[SpoolStats] | None"
 ) -> list[Metric]:
-    """Return the figures of a delivery.
+    """Return the metrics of a delivery.
 
     Args:
-        stats: What became of its reports.
-        spools: The spools that it uses, perhaps none; None leaves their figures out.
+        stats: Its counters.
+        spools: The spools that it uses; None leaves their metrics out.
     """
     everywhere = {LIBRETTO: stats, **stats.exporters}
     found = [

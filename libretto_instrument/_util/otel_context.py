@@ -1,4 +1,4 @@
-"""Where a program is in its own trace, if it uses OpenTelemetry.
+"""The program's current OpenTelemetry span, if there is one.
 
 Nothing of OpenTelemetry is imported here: a program that has a span has imported it.
 """

@@ -1,4 +1,4 @@
-"""How far things are, shown where somebody waits: on a terminal, if tqdm is there."""
+"""Progress bars on a terminal, if tqdm is installed."""
 
 import os
 import shutil
@@ -10,20 +10,20 @@ from typing import Any, TypeAlias
 
 __all__ = ["Progress", "live_progress", "progress_bar"]
 
-#: What is being done, how much of it is done, and how much there is in all.
+#: A description, the amount that is done, and the total.
 Progress: TypeAlias = tuple[str, int, int]
 
 
 @contextmanager
 def progress_bar(what: str, total: int) -> Iterator[Callable[[int], object]]:
-    """Show how much of a work is done while the block does it.
+    """Show a progress bar during the block.
 
     Args:
-        what: What is being done, for the terminal.
-        total: How much there is to do.
+        what: The description.
+        total: The total amount.
 
     Yields:
-        What to call with the amount, whenever more is done.
+        A function to call with each amount that is done.
     """
     bar = _create_bar(what, total)
     if bar is None:
@@ -37,11 +37,11 @@ def progress_bar(what: str, total: int) -> Iterator[Callable[[int], object]]:
 def live_progress(
     poll: Callable[[], Progress], *, every: float = 0.2
 ) -> Iterator[None]:
-    """Show how things stand while the block waits.
+    """Show polled progress during the block.
 
     Args:
-        poll: Says how they stand; called from a thread of its own. If it fails, what
-            it said last stays.
+        poll: Returns the progress; called on a thread of its own. If it raises, the
+            last one stays.
         every: How often to poll, in seconds.
     """
     bar = _create_bar(None, None)
@@ -51,7 +51,7 @@ def live_progress(
     over = threading.Event()
 
     def show() -> None:
-        # Progress that cannot be told must not end what makes it.
+        # A failure to show progress must not end the work.
         with suppress(Exception):
             what, bar.n, bar.total = poll()
             bar.set_description(what)

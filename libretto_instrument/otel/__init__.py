@@ -1,4 +1,4 @@
-"""The recorded calls, and the library's own figures, on OpenTelemetry.
+"""OpenTelemetry: recorded calls as spans, and the delivery counters as metrics.
 
     libretto.install(exporters=[OTLPExporter("http://collector:4318")])
 

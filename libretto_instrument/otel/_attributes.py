@@ -1,7 +1,7 @@
-"""What a span says of a call: the GenAI conventions' attributes, and Libretto's own.
+"""Span attributes: those of the GenAI conventions, and Libretto's own.
 
-The names are those of the conventions as of version 1.41, which backends know, and
-where these have none, those of their successor.
+Names follow version 1.41 of the conventions, which backends know; where it has none,
+those of its successor.
 """
 
 import json
@@ -41,12 +41,12 @@ _PROVIDERS = {
     "mistral": "mistral_ai",
     "xai": "x_ai",
 }
-#: What OpenAI's formats of answers are to the conventions.
+#: OpenAI's response formats, by the conventions' names.
 _FORMATS = {"text": "text", "json_object": "json", "json_schema": "json"}
 
 _CLASS = re.compile(r"[A-Za-z_][\w.]*(?=:|$)")
 _MAX_INT64 = 2**63
-#: More than these are no tokens, and no milliseconds, that a call could take.
+#: Implausible values above these are left out.
 _MAX_TOKENS = 2**50
 _MAX_DURATION_MS = 10**10
 
@@ -56,7 +56,7 @@ def call_attributes(body: Body, *, content: bool) -> Attributes:
 
     Args:
         body: The event's body.
-        content: Whether to say what was asked and answered, too.
+        content: Whether to include prompts and responses.
     """
     values: dict[str, Any] = {
         **identity_attributes(body),
@@ -88,7 +88,7 @@ def feedback_attributes(body: Body, response_id: Any, *, content: bool) -> Attri
     Args:
         body: The feedback's body.
         response_id: The id of the response that it is about, if known.
-        content: Whether to say what the answer should have been, too.
+        content: Whether to include the better response.
     """
     values: dict[str, Any] = {
         "gen_ai.evaluation.name": "libretto.feedback",
@@ -104,7 +104,7 @@ def feedback_attributes(body: Body, response_id: Any, *, content: bool) -> Attri
 
 
 def identity_attributes(body: Body) -> Attributes:
-    """Return what tells calls apart in metrics, too: operation, provider and models."""
+    """Return what spans and metrics share: operation, provider and models."""
     parameters = mapping_or_empty(body.get("modelParameters"))
     is_text = parameters.get("modelType") == "completion"
     provider = parameters.get("modelProvider") or "openai"
@@ -159,7 +159,7 @@ def error_type(body: Body) -> str | None:
 
 
 def errors_of(body: Body) -> list[str]:
-    """Return what went wrong."""
+    """Return the error messages."""
     errors = body.get("responseErrors")
     return [str(error) for error in errors] if isinstance(errors, list) else []
 
@@ -234,7 +234,7 @@ def finish_reasons(body: Body) -> list[str]:
 
 
 def _libretto_attributes(body: Body) -> dict[str, Any]:
-    """Return what Libretto knows a call by."""
+    """Return Libretto's identifiers of a call."""
     template = body.get("promptTemplateChat", body.get("promptTemplateText"))
     name = body.get("promptTemplateName")
     # Without parameters it may be no template, but what was sent.
@@ -269,7 +269,7 @@ def _as_float(value: Any) -> float | None:
 
 
 def _sanitize(values: Mapping[str, Any]) -> Attributes:
-    """Return attributes that can be encoded, those with nothing to say left out."""
+    """Return the attributes that can be encoded, without those that are None."""
     return {
         name: value
         for name, given in values.items()
@@ -290,5 +290,5 @@ def _to_encodable(value: Any) -> Value | None:
 
 
 def sanitize_text(text: str) -> str:
-    """Return text that protobuf takes: half a surrogate pair is none to it."""
+    """Return text that protobuf accepts, with lone surrogates replaced."""
     return text.encode("utf-8", "replace").decode()

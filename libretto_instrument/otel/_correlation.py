@@ -1,4 +1,4 @@
-"""What an exporter remembers of past calls, so that later reports find them."""
+"""A bounded cache of recent calls and chains, for feedback and results that follow."""
 
 from collections import OrderedDict
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from attrs import define, field, frozen
 from opentelemetry.trace import SpanContext
 
-#: So many calls, and so many chains, are remembered; the oldest are forgotten first.
+#: Maximum number of calls, and of chains; the oldest are evicted first.
 MAX_ENTRIES = 4_096
 
 

@@ -1,4 +1,4 @@
-"""The exporter to OpenTelemetry."""
+"""The OTLP exporter."""
 
 import os
 import threading
@@ -28,9 +28,9 @@ from ._metrics import CallMetrics
 from ._spans import SpanBuilder
 from ._transport import HttpSession, SignalExporter
 
-#: How many reports of half-sent batches are remembered.
+#: Maximum number of remembered records of partly sent batches.
 _MAX_SEEN = 4_096
-#: How many seconds the last figures may hold up the end of the process.
+#: Maximum delay of the process's exit by the last metrics, in seconds.
 _EXIT_TIMEOUT = 2.0
 
 
@@ -67,14 +67,14 @@ class OTLPExporter:
             endpoint: The receiver, such as ``http://collector:4318``; ``/v1/traces``
                 and so on are added to it.
             headers: Headers to send along, such as a key of the receiver's.
-            timeout: How many seconds one attempt may take; 10 unless set.
+            timeout: Maximum duration of one attempt in seconds; 10 by default.
             content: Whether to send what was asked and answered: messages, tool
                 definitions, template parameters, what errors say, better responses and
                 results of chains. All of it has been redacted if ``redact_pii`` is on.
             metrics: Whether to send the histograms.
             feedback: Whether to send feedback, as log records: not every receiver of
                 traces takes these.
-            name: Tells it from other exporters in `stats()`.
+            name: Identifies the exporter in `stats()`.
 
         Raises:
             ValueError: ``endpoint`` is no address that paths can be added to, or
@@ -103,7 +103,7 @@ class OTLPExporter:
         self._pipeline: _Pipeline | None = None
         self._lock = threading.Lock()
 
-    # Connections and figures are the parent's.
+    # Connections and metrics belong to the parent.
     reset_after_fork = _reset
 
     def __repr__(self) -> str:
@@ -133,7 +133,7 @@ class OTLPExporter:
         return self._resource
 
     def close(self) -> None:
-        """Send the last figures, and close the connections."""
+        """Export the last metrics, and close the connections."""
         with self._lock:
             closing, self._pipeline = self._pipeline, None
         if closing is not None:
@@ -142,7 +142,7 @@ class OTLPExporter:
 
 @frozen(repr=False)
 class _Settings:
-    """What an exporter was told."""
+    """The arguments of an exporter."""
 
     endpoint: str | None
     headers: dict[str, str]
@@ -152,7 +152,7 @@ class _Settings:
     feedback: bool
 
     def exporter_kwargs(self, signal: str) -> dict[str, Any]:
-        """Return what one of OpenTelemetry's exporters is told."""
+        """Return the arguments of one of OpenTelemetry's exporters."""
         base = self.endpoint
         return {
             "endpoint": None if base is None else f"{base.rstrip('/')}/v1/{signal}",
@@ -178,11 +178,11 @@ class _Pipeline:
             if settings.metrics
             else None
         )
-        # Of batches that are to be given again: what need not be sent again.
+        # Records of failed batches that were sent, and are skipped in the retry.
         self._already_sent: set[tuple[str, str, float]] = set()
 
     def export(self, reports: Sequence[ExportRecord]) -> None:
-        """Send reports; those of a batch that failed half-way are not sent twice."""
+        """Send records; those of a partly failed batch are not sent twice."""
         fresh = [one for one in reports if _record_key(one) not in self._already_sent]
         try:
             spans, evaluations = self._build(fresh)
@@ -194,7 +194,7 @@ class _Pipeline:
             # Feedback goes elsewhere, and may still fail.
             taken = [one for one in fresh if one.kind != "feedback"]
             if len(self._already_sent) > _MAX_SEEN:
-                self._already_sent.clear()  # They never came again.
+                self._already_sent.clear()  # Their batches were dropped.
             self._already_sent |= {_record_key(one) for one in taken}
             self._record_metrics([one for one in taken if one.kind == "event"])
         if evaluations:
@@ -222,12 +222,12 @@ class _Pipeline:
             self._metrics.schedule_export()
 
     def drain_at_exit(self) -> None:
-        """Send the last figures as the process ends."""
+        """Export the last metrics as the process ends."""
         if self._metrics is not None:
             self._metrics.flush_now(_EXIT_TIMEOUT)
 
     def close(self) -> None:
-        """Send the last figures, and close the connections."""
+        """Export the last metrics, and close the connections."""
         if self._metrics is not None:
             self._metrics.close()
         self._traces.close()
@@ -235,7 +235,7 @@ class _Pipeline:
 
 
 def _record_key(report: ExportRecord) -> tuple[str, str, float]:
-    """Return what tells a report from the others, also from later feedback."""
+    """Return a key that is unique, also for several feedbacks with one id."""
     return report.kind, report.id, report.timestamp
 
 

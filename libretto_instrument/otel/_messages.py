@@ -1,7 +1,7 @@
-"""What was said to a model and what it answered, in the conventions' own form.
+"""Input and output messages in the form of the GenAI conventions.
 
-The bodies have passed redaction and the user's hook, which may leave anything in any
-place: nothing here takes a field's type for granted.
+Redaction and the user's hook may have put anything anywhere, so no field's type is
+taken for granted.
 """
 
 import json
@@ -14,12 +14,12 @@ from .._templates import TemplateChat, TemplateError, TemplateText
 Json = dict[str, Any]
 Body = Mapping[str, Any]
 
-#: What texts are called in requests and answers of OpenAI's APIs.
+#: The types of text parts in OpenAI's APIs.
 _TEXTS = ("text", "input_text", "output_text", "summary_text", "reasoning_text")
 
 
 def input_messages(body: Body) -> list[Json]:
-    """Return what was said to the model, the template filled in."""
+    """Return the input messages, with the template rendered."""
     params = mapping_or_empty(body.get("params"))
     text = body.get("promptTemplateText")
     if isinstance(text, str):
@@ -35,7 +35,7 @@ def input_messages(body: Body) -> list[Json]:
 
 
 def output_messages(body: Body, reasons: list[str]) -> list[Json]:
-    """Return what the model answered: a message for each choice.
+    """Return the output messages, one for each choice.
 
     Args:
         body: The event's body.
@@ -70,7 +70,7 @@ def tool_definitions(body: Body) -> list[Json]:
 
 
 def result_message(result: Any) -> Json:
-    """Return what a chain came to as a message."""
+    """Return a chain's result as a message."""
     return {"role": "assistant", "parts": [_text(_as_text(result))]}
 
 
@@ -96,7 +96,7 @@ def _messages_of(entry: Any, params: Body) -> Iterator[Any]:
 
 
 def _render(value: Any, params: Body) -> Any:
-    """Return part of a template with the parameters that there are filled in."""
+    """Return part of a template with the known parameters filled in."""
     if isinstance(value, str) and params:
         try:
             return str(TemplateText(value, params))

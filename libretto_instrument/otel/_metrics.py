@@ -1,4 +1,4 @@
-"""The conventions' histograms of the recorded calls, and when they are sent."""
+"""Histograms of recorded calls, as the conventions define them."""
 
 import os
 import threading
@@ -20,23 +20,23 @@ from . import _attributes
 from ._messages import Body
 from ._transport import HttpSession, SignalExporter
 
-#: How long figures may wait, if OTEL_METRIC_EXPORT_INTERVAL does not say; in seconds.
+#: Default export interval in seconds; OTEL_METRIC_EXPORT_INTERVAL overrides it.
 _INTERVAL = 10.0
 
-#: The bounds that the conventions advise.
+#: The bucket bounds that the conventions advise.
 _TOKEN_BUCKETS = [4**power for power in range(14)]
 _DURATION_BUCKETS = [0.01 * 2**power for power in range(14)]
 
 
 class CallMetrics:
-    """Counts calls, and sends the sums a while after a call, and at the end."""
+    """Records calls, and exports the histograms at an interval and at exit."""
 
     def __init__(self, exporter_kwargs: dict[str, Any], resource: Resource) -> None:
-        """Make figures of no calls.
+        """Create empty histograms.
 
         Args:
-            exporter_kwargs: What OpenTelemetry's exporter is told.
-            resource: Whose calls they are.
+            exporter_kwargs: The arguments of OpenTelemetry's exporter.
+            resource: The process that makes the calls.
         """
         self._session = HttpSession()
         exporter = OTLPMetricExporter(**exporter_kwargs, session=self._session)
@@ -66,7 +66,7 @@ class CallMetrics:
         )
 
     def record(self, body: Body) -> None:
-        """Count a call."""
+        """Record a call."""
         attributes = _attributes.identity_attributes(body)
         used = _attributes.usage(body)
         for kind in ("input", "output"):
@@ -81,7 +81,7 @@ class CallMetrics:
         )
 
     def schedule_export(self) -> None:
-        """Send what was counted, within the interval."""
+        """Export within the interval."""
         if self._flush_requested:
             self._send()
         if self._flush_requested or self._timer is not None:
@@ -92,7 +92,7 @@ class CallMetrics:
             timer.start()
 
     def _send(self) -> None:
-        """Send the sums; what is not taken is in the next ones, too."""
+        """Export the sums; those that fail are part of the next ones."""
         with self._export_lock:
             self._timer = None
             data: MetricsData | None = self._reader.get_metrics_data()
@@ -109,10 +109,10 @@ class CallMetrics:
                 )
 
     def flush_now(self, timeout: float | None = None) -> None:
-        """Send what was counted, and from now on at once: the end is near.
+        """Export now, and from now on after each batch: the process is ending.
 
         Args:
-            timeout: How many seconds that may take, if less than usual.
+            timeout: Maximum duration in seconds, if less than usual.
         """
         self._flush_requested = True
         self._session.timeout = timeout
@@ -124,14 +124,14 @@ class CallMetrics:
             pass
 
     def close(self) -> None:
-        """Send what was counted, and close the connections."""
+        """Export, and close the connections."""
         self.flush_now()
         self._signal.close()
         self._provider.shutdown()
 
 
 def _interval() -> float:
-    """Return how long figures may wait, in seconds."""
+    """Return the export interval in seconds."""
     try:
         return float(os.environ["OTEL_METRIC_EXPORT_INTERVAL"]) / 1000
     except (KeyError, ValueError):

@@ -1,4 +1,4 @@
-"""The library's own figures as OpenTelemetry metrics."""
+"""The delivery counters as OpenTelemetry metrics."""
 
 from collections.abc import Callable, Iterable
 
@@ -16,7 +16,7 @@ from .._version import __version__
 
 
 def observe(meter_provider: MeterProvider | None = None) -> None:
-    """Let a meter provider observe what `stats()` tells, whenever it collects.
+    """Register the counters of `stats()` as observable metrics.
 
     Call it once for a provider. The instruments are called ``libretto.sent``,
     ``libretto.queued``, ``libretto.dropped`` and so on, by ``destination`` and

@@ -1,4 +1,4 @@
-"""Where a call or a chain stands in a trace: ids that any process works out alike.
+"""Trace and span ids, derived so that every process computes the same.
 
 An event says which chain it belongs to and which span it was made in, but nothing of
 trace or span ids of its own, and feedback says no more than a key. So ids are derived:
@@ -17,7 +17,7 @@ _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
 
 def call_span_context(feedback_key: str, trace_id: int) -> SpanContext:
-    """Return the span of the call that a feedback key stands for."""
+    """Return the span context of the call with a feedback key."""
     return _span_context(trace_id, "call", feedback_key)
 
 
@@ -57,7 +57,7 @@ def _span_context(trace_id: int, kind: str, name: str) -> SpanContext:
 
 def _derive_id(kind: str, name: str, size: int) -> int:
     digest = sha256(f"{kind}:{name}".encode("utf-8", "surrogatepass")).digest()
-    # Nought is no id.
+    # Zero is not a valid id.
     return int.from_bytes(digest[:size], "big") or 1
 
 

@@ -1,4 +1,4 @@
-"""From reports to what OpenTelemetry's exporters send: spans and log records."""
+"""Builds spans and log records from export records."""
 
 import json
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from ..exporters import ExportRecord
 from . import _attributes, _span_context
 from ._correlation import CallContext, ChainContext, CorrelationCache
 
-#: Under which name, and which version, all that is sent is sent.
+#: The instrumentation scope of everything sent.
 SCOPE = InstrumentationScope("libretto_instrument", __version__)
 
 #: In nanoseconds.
@@ -35,12 +35,12 @@ _NS_PER_SECOND = 10**9
 
 @define
 class SpanBuilder:
-    """Makes spans and log records of reports.
+    """Builds spans and log records.
 
     Attributes:
-        resource: Whose they are.
-        content: Whether they say what was asked and answered, too.
-        correlation: What later reports may refer to.
+        resource: The process they belong to.
+        content: Whether they include prompts and responses.
+        correlation: Recent calls and chains, which later records refer to.
     """
 
     resource: Resource
@@ -163,7 +163,7 @@ class SpanBuilder:
 
 
 def _standalone_trace_id(key: str) -> int:
-    """Return the trace of a call that is in no other."""
+    """Return the trace id of a call that is in no other trace."""
     return _span_context.derive_trace_id(key)
 
 

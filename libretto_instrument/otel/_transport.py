@@ -1,8 +1,8 @@
-"""How OpenTelemetry's exporters reach the network on our behalf.
+"""The HTTP session of OpenTelemetry's exporters, and their results as exceptions.
 
-They try again by themselves, on the caller's thread, and tell of a failure no more than
-that there was one. A delivery of ours has pauses, bounds and figures of its own, so
-they get a session that tries once and remembers what was wrong.
+These exporters retry on the calling thread and report a failure without its reason. The
+delivery has its own retries, bounds and counters, so they get a session that tries once
+and remembers the error.
 """
 
 import logging
@@ -19,8 +19,11 @@ from opentelemetry import context
 from .._util import errors
 from ..exporters import ExportError
 
-#: What OTLP says is worth trying again.
+#: The statuses that OTLP calls retryable.
 _RETRYABLE = frozenset((429, 502, 503, 504))
+
+#: Where a request has no time-out, in seconds.
+_TIMEOUT = 10.0
 
 #: Longer responses are not read, in bytes.
 _MAX_RESPONSE_BYTES = 65_536
@@ -29,16 +32,16 @@ _LOGGERS = ("trace_exporter", "_log_exporter", "metric_exporter")
 
 
 class _ExportFailedError(Exception):
-    """Ends the exporter's own attempts; what it does not know it does not repeat."""
+    """Ends the exporter's own attempts: it retries no exception unknown to it."""
 
 
 class HttpSession(requests.Session):
-    """Posts once, follows nobody, and remembers why a request was not taken.
+    """Posts once, follows no redirect, and remembers the error.
 
     Attributes:
-        error: What was wrong with the last request; None if it was taken.
+        error: The error of the last request; None if it succeeded.
         response_body: The body of the last successful response, if in protobuf.
-        timeout: How many seconds a request may take, if less than its own timeout.
+        timeout: Maximum duration of a request in seconds, if less than its own.
     """
 
     def __init__(self) -> None:
@@ -48,10 +51,10 @@ class HttpSession(requests.Session):
         self.timeout: float | None = None
 
     def send(self, request: Any, **kwargs: Any) -> requests.Response:
-        """Send a prepared request, as `requests.Session` has it.
+        """Send a prepared request, as `requests.Session` does.
 
         Raises:
-            _ExportFailedError: It was not answered, or not with success.
+            _ExportFailedError: There was no response, or none with a 2xx status.
         """
         self.error, self.response_body = None, b""
         kwargs.update(allow_redirects=False, stream=True)
@@ -61,10 +64,10 @@ class HttpSession(requests.Session):
         try:
             response = self._post(request, kwargs)
         except (OSError, ValueError) as exc:
-            # A wrong certificate or address today may be mended tomorrow.
+            # A wrong certificate or address may be repaired later.
             self.error = ExportError(type(exc).__name__)
             raise _ExportFailedError(type(exc).__name__) from None
-        body = _read_body(response, monotonic() + kwargs["timeout"])
+        body = _read_body(response, monotonic() + (kwargs.get("timeout") or _TIMEOUT))
         if not 200 <= response.status_code < 300:
             status = f"HTTP {response.status_code}"
             self.error = ExportError(
@@ -115,7 +118,7 @@ def _read_body(response: requests.Response, deadline: float) -> bytes:
 
 
 class SignalExporter:
-    """One of OpenTelemetry's exporters, which says what went wrong by raising."""
+    """Wraps one of OpenTelemetry's exporters and raises its errors."""
 
     def __init__(self, exporter: Any, session: HttpSession, answer: Any) -> None:
         """Take an exporter, the session that it was made with, and the kind of answer
@@ -128,7 +131,7 @@ class SignalExporter:
         """Send what the exporter takes.
 
         Raises:
-            ExportError: It was not taken. What cannot even be encoded never will be.
+            ExportError: The export failed, for good if the batch can't be encoded.
         """
         self._session.error = None
         problem = "could not be encoded"
@@ -143,11 +146,11 @@ class SignalExporter:
         self._warn_partial_success()
 
     def _warn_partial_success(self) -> None:
-        """Say what the receiver did not keep of what it took; it is not sent again."""
+        """Warn of what the receiver rejected in a successful request."""
         try:
             said = self._answer.FromString(self._session.response_body).partial_success
         except Exception:
-            return  # It was taken, whatever the answer is.
+            return  # The request succeeded, whatever the response is.
         for field, value in said.ListFields():
             # Its message is left out: it may quote what was sent.
             if isinstance(value, int):
@@ -166,7 +169,7 @@ class SignalExporter:
 
 @contextmanager
 def suppress_telemetry() -> Iterator[None]:
-    """Keep what is sent inside out of the program's own traces and logs.
+    """Keep requests in the block out of the program's own traces and logs.
 
     An instrumented HTTP client makes no spans of our requests, and OpenTelemetry's
     exporters do not log at each attempt what `stats()` says.

@@ -1,7 +1,7 @@
-"""Diagnosis out why nothing arrives: ``libretto-instrument doctor``.
+"""``libretto-instrument doctor``: finds out why no events arrive.
 
-Each module looks at one thing and writes down what is there and what is wrong with it.
-Nothing is changed, and nothing is sent that could be stored.
+Each module checks one area and adds its facts and diagnoses to the report. Nothing is
+changed, and nothing is sent that could be stored.
 """
 
 from .command import add_arguments, doctor_command

@@ -1,4 +1,4 @@
-"""The command: in which order to look, and how it is told."""
+"""The command: runs the checks in order and prints the report."""
 
 import argparse
 import json
@@ -17,25 +17,25 @@ __all__ = ["add_arguments", "doctor_command"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options: those of ``run``, as if that was to follow, and our own."""
     add_setting_options(parser)
-    parser.add_argument("--json", action="store_true", help="tell it to a program")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(
         "--timeout",
         type=non_negative_seconds,
         default=5.0,
         metavar="SECONDS",
-        help="how long to wait for an address to answer",
+        help="how long to wait for a response",
     )
 
 
 def doctor_command(args: argparse.Namespace, out: TextIO) -> int:
-    """Look at everything, tell what was found.
+    """Run all checks and print the report.
 
     Args:
         args: The options.
-        out: Where to tell it.
+        out: Where to print it.
 
     Returns:
-        The exit status: 0 if there are no problems, else 1. Warnings are none.
+        The exit status: 0 if there are no problems, else 1; warnings do not count.
     """
     report = run_checks(args)
     if args.json:
@@ -52,7 +52,7 @@ def doctor_command(args: argparse.Namespace, out: TextIO) -> int:
 
 
 def run_checks(args: argparse.Namespace) -> DoctorReport:
-    """Look at everything."""
+    """Run all checks."""
     from .endpoint import check_endpoints
     from .packages import check_packages, check_redaction, is_installed
     from .patching import check_openai

@@ -1,4 +1,4 @@
-"""Whether Libretto answers where events are to go."""
+"""Checks that Libretto's endpoints answer."""
 
 from urllib.parse import urlsplit
 
@@ -48,7 +48,7 @@ _ERRORS = {
 
 
 def check_endpoints(report: DoctorReport, timeout: float, can_ask: bool) -> None:
-    """Ask each address whether it answers.
+    """Probe each endpoint.
 
     Args:
         report: Where to write it down.

@@ -1,4 +1,4 @@
-"""What is installed, and whether it is new enough."""
+"""Checks that required packages are installed, and recent enough."""
 
 import importlib.util
 import platform
@@ -12,14 +12,14 @@ from .report import DoctorReport
 
 _DIST_NAME = "libretto-instrument"
 _REQUIREMENT = re.compile(r"([\w.-]+)\s*>=\s*([\d.]+)\s*$")
-#: Told if they are there, without being needed.
+#: Reported if installed, but not required.
 _OPTIONAL_PACKAGES = ("httpx2", "pydantic")
 #: What the extra ``pii`` brings, by the name to import.
 _PII = {"phonenumbers": "phonenumberslite", "stdnum": "python-stdnum"}
 
 
 def check_packages(report: DoctorReport) -> None:
-    """Write down the versions of what is needed."""
+    """Check the versions of the required packages."""
     report.add_fact(
         "installed", "python", f"{platform.python_version()} {sys.executable}"
     )
@@ -58,7 +58,7 @@ def check_packages(report: DoctorReport) -> None:
 
 
 def check_redaction(report: DoctorReport, wanted: bool) -> None:
-    """Write down whether personal data can be taken out."""
+    """Check that redaction can run."""
     missing = [
         package
         for name, package in _PII.items()

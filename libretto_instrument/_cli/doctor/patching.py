@@ -1,4 +1,4 @@
-"""Which methods of openai can be recorded, and who else has patched them."""
+"""Checks which methods of openai can be recorded, and who else patches them."""
 
 import functools
 import importlib
@@ -15,7 +15,7 @@ _OWN_PACKAGE = "libretto_instrument"
 
 
 def check_openai(report: DoctorReport) -> None:
-    """Patch openai as `install()` does, write down what came of it, and undo it."""
+    """Patch openai as `install()` does, check the result, and undo it."""
     if (stranger := _shadowing_module()) is not None:
         report.add_problem(
             "openai-shadowed",
@@ -36,7 +36,7 @@ def check_openai(report: DoctorReport) -> None:
 
 
 def _shadowing_module() -> str | None:
-    """Return what stands in openai's place; None if openai does."""
+    """Return the file that shadows openai; None if none does."""
     try:
         distribution = metadata.distribution("openai")
     except metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""What was found: facts, and what is wrong."""
+"""The doctor's report: facts and diagnoses."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ __all__ = ["PROBLEM", "WARNING", "Diagnosis", "DoctorReport"]
 
 #: Nothing, or not everything, can be recorded or delivered.
 PROBLEM = "problem"
-#: It may be meant so.
+#: It may be intended.
 WARNING = "warning"
 
 
@@ -17,9 +17,9 @@ class Diagnosis:
     """One thing that is wrong.
 
     Attributes:
-        id: What, in a word that stays the same from version to version.
+        id: A stable identifier, such as ``"endpoint-dns"``.
         level: ``"problem"`` or ``"warning"``.
-        message: What, in a sentence.
+        message: What is wrong, in a sentence.
         remedy: What to do next.
     """
 
@@ -31,26 +31,26 @@ class Diagnosis:
 
 @define
 class DoctorReport:
-    """What is written down along the way.
+    """Collects facts and diagnoses during the checks.
 
     Attributes:
-        facts: What is there: for each thing that was looked at, what can be told of it.
-        diagnoses: What is wrong, in the order in which it was found.
+        facts: For each section, its facts by name.
+        diagnoses: In the order in which they were found.
     """
 
     facts: dict[str, dict[str, Any]] = field(factory=dict)
     diagnoses: list[Diagnosis] = field(factory=list)
 
     def add_fact(self, section: str, name: str, value: Any) -> None:
-        """Write down what is there."""
+        """Add a fact."""
         self.facts.setdefault(section, {})[name] = value
 
     def add_problem(self, name: str, message: str, remedy: str) -> None:
-        """Write down what keeps events from being recorded or delivered."""
+        """Add what keeps events from being recorded or delivered."""
         self.diagnoses.append(Diagnosis(name, PROBLEM, message, remedy))
 
     def add_warning(self, name: str, message: str, remedy: str) -> None:
-        """Write down what may be meant so, or not."""
+        """Add what may be intended, or not."""
         self.diagnoses.append(Diagnosis(name, WARNING, message, remedy))
 
     @property

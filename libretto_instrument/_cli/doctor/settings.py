@@ -1,4 +1,4 @@
-"""Where each setting comes from. The values of keys are never told."""
+"""Checks where each setting comes from. Values of keys are never shown."""
 
 import difflib
 import os
@@ -19,7 +19,7 @@ _QUOTES = "\"'`"
 
 
 def check_settings(report: DoctorReport, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Write down what is set where.
+    """Check the settings, and add where each comes from.
 
     Args:
         report: Where to.

@@ -1,4 +1,4 @@
-"""Whether events can wait on disk, what waits there, and whether somebody delivers."""
+"""Checks the spool directory, its contents, and whether a relay is running."""
 
 import os
 import stat
@@ -22,7 +22,7 @@ _STATES = {
 
 
 def check_spool(report: DoctorReport, known: Mapping[str, Any]) -> None:
-    """Write down the state of the spool and of the relay, if there is to be one."""
+    """Check the spool and the relay, if a spool is configured."""
     directory, relayed_only = known.get("spool_dir"), known.get("spool_only", False)
     if not directory:
         report.add_fact("spool", "directory", None)
