@@ -4,6 +4,7 @@ nox -s compat          the suite on versions of openai, wrapt and Python; prints
 nox -s openai_suite    openai's own tests, bare and recorded
 nox -s frameworks      frameworks built on openai, bare and recorded
 nox -s patchers        other libraries that patch openai, in every order
+nox -s wrapped         clients that other libraries wrapped before install()
 nox -s preforkers      gunicorn with --preload, Celery's prefork pool, and uvicorn
 nox -s phoenix         calls read back from a backend of traces, as it understands them
 nox -s wheel           what is to be published: built, checked, installed and tested
@@ -84,6 +85,8 @@ PATCHERS = {
     "langfuse": "langfuse",
     "ddtrace": "ddtrace",
 }
+#: Libraries that wrap a client, often before anything is installed.
+WRAPPERS = ("instructor", "langsmith", "braintrust", "opik")
 
 
 def _switch_on_pyenv() -> None:
@@ -194,6 +197,15 @@ def patchers(session: nox.Session, name: str) -> None:
     session.install(PATCHERS[name], "openai", ".[collector]", *TEST_TOOLS)
     session.env["LIBRETTO_PATCHER"] = name
     _run_alone(session, "tests/compat/with_patchers.py")
+
+
+@nox.session(python="3.11")
+@nox.parametrize("name", WRAPPERS)
+def wrapped(session: nox.Session, name: str) -> None:
+    """Hold that a client that another library wrapped is recorded once a call."""
+    session.install(name, "openai", ".[collector]", *TEST_TOOLS)
+    session.env["LIBRETTO_WRAPPER"] = name
+    _run_alone(session, "tests/compat/with_wrapped_clients.py")
 
 
 def _files_of(name: str) -> list[str]:

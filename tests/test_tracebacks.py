@@ -28,7 +28,8 @@ def shown(exc: BaseException) -> str:
         for frame in told.stack
         if "libretto_instrument" in frame.filename
         for name, value in (frame.locals or {}).items()
-        if name not in ("args", "kwargs")  # The caller's own, shown without us, too.
+        # The caller's and openai's own, shown without us, too.
+        if name not in ("args", "kwargs", "options")
     )
 
 

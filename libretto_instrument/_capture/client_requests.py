@@ -255,3 +255,23 @@ def wrap_process_response(original: Any, recorder: Recorder, switch: Switch) -> 
         )
 
     return process_response
+
+
+def wrap_connect(original: Any, recorder: Recorder, switch: Switch) -> Any:
+    """Return what stands in place of ``responses.connect()``.
+
+    Calls over its WebSocket are not recorded, which is said once.
+    """
+    connect = _callable(original)
+
+    @wraps(original)
+    def warn_and_connect(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if switch.enabled:
+            errors.warn_once(
+                "connect",
+                "Responses that are created over the WebSocket of responses.connect() "
+                "are not recorded.",
+            )
+        return connect(self, *args, **kwargs)
+
+    return warn_and_connect

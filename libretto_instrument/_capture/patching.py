@@ -86,13 +86,18 @@ TARGETS: tuple[Target, ...] = (
 
 _BASE_CLIENT = "openai._base_client"
 
-#: The methods of clients that see what goes around the targets.
+#: The methods that see what goes around the targets, or know that it cannot be seen.
 CLIENT_TARGETS: tuple[Target, ...] = (
     Target(_BASE_CLIENT, "SyncAPIClient", "request", "", "wrap_request"),
     Target(_BASE_CLIENT, "AsyncAPIClient", "request", "", "wrap_async_request"),
     *(
         Target(_BASE_CLIENT, owner, "_process_response", "", "wrap_process_response")
         for owner in ("SyncAPIClient", "AsyncAPIClient")
+    ),
+    *(
+        Target(module, owner, "connect", "", "wrap_connect")
+        for module in (_RESPONSES, _BETA_RESPONSES)
+        for owner in ("Responses", "AsyncResponses")
     ),
 )
 

@@ -544,6 +544,23 @@ def test_a_view_is_as_it_was_afterwards(
     assert view.create is before
 
 
+@pytest.mark.skipif(
+    not hasattr(getattr(openai.OpenAI(api_key="k"), "responses", None), "connect"),
+    reason="this version of openai has no responses.connect()",
+)
+def test_warns_of_a_websocket(
+    scripted: Any,
+    warnings_of: pytest.LogCaptureFixture,
+    patched: Callable[[], Kept],
+) -> None:
+    """That responses over a WebSocket are not recorded is said once."""
+    bare = type(scripted.responses.connect())
+    patched()
+    for _ in range(2):
+        assert type(scripted.responses.connect()) is bare
+    assert warnings_of.text.count("WebSocket") == 1
+
+
 def test_warns_of_what_cannot_be_seen(
     monkeypatch: pytest.MonkeyPatch,
     warnings_of: pytest.LogCaptureFixture,

@@ -76,6 +76,8 @@ def _check_targets(report: DoctorReport) -> None:
         unpatch()
     report.add_fact("openai", "can be recorded", len(methods) - len(refused))
     report.add_fact("openai", "not in this version", missing)
+    if _method("openai.resources.responses", "Responses", "connect") is not None:
+        report.add_fact("openai", "cannot be recorded", ["responses.connect"])
     report.add_fact("openai", "patched by others", strangers)
     report.add_fact("openai", "installed already", before)
     if not methods or refused:
