@@ -31,8 +31,7 @@ from .segment import (
 
 #: For how long one call reads, in seconds.
 _TIME_LIMIT = 0.04
-#: A time of this boot that is further ahead, in seconds, is not this boot's.
-_CLOCK_TOLERANCE = 60.0
+_CLOCK_TOLERANCE = 60.0  #: In seconds; what is further ahead is not of this boot.
 
 
 class DestinationReader:
