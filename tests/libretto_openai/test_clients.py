@@ -329,13 +329,12 @@ async def test_copies_may_replace_it(
 
 
 async def test_a_bare_clients_copies(model: OfflineModel, backend: Backend) -> None:
-    """A copy of a client to which a configuration was attached is a bare client:
-    only `libretto_openai`'s classes hand theirs on."""
+    """A configuration that was attached to a client holds for its copies, too."""
     with openai.OpenAI(**options(openai.OpenAI, model)) as client:
         libretto.attach(client, CONFIG)
         await ask(client)
         await ask(client.with_options(timeout=5))
-    assert names(backend) == ["by client"]
+    assert names(backend) == ["by client", "by client"]
 
 
 # Feedback
