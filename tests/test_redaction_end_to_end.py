@@ -79,6 +79,7 @@ def _everything(model: OfflineModel) -> None:
     assert key is not None
     client.send_feedback(key, rating=0.5, better_response=SAID)
     client.update_chain("0b9b2a3e-6d5c-4c1e-9a51-6f0d5f0a7e11", {"said": SAID})
+    client.close()
 
 
 def test_nothing_leaks_over_the_wire_or_into_the_log(
@@ -116,7 +117,8 @@ def test_the_callers_objects_are_not_touched(
     )
     params = {"x": SAID}
     chat = libretto.TemplateChat([{"role": "user", "content": "{x}"}], params)
-    completion = client.chat.completions.create(model="m", messages=chat)
+    with client:
+        completion = client.chat.completions.create(model="m", messages=chat)
     assert libretto.flush(timeout=20)
     assert params == {"x": SAID}
     assert chat == [{"role": "user", "content": SAID}]
@@ -127,9 +129,11 @@ def test_the_callers_objects_are_not_touched(
 def test_nothing_leaks_where_a_text_is_cut(before: int, model: OfflineModel) -> None:
     """Personal data that `max_field_bytes` cuts in two does not leave by half."""
     said = "well " * before + f"{MAIL} {CARD} {SSN}" + " well" * 300
-    with capture_events(redact_pii=True, max_field_bytes=1_000) as events:
-        client = openai.OpenAI(api_key="sk", base_url=model.base_url)
-        message: Any = {"role": "user", "content": said}
+    message: Any = {"role": "user", "content": said}
+    with (
+        capture_events(redact_pii=True, max_field_bytes=1_000) as events,
+        openai.OpenAI(api_key="sk", base_url=model.base_url) as client,
+    ):
         client.chat.completions.create(model="m", messages=[message])
     (message,) = events[0]["promptTemplateChat"]
     assert "<cut: " in message["content"]
