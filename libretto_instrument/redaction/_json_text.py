@@ -13,6 +13,8 @@ _TOKEN = re.compile(
 #: How JSON starts, as distinguished from prose in brackets.
 _START = re.compile(r"\s*(?:[{\[]\s*[\"{\[]|\")")
 
+_MAX_NESTING = 500
+
 #: Redacts a leaf, given the key that it stands under.
 LeafRedactor = Callable[[Any, "str | None"], Any]
 
@@ -64,7 +66,9 @@ def is_like_json(text: str) -> bool:
     return _START.match(text) is not None
 
 
-def redact_json(text: str, leaf: LeafRedactor, inherit: Callable[..., str]) -> str:
+def redact_json(
+    text: str, leaf: LeafRedactor, inherit: Callable[..., str]
+) -> str | None:
     """Redact the strings, numbers and keys of JSON; its layout stays.
 
     Args:
@@ -74,7 +78,8 @@ def redact_json(text: str, leaf: LeafRedactor, inherit: Callable[..., str]) -> s
             it is in and its own.
 
     Returns:
-        The redacted text. What is no whole token is left as it is.
+        The redacted text, where what is no whole token is left as it is; None if it is
+        nested too deeply.
     """
     parts: list[str] = []
     position = 0
@@ -84,6 +89,8 @@ def redact_json(text: str, leaf: LeafRedactor, inherit: Callable[..., str]) -> s
         if token in "{[":
             is_object = token == "{"
             stack.append(_Container(is_object, container.key, is_object))
+            if len(stack) > _MAX_NESTING:
+                return None
         elif token in "}]":
             if len(stack) > 1:
                 stack.pop()

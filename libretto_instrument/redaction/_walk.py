@@ -23,6 +23,8 @@ _MAX_DEPTH = 64
 _MAX_TEXT = 2_000_000
 #: How many values are still looked at once the time is over; ids and counts are kept.
 _MAX_LATE = 1_000
+#: The time is looked at once in this many values, whatever they are.
+_CHECK_EVERY = 4_096
 #: A number shorter than this is a count; no card and no telephone number is.
 _MIN_NUMBER = 10**9
 #: Numbers under a telling key may be as short as this.
@@ -84,6 +86,7 @@ class _BodyWalker:
     cache: LruCache
     deadline: float
     late: int = 0
+    seen: int = 0
 
     def body(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Redact the sections of a body, each by what it holds."""
@@ -107,6 +110,9 @@ class _BodyWalker:
             structural: Whether keys such as ``"role"`` have OpenAI's meaning here.
             depth: How many dicts and lists it stands in.
         """
+        self.seen += 1
+        if self.seen % _CHECK_EVERY == 0 and time.monotonic() > self.deadline:
+            self.late = _MAX_LATE + 1
         if self.late > _MAX_LATE:
             return REDACTION_FAILED
         try:
@@ -171,13 +177,15 @@ class _BodyWalker:
 
     def _text(self, text: str, key: str | None, structural: bool, depth: int) -> str:
         if depth < _MAX_DEPTH and is_like_json(text):
-            text = redact_json(
+            redacted = redact_json(
                 text,
                 lambda value, key: self._json_leaf(value, key, depth),
                 _policy.inherit_key,
             )
-            if is_json(text):
-                return text
+            if redacted is not None:
+                text = redacted
+                if is_json(text):
+                    return text
         cleaned = self._redact_text(text)
         if key is None or not text or len(text) > _MAX_LABELLED:
             return cleaned

@@ -168,6 +168,8 @@ def test_json_stays_json(bodies):
         '{"a":1,"a":2}',
         "{name}",
         "{" * 9999,
+        "[" * 9999,
+        '{"a":' * 900 + "1" + "}" * 900,
     ],
 )
 def test_json_without_personal_data(text, bodies):
@@ -477,8 +479,9 @@ def test_time_limit():
         {"params": {"x": [f"{MAIL} {n}" for n in range(50_000)]}},
         {"params": {f"{n}{MAIL}": n for n in range(50_000)}},
         {"response": json.dumps({f"{n}{MAIL}": n for n in range(50_000)})},
+        {"params": {"x": list(range(500_000))}},
     ],
-    ids=["a text", "a list", "keys", "JSON"],
+    ids=["a text", "a list", "keys", "JSON", "numbers"],
 )
 def test_time_limit_inside(body, redactor):
     """The limit holds inside a text, a list and an object; the rest is withheld."""
