@@ -12,6 +12,7 @@ from contextvars import copy_context
 from typing import Any
 
 from .._config.scope import SUPPRESS_RECORDING, Scope, current
+from .._util import errors
 
 _patched: list[str] = []
 
@@ -25,9 +26,14 @@ def suppress_recording() -> Scope:
 
 
 def _is_suppressed() -> bool:
-    frame = current()
-    while frame is not None and frame.owner is not SUPPRESS_RECORDING:
-        frame = frame.parent
+    """Return whether a hook runs here. Never raises: the program's threads ask, too."""
+    try:
+        frame = current()
+        while frame is not None and frame.owner is not SUPPRESS_RECORDING:
+            frame = frame.parent
+    except Exception as exc:
+        errors.log_internal_error(exc, "processing.suppression")
+        return False
     return frame is not None
 
 

@@ -56,6 +56,9 @@ ON_THE_USERS_PATH = {
     "response_hooks.aclose",
     "response_hooks.iter_bytes",
     "response_hooks.aiter_bytes",
+    # Once a hook has run: threads that the program starts pass through these.
+    "suppression.start_in_context",
+    "suppression.submit_in_context",
     "raw_views.__get__",  # looks up the method of a raw view
     "raw_views.__delete__",
     "raw_views.__set__",
@@ -92,6 +95,7 @@ ZONES = {
     "stream_state.on_loop_exit",
     "stream_state.on_read_start",
     "response_hooks.notify",
+    "suppression._is_suppressed",
 }
 
 #: The interpreter calls these, and lets nothing out of them.
