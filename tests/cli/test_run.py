@@ -172,7 +172,7 @@ def test_with_a_spool(tmp_path: Path, backend: Backend) -> None:
         (["--spool-only", "-c", ""], {}, "--spool DIR"),
         (["-c", ""], {"LIBRETTO_API_PREFIX": "nowhere"}, "LIBRETTO_API_PREFIX"),
         (["-c", ""], {"LIBRETTO_ENABLED": "so so"}, "LIBRETTO_ENABLED"),
-        (["--sample-rate", "2", "-c", ""], {}, "give 0 to 1"),
+        (["--sample-rate", "2", "-c", ""], {}, "between 0 and 1"),
         (["--sample-rate", "x", "-c", ""], {}, "--sample-rate"),
         ([], {}, "usage: libretto-instrument run"),
     ],
