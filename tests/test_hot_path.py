@@ -39,7 +39,7 @@ STREAM = 45
 ARGUMENT = 54
 #: Taking `libretto=` out, finding that nothing is to be recorded, and that the client's
 #: own methods have nothing to record, either.
-OFF = 16
+OFF = 18
 #: Delivery's side of the caller: into the inbox,
 INBOX = 5
 #: and if no worker is about to look, one is woken, or a thread is started.

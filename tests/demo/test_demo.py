@@ -23,6 +23,12 @@ from libretto_instrument.demo._table import format_table
 EXPECTED = [expected.prompt for one in SCENARIOS for expected in one.expected]
 
 
+@pytest.fixture(autouse=True)
+def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no table be cut, wherever the tests run."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+
 def environment(**changes: str) -> dict[str, str]:
     """The environment less what would send the demonstration elsewhere."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("OPENAI_")}
