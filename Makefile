@@ -20,7 +20,7 @@ PACKAGES := libretto_instrument libretto_openai
 CODE := $(PACKAGES) tests tools noxfile.py $(wildcard benchmarks examples)
 
 # Two cores are what the suite is made for; more hardly help.
-PARALLEL := -n 2 --dist worksteal
+PARALLEL ?= -n 2 --dist worksteal
 
 # Without pip's own news, what the command was run for stands out.
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq

@@ -38,7 +38,7 @@ TEST_TOOLS = (
 )
 
 #: As in the Makefile.
-PARALLEL = ("-n", "2", "--dist", "worksteal")
+PARALLEL = os.environ.get("PARALLEL", "-n 2 --dist worksteal").split()
 
 #: The transports of openai that not every program has.
 TRANSPORTS = "openai[aiohttp,realtime]"

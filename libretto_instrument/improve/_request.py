@@ -1,6 +1,7 @@
 """The request of a case, made again: as it was, but for what is to change."""
 
 import hashlib
+import importlib
 import inspect
 import json
 from collections.abc import Mapping, Sequence
@@ -186,19 +187,29 @@ def _arguments(case: Case, change: Change) -> dict[str, Any]:
     return given
 
 
+_RESOURCES = {
+    "chat": ("chat.completions", "Completions"),
+    "completion": ("completions", "Completions"),
+    "responses": ("responses", "Responses"),
+}
+
+
 @cache
 def argument_names(endpoint: str) -> frozenset[str]:
-    """Return the names of the arguments that ``create()`` takes."""
-    from openai.resources.chat.completions import Completions as Chat
-    from openai.resources.completions import Completions
-    from openai.resources.responses import Responses
+    """Return the names of the arguments that ``create()`` takes.
 
-    owners: dict[str, Any] = {
-        "chat": Chat,
-        "completion": Completions,
-        "responses": Responses,
-    }
-    create = inspect.unwrap(owners[endpoint].create)
+    Raises:
+        ValueError: The installed openai has no such endpoint.
+    """
+    module, owner = _RESOURCES[endpoint]
+    try:
+        resource = importlib.import_module(f"openai.resources.{module}")
+    except ModuleNotFoundError:
+        raise ValueError(
+            f"the installed openai has no {endpoint} endpoint: upgrade it to replay "
+            "these cases"
+        ) from None
+    create = inspect.unwrap(getattr(resource, owner).create)
     return frozenset(inspect.signature(create).parameters) - {"self"}
 
 
