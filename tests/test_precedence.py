@@ -224,6 +224,7 @@ def test_every_field_is_held_here() -> None:
         "redactor",
         "max_field_bytes",
         "before_send",
+        "model_provider",  # held in capture/test_servers.py
         "template_chat",  # held with a chat, in test_scope.py
         "templates",  # held in recognition/test_recorded.py
         "trace_context",  # held with a tracer, in otel/test_trace.py
