@@ -55,7 +55,7 @@ def text(name: str, value: Any) -> Any:
     return _require(str, name, value, "a string")
 
 
-def id_to_str(value: Any) -> Any:
+def id_to_str(value: str | UUID | None) -> str | None:
     """Return a UUID as text, which is what the API takes, and all else as it is."""
     return str(value) if isinstance(value, UUID) else value
 

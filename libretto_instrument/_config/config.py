@@ -8,7 +8,7 @@ from uuid import UUID
 import attrs
 from attrs import field, frozen
 
-from .checks import reject_unknown_fields
+from .checks import id_to_str, reject_unknown_fields
 from .fields import CALL_FIELDS, CLIENT_FIELDS, FIELDS, SCOPE_FIELDS, Overrides
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class LibrettoConfig:
 
     api_key: str | None = field(default=None, repr=False)
     prompt_template_name: str | None = None
-    chat_id: str | None = None
+    chat_id: str | None = field(default=None, converter=id_to_str)
     allow_unnamed_prompts: 'bool | Literal["caller"] | None' = None
     redact_pii: bool | None = None
     project_key: str | None = field(default=None, repr=False, kw_only=True)
@@ -154,14 +154,14 @@ class LibrettoCreateParams:
     api_key: str | None = field(default=None, repr=False)
     prompt_template_name: str | None = None
     api_name: str | None = None
-    event_id: str | None = None
+    event_id: str | None = field(default=None, converter=id_to_str)
     template_text: str | None = field(default=None, repr=False)
     template_chat: list[Any] | None = field(default=None, repr=False)
     template_params: Mapping[str, Any] | None = field(default=None, repr=False)
-    chat_id: str | None = None
-    chain_id: str | None = None
-    feedback_key: str | None = None
-    parent_event_id: str | None = None
+    chat_id: str | None = field(default=None, converter=id_to_str)
+    chain_id: str | None = field(default=None, converter=id_to_str)
+    feedback_key: str | None = field(default=None, converter=id_to_str)
+    parent_event_id: str | None = field(default=None, converter=id_to_str)
     context: Mapping[str, Any] | None = field(default=None, repr=False, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
