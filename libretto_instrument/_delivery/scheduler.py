@@ -222,11 +222,10 @@ class Scheduler:
 
     def needs_standby(self) -> bool:
         """Say whether another worker is to watch what is left while one works."""
-        if len(self.destinations) > 1:
-            return True  # An exporter is code of the user's, and may hang.
         queues = self._all_queues()
-        is_slow = any(q.active and q.latency > MIN_STANDBY_LATENCY for q in queues)
-        if is_slow:
+        if len(queues) > 2:  # An exporter is the user's code; it may hang.
+            return True
+        if any(q.active and q.latency > MIN_STANDBY_LATENCY for q in queues):
             return any(queue.queued or queue.stored_pending for queue in queues)
         return any(queue.queued and not queue.active for queue in queues[1:])
 

@@ -3,7 +3,7 @@
 A line is ``SEGMENT OFFSET`` for an entry that was delivered, ``SEGMENT OFFSET !`` for
 one that was rejected, and ``SEGMENT OFFSET = PENDING`` for the whole of a segment: what
 begins before the offset is done, but for the offsets in PENDING (with commas, or
-``-``). A long log is written anew, with the fewest lines that say the same.
+``-``). A long log is rewritten, with the fewest lines that say the same.
 """
 
 import os
@@ -15,7 +15,7 @@ from attrs import define, field
 
 from .._util.private_files import open_private, opened, read_at
 
-#: A log longer than this, in bytes, is written anew.
+#: A log longer than this, in bytes, is rewritten.
 COMPACT_BYTES = 2**17
 #: Of a log that is longer than any we write, the rest is not read.
 _MAX_BYTES = 2**24
@@ -97,7 +97,7 @@ class AckWriter:
     """Appends to a log, for the one reader of its destination.
 
     Attributes:
-        is_behind: Something could not be written. The log has to be written anew from
+        is_behind: Something could not be written. The log has to be rewritten from
             what the reader remembers.
     """
 
@@ -109,7 +109,7 @@ class AckWriter:
 
     @property
     def needs_compaction(self) -> bool:
-        """Whether the log is to be written anew."""
+        """Whether the log is to be rewritten."""
         return self.is_behind or self._size > COMPACT_BYTES
 
     def append(self, line: str) -> None:
