@@ -113,9 +113,9 @@ class Counters:
             self.sent += 1
         self.last_success_at = time.time()
 
-    def count_dropped(self, reason: str) -> None:
-        """Count a message that will never arrive."""
-        self.dropped[reason] = self.dropped.get(reason, 0) + 1
+    def count_dropped(self, reason: str, count: int = 1) -> None:
+        """Count messages that will never arrive."""
+        self.dropped[reason] = self.dropped.get(reason, 0) + count
 
     def note_error(self, error: str) -> None:
         """Remember the last failure."""

@@ -63,9 +63,11 @@ class Destination:
         self.flushes.change(entry.seq, -1)
         return True
 
-    def count_dropped(self, seq: int, reason: str, *, is_loss: bool = True) -> None:
-        """Count a message that will never arrive; lost, if the user did not want it."""
-        self.counters.count_dropped(reason)
+    def count_dropped(
+        self, seq: int, reason: str, count: int = 1, *, is_loss: bool = True
+    ) -> None:
+        """Count messages that will never arrive; lost, if the user did not want it."""
+        self.counters.count_dropped(reason, count)
         if is_loss:
             self.flushes.note_loss(seq)
 

@@ -202,10 +202,7 @@ class Pipeline:
                 return
             excess -= size
             with suppress(IndexError):
-                _, names = inbox.popleft()
-                for name in names or ():
-                    counters = self._scheduler.destinations[name].counters
-                    counters.count_dropped("queue_full")
+                self._scheduler.evict(*inbox.popleft())
 
     def start(self) -> None:
         """See to it that ``flush`` and the exit deliver what is in the store."""

@@ -71,6 +71,9 @@ class Scheduler:
     is_closed: bool = False
     is_retiring: bool = False
     is_released: bool = False
+    # How often callers dropped something of the inbox, by the names of its destinations.
+    # One dict; whoever changes it takes it out meanwhile, as callers take no lock.
+    _evicted: deque[dict[Any, int]] = field(factory=deque)
     _seq: int = 0
     _prepares_next: bool = True
 
@@ -91,6 +94,7 @@ class Scheduler:
 
     def drain_inbox(self, now: float) -> None:
         """Move what was put into the queue of what is to be prepared."""
+        self._count_evicted()
         while self.inbox:
             try:
                 item, names = self.inbox.popleft()
@@ -102,6 +106,32 @@ class Scheduler:
                 self._place(item, now)
             else:
                 self._accept(item, names, now)
+
+    def evict(self, item: Any, names: Any) -> None:
+        """Drop what a caller took out of a full inbox. Takes no lock."""
+        if isinstance(item, FlushMarker):
+            self.inbox.append((item, names))  # It waits for what is there now.
+            return
+        try:
+            counts = self._evicted.pop()
+        except IndexError:
+            counts = {}
+        counts[item is SPOOLED, names] = counts.get((item is SPOOLED, names), 0) + 1
+        self._evicted.append(counts)
+
+    def _count_evicted(self) -> None:
+        try:
+            counts = self._evicted.popleft()
+        except IndexError:
+            return
+        for (is_spooled, names), count in counts.items():
+            for name in names:
+                if is_spooled:
+                    self.destinations[name].counters.spooled += count
+                else:
+                    self.destinations[name].count_dropped(
+                        self._seq + 1, "queue_full", count
+                    )
 
     def _accept(self, item: Any, names: tuple[str, ...], now: float) -> None:
         try:
@@ -336,6 +366,7 @@ class Scheduler:
 
     def stats(self, workers_restarted: int) -> Stats:
         """Return where everything is that was put."""
+        self._count_evicted()
         found = {name: self._stats(each) for name, each in self.destinations.items()}
         stats = found.pop(LIBRETTO, Stats())
         return evolve(stats, workers_restarted=workers_restarted, exporters=found)

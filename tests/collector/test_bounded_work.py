@@ -1,8 +1,10 @@
 """Requests that ask for much work: what is done for them is bounded."""
 
 import json
+import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,45 @@ from libretto_instrument._collector.diff import word_diff
 from .wire import event, post, rate, read
 
 KEY = "a-key-of-16-char"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def untraced() -> Iterator[None]:
+    """Measure no tool that traces every line, such as the one for coverage."""
+    traced, threads_traced = sys.gettrace(), threading.gettrace()
+    sys.settrace(None)
+    threading.settrace(None)  # type: ignore[arg-type]
+    yield
+    sys.settrace(traced)
+    threading.settrace(threads_traced)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def limit(untraced: None) -> float:
+    """Return what a request may take, in seconds of this machine's processor.
+
+    It is what counting to twenty-five million takes: about a second on a slow machine.
+    """
+    start = cpu()
+    for _ in range(3_000_000):
+        pass
+    return (25 / 3) * (cpu() - start)
+
+
+@pytest.fixture(scope="module")
+def shared_db(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where this module's collector keeps its events."""
+    return tmp_path_factory.mktemp("bounded") / "libretto.db"
+
+
+@pytest.fixture(scope="module")
+def shared(untraced: None, shared_db: Path) -> Iterator[httpx.Client]:
+    """Yield a client of a collector whose threads are not traced either."""
+    with (
+        running(shared_db) as started,
+        httpx.Client(base_url=started.url) as client,
+    ):
+        yield client
 
 
 def cpu() -> float:
@@ -100,19 +141,21 @@ MANY = "{a}" * 100_000
         {"tools": [{"a": [[[[[list(range(5_000))]]]]]}] * 20},
     ],
 )
-def test_a_page_takes_little_work(http: httpx.Client, changes: dict[str, Any]) -> None:
+def test_a_page_takes_little_work(
+    http: httpx.Client, changes: dict[str, Any], limit: float
+) -> None:
     """An event that asks for much work is stored and shown within a second."""
     content = json.dumps(event(**changes)).encode()
     start = cpu()
     answer = http.post("/api/event", content=content)
     assert answer.status_code == 200, answer.text
-    assert cpu() - start < 1
+    assert cpu() - start < limit
     (url,) = (row["url"] for row in read(http))
     for path in (url, "/", "/events", "/revisions?prompt=greeting", "/events.csv"):
         start = cpu()
         page = http.get(path)
         assert page.status_code == 200
-        assert cpu() - start < 1, path
+        assert cpu() - start < limit, path
         assert len(page.content) < 8_000_000
 
 
@@ -127,22 +170,22 @@ def test_a_page_takes_little_work(http: httpx.Client, changes: dict[str, Any]) -
     ],
 )
 def test_a_body_is_weighed_before_it_is_decoded(
-    shared: httpx.Client, body: bytes
+    shared: httpx.Client, body: bytes, limit: float
 ) -> None:
     """A body of very many or very deep values is refused in little time."""
     start = cpu()
     answer = shared.post("/api/event", content=body)
     assert answer.status_code in (400, 401, 413)
-    assert cpu() - start < 1
+    assert cpu() - start < limit
 
 
-def test_a_body_without_the_key_is_not_decoded(db: Path) -> None:
+def test_a_body_without_the_key_is_not_decoded(db: Path, limit: float) -> None:
     """Who does not know the key makes the collector decode nothing."""
     with running(db, api_key=KEY) as server, httpx.Client(base_url=server.url) as http:
         start = cpu()
         for body in (b"{" * 9_000_000, b"no JSON", b'{"apiKey": "another"}'):
             assert http.post("/api/event", content=body).status_code == 401
-        assert cpu() - start < 1
+        assert cpu() - start < limit
         body = json.dumps({"apiKey": [KEY], "x": KEY}).encode()
         assert http.post("/api/event", content=body).status_code == 401
         assert http.post("/api/event", json=event(apiKey=KEY)).status_code == 200
@@ -184,22 +227,22 @@ def test_a_query_has_a_deadline(db: Path) -> None:
         ("x" * 5_000_000, "y" * 5_000_000),
     ],
 )
-def test_a_difference_takes_little_work(old: str, new: str) -> None:
+def test_a_difference_takes_little_work(old: str, new: str, limit: float) -> None:
     """Long texts, and texts with nothing in common, are compared within a second."""
     start = cpu()
     word_diff(old, new)
-    assert cpu() - start < 1
+    assert cpu() - start < limit
 
 
 @pytest.mark.parametrize(
     "value",
     [[[[["x"] * 300_000]]], "[" * 90_000, {"a": "y" * 10_000_000}, "9" * 90_000],
 )
-def test_readable_json_is_cut(value: Any) -> None:
+def test_readable_json_is_cut(value: Any, limit: float) -> None:
     """However large a value is, what is shown of it is not."""
     start = cpu()
     assert len(pretty_json(value)) < 200_000
-    assert cpu() - start < 1
+    assert cpu() - start < limit
 
 
 def test_a_conversation_is_cut() -> None:

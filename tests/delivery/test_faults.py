@@ -1,5 +1,6 @@
 """The whole way to a real server that misbehaves, and then recovers."""
 
+import sys
 import threading
 from collections import Counter
 from time import monotonic
@@ -182,3 +183,33 @@ def test_black_hole(backend, start, fault):
     assert stats.sent == stats.accepted - stats.dropped["queue_full"] > 0
     assert arrived(backend).total() == len(arrived(backend)) == stats.sent
     assert "19999" in arrived(backend)
+
+
+@pytest.fixture
+def eager_switches():
+    """Have threads take turns as often as they can."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("eager_switches")
+def test_every_drop_is_counted(backend, start):
+    """Callers and workers that drop at the same time lose no count."""
+    backend.answer(status(503))
+    pipeline = start(max_events=64, max_bytes=20_000)
+
+    def flood():
+        for n in range(5_000):
+            pipeline.put(Parcel(str(n)))
+
+    threads = [threading.Thread(target=flood) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    eventually(lambda: pipeline.pending <= 64)
+    assert pipeline.stats().accepted == 20_000
+    assert not pipeline.flush(0)
+    assert pipeline.stats().accepted == 20_000
