@@ -11,7 +11,6 @@ import re
 import sys
 import weakref
 from time import monotonic
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, frozen
@@ -151,13 +150,12 @@ def is_waiting() -> bool:
     return bool(_open) or bool(_starting)
 
 
-def follow(client: Any, options: Any, frame: FrameType) -> "Call | None":
-    """Return a started call of a request that may bring an answer, or None.
+def follow(client: Any, options: Any) -> "Call | None":
+    """Return the call of a request that may bring an answer, or None.
 
     Args:
         client: The client that sends the request.
         options: The request, as openai describes it.
-        frame: The frame that sends it.
     """
     method = options.method.lower()
     found = _PATH.fullmatch(str(options.url))
@@ -176,9 +174,7 @@ def follow(client: Any, options: Any, frame: FrameType) -> "Call | None":
 
     whole = waiting.record
     record = CallRecord(whole.endpoint, whole.settings, whole.feedback_key, client)
-    call = Call(record, _Follower(identity, method == "delete"))
-    call.start({}, frame)
-    return call
+    return Call(record, _Follower(identity, method == "delete"), {})
 
 
 def _finish_first_request(identity: str) -> None:

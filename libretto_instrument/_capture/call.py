@@ -6,11 +6,10 @@ The caller's thread only records; the worker builds the event.
 import sys
 from collections.abc import Mapping
 from time import perf_counter
-from types import FrameType
 from typing import Any, Protocol
 
 from .._config.checks import CALLER
-from .._config.config import LibrettoConfig, get_client_config
+from .._config.config import CLIENT_CONFIG_ATTR, LibrettoConfig
 from .._config.fields import Overrides
 from .._config.settings import CallSettings
 from .._templates import TemplateChat, TemplateText
@@ -21,10 +20,9 @@ from .._util.otel_context import OPENTELEMETRY, add_trace_context
 from . import feedback_keys
 from .background import BackgroundRecorder, is_background
 from .caller import name_caller
-from .detours import in_flight, may_detour
 from .endpoints.table import RESPONSES, Endpoint
 from .error_response import response_from_exception
-from .exchange import Exchange, current_exchange
+from .exchange import current_exchange, detours, may_detour
 from .record import CallRecord
 from .snapshot import CopyBudget, snapshot, snapshot_kwargs
 
@@ -44,7 +42,7 @@ class Recorder(Protocol):
 
 
 class Call:
-    """One recorded call.
+    """One recorded call. A context manager around its request.
 
     Attributes:
         record: What is known of it.
@@ -53,26 +51,46 @@ class Call:
         is_submitted: The record is complete, and changes no more.
     """
 
-    __slots__ = ("exchange", "is_submitted", "record", "recorder")
+    __slots__ = (
+        "_arguments",
+        "_is_over_foreign",
+        "exchange",
+        "is_submitted",
+        "record",
+        "recorder",
+    )
 
-    def __init__(self, record: CallRecord, recorder: Recorder) -> None:
+    def __init__(
+        self,
+        record: CallRecord,
+        recorder: Recorder,
+        arguments: Mapping[str, Any],
+        is_over_foreign: bool = False,
+    ) -> None:
+        """Make a call.
+
+        Args:
+            record: Its record.
+            recorder: Takes the record when it is complete.
+            arguments: The arguments of the request, by name.
+            is_over_foreign: Whether somebody else's wrapper lies between, which may
+                send the request from another thread.
+        """
         self.record = record
         self.exchange = record.exchange
         self.is_submitted = False
         self.recorder = recorder
+        self._arguments = arguments
+        self._is_over_foreign = is_over_foreign
 
-    def start(
-        self, arguments: Mapping[str, Any], frame: FrameType, *, is_detour: bool = False
-    ) -> None:
-        """Take a snapshot of the request and start the clock. Never raises.
-
-        Args:
-            arguments: The arguments of the request, by name.
-            frame: The frame that makes the call.
-            is_detour: Whether the request may be sent from another context.
-        """
-        record = self.record
+    def __enter__(self) -> None:
+        """Take a snapshot of the request and start the clock. Never raises."""
+        record, exchange = self.record, self.exchange
+        client = exchange.client
+        kind: type = type(client)
+        arguments, self._arguments = self._arguments, {}
         try:
+            exchange.base_url = getattr(client, "_base_url", None)
             budget = CopyBudget()
             settings, endpoint = record.settings, record.endpoint
             given = arguments.get(endpoint.input)
@@ -92,12 +110,18 @@ class Call:
                 record.context = add_trace_context(record.context)
         except Exception as exc:
             errors.log_internal_error(exc, "capture.start")
-        exchange = self.exchange
-        exchange.enter(frame)
-        kind: type = type(exchange.client)
-        if is_detour or may_detour(kind):
-            in_flight[id(exchange)] = record
+        exchange.enter(sys._getframe(1))
+        if self._is_over_foreign or may_detour(kind):
+            detours[id(exchange)] = record
         record.started = perf_counter()
+
+    def __exit__(self, kind: Any, exc: BaseException | None, traceback: Any) -> None:
+        """Record an error that is on its way to the caller. Never raises."""
+        try:
+            if exc is not None:
+                self.on_error(exc)
+        finally:
+            self.exchange.leave()
 
     def on_response(self, model: Any) -> None:
         """Record a whole answer: a pydantic model. Never raises."""
@@ -185,12 +209,25 @@ def _capture_template(record: CallRecord, given: Any, budget: CopyBudget) -> Non
 
 
 def start_call(
-    endpoint: Endpoint, recorder: Recorder, client: Any, given: Overrides | None
+    endpoint: Endpoint,
+    recorder: Recorder,
+    client: Any,
+    overrides: Overrides | None,
+    arguments: Mapping[str, Any],
+    is_over_foreign: bool = False,
 ) -> Call | None:
     """Return a call about to be made, or None if it is not recorded. Never raises.
 
     The settings are those of this moment: the scope may be another when an awaited call
     is sent, or when a stream ends.
+
+    Args:
+        endpoint: The endpoint that is called.
+        recorder: Says what is recorded.
+        client: The client that sends the request.
+        overrides: What the call's ``libretto=`` sets.
+        arguments: The arguments of the request, by name; read when it is sent.
+        is_over_foreign: As for `Call`.
     """
     try:
         around = current_exchange.get()
@@ -200,30 +237,19 @@ def start_call(
             and around.is_around_here()
         ):
             return None
-        settings = recorder.settings(get_client_config(client), given)
+        config = getattr(client, CLIENT_CONFIG_ATTR, None)
+        if not isinstance(config, LibrettoConfig):
+            config = None
+        settings = recorder.settings(config, overrides)
         if settings is None:
             return None
         key = settings.feedback_key or new_id()
         record = CallRecord(endpoint, settings, key, client)
         if settings.allow_unnamed_prompts == CALLER and settings.template_name is None:
             record.caller = name_caller()
-        return Call(record, recorder)
+        return Call(record, recorder, arguments, is_over_foreign)
     except Exception as exc:
         errors.log_internal_error(exc, "capture.start_call")
-        return None
-
-
-def start_unrecorded(client: Any, frame: FrameType) -> Exchange | None:
-    """Return the exchange of a call that is not recorded. Never raises.
-
-    While it is under way, its requests are not recorded either.
-    """
-    try:
-        exchange = Exchange(client)
-        exchange.enter(frame)
-        return exchange
-    except Exception as exc:
-        errors.log_internal_error(exc, "capture.start_unrecorded")
         return None
 
 

@@ -8,7 +8,6 @@ patched method has taken already passes on untouched.
 
 import inspect
 import re
-import sys
 from collections.abc import Callable, Mapping
 from functools import wraps
 from types import FunctionType
@@ -18,10 +17,9 @@ from .._util import errors
 from .._util.json import decode, encode
 from . import background
 from .call import Call, Recorder, start_call
-from .detours import in_flight, is_in_flight
 from .endpoints.table import CHAT, COMPLETION, DECISIONS, RESPONSES, Endpoint
-from .exchange import current_exchange
-from .raw import capture_http_response
+from .exchange import current_exchange, detours, is_detour
+from .streams import record_http_response
 from .wrappers import finish
 
 _ENDPOINTS: dict[str, Endpoint] = {
@@ -55,29 +53,16 @@ def wrap_request(original: Any, recorder: Recorder, switch: Switch) -> Any:
 
     @wraps(original)
     def request(
-        self: Any,
-        cast_to: Any,
-        options: Any,
-        *args: Any,
-        stream: Any = False,
-        stream_cls: Any = None,
-        **more: Any,
+        self: Any, cast_to: Any, options: Any, *args: Any, **kwargs: Any
     ) -> Any:
         exchange = current_exchange.get()
-        if exchange is not None and exchange.client is self and not (args or more):
-            return send(self, cast_to, options, stream=stream, stream_cls=stream_cls)
-        more["stream"], more["stream_cls"] = stream, stream_cls
-        call = _start(recorder, self, options) if switch.enabled else None
+        is_taken = exchange is not None and exchange.client is self
+        call = None if is_taken else _start(recorder, switch, self, options)
         if call is None:
-            return send(self, cast_to, options, *args, **more)
-        try:
-            result = send(self, cast_to, options, *args, **more)
-        except BaseException as exc:
-            call.on_error(exc)
-            raise
-        finally:
-            call.exchange.leave()
-        return _finish(call, result, is_async=False)
+            return send(self, cast_to, options, *args, **kwargs)
+        with call:
+            result = send(self, cast_to, options, *args, **kwargs)
+        return _finish(call, result)
 
     return request
 
@@ -88,31 +73,16 @@ def wrap_async_request(original: Any, recorder: Recorder, switch: Switch) -> Any
 
     @wraps(original)
     async def request(
-        self: Any,
-        cast_to: Any,
-        options: Any,
-        *args: Any,
-        stream: Any = False,
-        stream_cls: Any = None,
-        **more: Any,
+        self: Any, cast_to: Any, options: Any, *args: Any, **kwargs: Any
     ) -> Any:
         exchange = current_exchange.get()
-        if exchange is not None and exchange.client is self and not (args or more):
-            return await send(
-                self, cast_to, options, stream=stream, stream_cls=stream_cls
-            )
-        more["stream"], more["stream_cls"] = stream, stream_cls
-        call = _start(recorder, self, options) if switch.enabled else None
+        is_taken = exchange is not None and exchange.client is self
+        call = None if is_taken else _start(recorder, switch, self, options)
         if call is None:
-            return await send(self, cast_to, options, *args, **more)
-        try:
-            result = await send(self, cast_to, options, *args, **more)
-        except BaseException as exc:
-            call.on_error(exc)
-            raise
-        finally:
-            call.exchange.leave()
-        return _finish(call, result, is_async=True)
+            return await send(self, cast_to, options, *args, **kwargs)
+        with call:
+            result = await send(self, cast_to, options, *args, **kwargs)
+        return _finish(call, result)
 
     return request
 
@@ -134,27 +104,29 @@ def _callable(original: Any) -> Callable[..., Any]:
     return call
 
 
-def _start(recorder: Recorder, client: Any, options: Any) -> Call | None:
-    """Return the started record of a request that calls a model, or None. Never raises.
+def _start(
+    recorder: Recorder, switch: Switch, client: Any, options: Any
+) -> Call | None:
+    """Return the call that a request makes of a model, or None. Never raises.
 
     Args:
         recorder: Says what is recorded.
+        switch: Says whether anything is.
         client: The client that sends the request.
         options: The request, as openai describes it.
     """
+    if not switch.enabled:
+        return None
     try:
         endpoint = _find_endpoint(options)
         if endpoint is None:
             if not background.is_waiting():
                 return None
-            return background.follow(client, options, sys._getframe(1))
+            return background.follow(client, options)
         arguments = _read_arguments(options)
-        if in_flight and is_in_flight(client, endpoint, arguments):
+        if detours and is_detour(client, endpoint, arguments):
             return None
-        call = start_call(endpoint, recorder, client, None)
-        if call is not None:
-            call.start(arguments, sys._getframe(1))
-        return call
+        return start_call(endpoint, recorder, client, None, arguments)
     except Exception as exc:
         errors.log_internal_error(exc, "capture.request")
         return None
@@ -194,7 +166,7 @@ def _read_arguments(options: Any) -> dict[str, Any]:
     return {**body, "extra_body": more} if more else dict(body)
 
 
-def _finish(call: Call, result: Any, *, is_async: bool) -> Any:
+def _finish(call: Call, result: Any) -> Any:
     """Return what openai returned, as `wrappers.finish` does. Never raises.
 
     ``client.post(cast_to=…)`` can bring what no method of a resource does.
@@ -205,12 +177,12 @@ def _finish(call: Call, result: Any, *, is_async: bool) -> Any:
             call.on_json_response(encode(result))
             return result
         if hasattr(kind, "aiter_bytes") and hasattr(kind, "raise_for_status"):
-            capture_http_response(call, result)
+            record_http_response(call, result)
             return result
     except Exception as exc:
         errors.log_internal_error(exc, "capture.finish")
         return result
-    return finish(call, result, is_async=is_async)
+    return finish(call, result)
 
 
 def wrap_process_response(original: Any, recorder: Recorder, switch: Switch) -> Any:

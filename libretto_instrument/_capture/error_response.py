@@ -33,7 +33,5 @@ def _is_answer(value: Any) -> bool:
     return (
         kind.__module__.startswith("openai.types.")
         and hasattr(kind, "model_dump")
-        and bool(
-            {"choices", "output", "answers"} & set(getattr(kind, "model_fields", ()))
-        )
+        and not _ANSWER_FIELDS.isdisjoint(getattr(kind, "model_fields", ()))
     )

@@ -6,14 +6,17 @@ methods, which the wrappers of `client_requests` watch, know whose request they 
 
 import sys
 from contextvars import ContextVar
+from functools import lru_cache
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .detours import in_flight
+if TYPE_CHECKING:
+    from .endpoints.table import Endpoint
+    from .record import CallRecord
 
 
 class Exchange:
-    """What becomes known of a call's request while openai sends it.
+    """What becomes known of a call's request. A context manager around the request.
 
     It is small, and once the call has returned holds nothing of the caller's: tasks
     that are started during the call inherit it, and may live on for long.
@@ -29,11 +32,17 @@ class Exchange:
 
     def __init__(self, client: Any) -> None:
         self.client = client
-        self.base_url: Any = getattr(client, "_base_url", None)
+        self.base_url: Any = None
         self.headers: Any = None
         self.retries: int | None = None
         self._frame: FrameType | None = None
         self._outer: Exchange | None = None
+
+    def __enter__(self) -> None:
+        self.enter(sys._getframe(1))
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
 
     def enter(self, frame: FrameType) -> None:
         """Make it the exchange under way in this context. Never raises.
@@ -51,8 +60,8 @@ class Exchange:
         self.client = self._frame = self._outer = None
         is_over = outer is not None and outer.client is None
         current_exchange.set(None if is_over else outer)
-        if in_flight:
-            in_flight.pop(id(self), None)
+        if detours:
+            detours.pop(id(self), None)
 
     def is_around_here(self) -> bool:
         """Return whether the call is made by a frame on the stack of the caller.
@@ -71,3 +80,34 @@ class Exchange:
 current_exchange: ContextVar[Exchange | None] = ContextVar(
     "libretto_exchange", default=None
 )
+
+#: Calls under way whose requests may be sent by another thread, where the context
+#: variable is not set, by their exchanges' identities.
+detours: "dict[int, CallRecord]" = {}
+
+
+@lru_cache(maxsize=256)
+def may_detour(kind: type) -> bool:
+    """Return whether clients of a class send requests by methods that openai lacks."""
+    return any(
+        name in base.__dict__ and base.__module__.partition(".")[0] != "openai"
+        for base in kind.__mro__
+        for name in ("request", "post")
+    )
+
+
+def is_detour(client: Any, endpoint: "Endpoint", body: dict[str, Any]) -> bool:
+    """Return whether a call that was started elsewhere sends this very request.
+
+    Args:
+        client: The client that sends it.
+        endpoint: Its endpoint.
+        body: Its JSON body.
+    """
+    for record in list(detours.values()):
+        if record.endpoint is endpoint and record.exchange.client is client:
+            sent = record.request
+            names = [name for name in ("model", endpoint.input) if name in sent]
+            if all(sent[name] == body.get(name) for name in names):
+                return True
+    return False

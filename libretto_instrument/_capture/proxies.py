@@ -96,16 +96,16 @@ def proxy_class(model: type[Proxy], kind: type) -> Callable[..., Any]:
         model: What its methods do. Those that ``kind`` does not have are left out.
         kind: The type.
     """
-    had = dir(kind)
-    found = {name: value for name, value in vars(model).items() if _is_own(name, had)}
+    had, slots = dir(kind), vars(model)["__slots__"]
+    found = {
+        name: value
+        for name, value in vars(model).items()
+        if (name in _OWN or name in had) and name not in slots
+    }
     for name in had:
         if name not in found and _is_to_forward(name, kind):
             found[name] = _forwarder(name)
     return type(model.__name__, model.__bases__, {**found, "__doc__": kind.__doc__})
-
-
-def _is_own(name: str, had: list[str]) -> bool:
-    return name in _OWN or name.startswith("_self_") or name in had
 
 
 def _is_to_forward(name: str, kind: type) -> bool:

@@ -6,37 +6,37 @@ response closes. No HTTP library is imported.
 """
 
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from time import perf_counter
 from typing import Any
 
 from .._util import errors
-from .record import CallRecord
-from .stream_state import (
-    StreamState,
-    tee,
-    tee_async,
-    track_async_iteration,
-    track_iteration,
-)
-
-_Methods = dict[str, Callable[..., Any]]
+from .stream_state import StreamState, track_async_iteration, track_iteration
 
 
-def on_close(response: Any, state: StreamState, *, is_async: bool | None) -> None:
-    """Notify ``state`` when ``response`` has been closed.
-
-    Args:
-        response: An HTTP response with ``close()`` and ``aclose()``.
-        state: The state; held weakly.
-        is_async: Whether the response is read by awaiting; None if not known.
-    """
+def on_close(response: Any, state: StreamState) -> None:
+    """Notify ``state``, which is held weakly, when ``response`` has been closed."""
     to_state = weakref.ref(state)
-    overrides: _Methods = {}
+    close_before, aclose_before = response.close, response.aclose
+
+    def close() -> Any:
+        try:
+            return close_before()
+        finally:
+            notify()
+
+    async def aclose() -> Any:
+        try:
+            return await aclose_before()
+        finally:
+            notify()
 
     def notify() -> None:
         try:
-            _restore(response, overrides)
+            for name, hook in hooks.items():
+                # Unless another method was set on top of it.
+                if response.__dict__.get(name) is hook:
+                    del response.__dict__[name]
             found = to_state()
             if found is not None and not found.is_reading:
                 _record_content(response, found)
@@ -46,75 +46,51 @@ def on_close(response: Any, state: StreamState, *, is_async: bool | None) -> Non
 
     # The response is held, not looked up by a weak reference: those are already dead
     # when the garbage collector closes a forgotten stream.
-    if is_async is not True:
-        close_before = response.close
-
-        def close() -> Any:
-            try:
-                return close_before()
-            finally:
-                notify()
-
-        overrides["close"] = close
-
-    if is_async is not False:
-        aclose_before = response.aclose
-
-        async def aclose() -> Any:
-            try:
-                return await aclose_before()
-            finally:
-                notify()
-
-        overrides["aclose"] = aclose
-
-    response.__dict__.update(overrides)
+    hooks = {"close": close, "aclose": aclose}
+    response.__dict__.update(hooks)
 
 
-def tee_bytes(
-    response: Any,
-    record: CallRecord,
-    get_state: weakref.ref[StreamState],
-    *,
-    is_async: bool | None,
-) -> None:
+def tee_bytes(response: Any, state: StreamState) -> None:
     """Record the decoded bytes of a response as they are read.
 
-    Every way to read a response but ``iter_raw`` goes through these two methods.
+    Every way to read a response but ``iter_raw`` goes through the two methods. What is
+    read while the stream's own reader is not at work is tracked as the answer itself.
 
     Args:
         response: An HTTP response with ``iter_bytes()`` and ``aiter_bytes()``.
-        record: Takes the bytes.
-        get_state: The state of the stream that reads the response. What is read in
-            another way is tracked as the answer itself.
-        is_async: As for `on_close`.
+        state: The state of the stream that reads the response; held weakly.
     """
-    chunks, times = record.chunks, record.chunk_times
-    if is_async is not True:
-        iter_before = response.iter_bytes
+    to_state, record = weakref.ref(state), state.call.record
+    add, add_time = record.chunks.append, record.chunk_times.append
 
-        def iter_bytes(*args: Any, **kwargs: Any) -> Iterator[bytes]:
-            teed = tee(iter_before(*args, **kwargs), chunks, times)
-            state = get_state()
+    # These two do not hold the state: openai's stream holds itself, and them, in a
+    # cycle, and the state of a dropped stream must not wait for the garbage collector.
+
+    def tee(chunks: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            add(chunk)
+            add_time(perf_counter())
+            yield chunk
+
+    async def tee_async(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+        async for chunk in chunks:
+            add(chunk)
+            add_time(perf_counter())
+            yield chunk
+
+    def hook(read: Any, tee: Any, track: Any) -> Callable[..., Any]:
+        def read_and_tee(*args: Any, **kwargs: Any) -> Any:
+            teed = tee(read(*args, **kwargs))
+            state = to_state()
             if state is None or state.is_reading:
                 return teed
             state.is_counted = False
-            return track_iteration(teed, state)
+            return track(teed, state)
 
-        response.iter_bytes = iter_bytes
+        return read_and_tee
 
-    if is_async is not False:
-        aiter_before = response.aiter_bytes
-
-        def aiter_bytes(*args: Any, **kwargs: Any) -> AsyncIterator[bytes]:
-            teed = tee_async(aiter_before(*args, **kwargs), chunks, times)
-            state = get_state()
-            if state is None or state.is_reading:
-                return teed
-            state.is_counted = False
-            return track_async_iteration(teed, state)
-
-        response.aiter_bytes = aiter_bytes
+    response.iter_bytes = hook(response.iter_bytes, tee, track_iteration)
+    response.aiter_bytes = hook(response.aiter_bytes, tee_async, track_async_iteration)
 
 
 def content_if_read(response: Any) -> bytes | None:
@@ -129,17 +105,9 @@ def content_if_read(response: Any) -> bytes | None:
 def _record_content(response: Any, state: StreamState) -> None:
     """Record the body of a response that was read before it was teed."""
     record = state.call.record
-    if record.body_kind == "chunks" or record.chunks or state.call.is_submitted:
+    if state.records_items or record.chunks or state.call.is_submitted:
         return
     content = content_if_read(response)
     if content:
-        record.chunks.append(content)
-        record.chunk_times.append(perf_counter())
+        state.add(content)
         state.is_counted = False
-
-
-def _restore(response: Any, overrides: _Methods) -> None:
-    """Remove what was set, unless another method was set on top of it."""
-    for name, method in overrides.items():
-        if response.__dict__.get(name) is method:
-            del response.__dict__[name]

@@ -76,7 +76,9 @@ def snapshot_kwargs(
             copies[name] = value
         elif kind in _IMMUTABLE_TYPES:
             copies[name] = value
-        elif name != exclude and not is_not_given(value):
+        elif name == exclude:
+            continue
+        elif kind is list or kind is dict or not is_not_given(value):
             budget.containers_left = _MAX_CONTAINERS
             copies[name] = _copy(value, _MAX_DEPTH, budget)
     return copies

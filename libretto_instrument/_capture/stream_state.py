@@ -33,6 +33,8 @@ class StreamState:
 
     __slots__ = (
         "__weakref__",
+        "_chunk_times",
+        "_chunks",
         "_iteration",
         "call",
         "chunks_consumed",
@@ -48,6 +50,9 @@ class StreamState:
         self.is_reading = False
         self.is_left = False
         self._iteration = 0
+        # Not the lists that the worker reads; see `_freeze`.
+        self._chunks = call.record.chunks
+        self._chunk_times = call.record.chunk_times
         _active_streams[id(self)] = weakref.ref(self)
 
     def __enter__(self) -> None:
@@ -63,12 +68,15 @@ class StreamState:
         else:
             self.on_error(exc)
 
-    def add(self, chunk: Any) -> None:
-        """Record a chunk, where chunks are recorded and not the response's bytes."""
-        record = self.call.record
-        if record.body_kind == "chunks":
-            record.chunks.append(chunk)
-            record.chunk_times.append(perf_counter())
+    @property
+    def records_items(self) -> bool:
+        """Whether the items that are read are recorded, not the response's bytes."""
+        return self.call.record.body_kind == "chunks"
+
+    def add(self, item: Any) -> None:
+        """Record an item. Never raises."""
+        self._chunks.append(item)
+        self._chunk_times.append(perf_counter())
 
     def on_read_start(self) -> int:
         """Take note that a loop or a single read begins, and return its number."""
@@ -117,40 +125,16 @@ class StreamState:
             self.finish("closed_early" if self.is_left else "abandoned")
 
 
-def tee(
-    chunks: Iterable[Any], record: list[Any], chunk_times: list[float]
-) -> Iterator[Any]:
-    """Yield chunks, and append each of them and its time.
-
-    It does not hold the state: openai's stream holds itself, and this, in a cycle, and
-    the state of a stream that is dropped must not wait for the garbage collector.
-    """
-    add, add_time = record.append, chunk_times.append
-    for chunk in chunks:
-        add(chunk)
-        add_time(perf_counter())
-        yield chunk
-
-
-async def tee_async(
-    chunks: AsyncIterable[Any], record: list[Any], chunk_times: list[float]
-) -> AsyncIterator[Any]:
-    """Yield chunks, as `tee` does."""
-    add, add_time = record.append, chunk_times.append
-    async for chunk in chunks:
-        add(chunk)
-        add_time(perf_counter())
-        yield chunk
-
-
 def track_iteration(items: Iterable[Any], state: StreamState) -> Iterator[Any]:
     """Yield items, each before the next is read, and note how that ends."""
-    iteration = state.on_read_start()
+    iteration, records_items = state.on_read_start(), state.records_items
     state.is_reading = True
     try:
         for item in items:
             state.is_reading = False
             state.chunks_consumed += 1
+            if records_items:
+                state.add(item)
             yield item
             state.is_reading = True
     except GeneratorExit:
@@ -166,12 +150,14 @@ async def track_async_iteration(
     items: AsyncIterable[Any], state: StreamState
 ) -> AsyncIterator[Any]:
     """Yield items, as `track_iteration` does."""
-    iteration = state.on_read_start()
+    iteration, records_items = state.on_read_start(), state.records_items
     state.is_reading = True
     try:
         async for item in items:
             state.is_reading = False
             state.chunks_consumed += 1
+            if records_items:
+                state.add(item)
             yield item
             state.is_reading = True
     except GeneratorExit:

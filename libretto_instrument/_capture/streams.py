@@ -1,4 +1,4 @@
-"""Proxies of streams that record what is read.
+"""Streams and raw responses, recorded as they are read.
 
 A recorded stream has the class of openai's own to `isinstance`, the same attributes,
 and hands each chunk over before the next is read. Recorded are the bytes of the
@@ -6,30 +6,27 @@ response, before openai makes chunks of them: they take less memory than models,
 caller cannot change them. The worker parses them.
 """
 
-import weakref
 from collections.abc import AsyncIterator, Iterator
+from time import perf_counter
 from typing import Any
 
 from .._util import errors
 from . import feedback_keys
 from .call import Call
 from .proxies import Proxy, proxy_class
-from .response_hooks import on_close, tee_bytes
-from .stream_state import (
-    StreamState,
-    tee,
-    tee_async,
-    track_async_iteration,
-    track_iteration,
-)
+from .response_hooks import content_if_read, on_close, tee_bytes
+from .stream_state import StreamState, track_async_iteration, track_iteration
 
 
-class _RecordedStream(Proxy):
-    """What the two kinds of recorded streams share."""
+class StreamProxy(Proxy):
+    """A proxy of a stream of openai's, or of what another patcher made of one.
+
+    `proxy_class` leaves out the methods that the stream itself does not have.
+    """
 
     __slots__ = ("_self_state",)
 
-    def __init__(self, stream: Any, call: Call, *, is_async: bool) -> None:
+    def __init__(self, stream: Any, call: Call) -> None:
         # Set as `Proxy` does, with fewer function calls.
         object.__setattr__(self, "__wrapped__", stream)
         record = call.record
@@ -42,9 +39,9 @@ class _RecordedStream(Proxy):
         object.__setattr__(self, "_self_state", state)
         try:
             if is_sse:
-                tee_bytes(response, record, weakref.ref(state), is_async=is_async)
+                tee_bytes(response, state)
             if response is not None:
-                on_close(response, state, is_async=is_async)
+                on_close(response, state)
         except Exception as exc:
             errors.log_internal_error(exc, "capture.hooks")
         feedback_keys.remember(self, record.feedback_key)
@@ -57,6 +54,36 @@ class _RecordedStream(Proxy):
             return track_async_iteration(iterator, self._self_state)
         return track_iteration(iterator, self._self_state)
 
+    def __iter__(self) -> Iterator[Any]:
+        return track_iteration(self.__wrapped__, self._self_state)
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return track_async_iteration(self.__wrapped__, self._self_state)
+
+    def __next__(self) -> Any:
+        state = self._self_state
+        with state:
+            chunk = self.__wrapped__.__next__()
+        if state.records_items:
+            state.add(chunk)
+        return chunk
+
+    async def __anext__(self) -> Any:
+        state = self._self_state
+        with state:
+            chunk = await self.__wrapped__.__anext__()
+        if state.records_items:
+            state.add(chunk)
+        return chunk
+
+    def __enter__(self) -> "StreamProxy":
+        self.__wrapped__.__enter__()
+        return self
+
+    async def __aenter__(self) -> "StreamProxy":
+        await self.__wrapped__.__aenter__()
+        return self
+
 
 def _decodes_sse_bytes(stream: Any, response: Any) -> bool:
     """Return whether openai will read ``stream`` from its response's bytes."""
@@ -64,62 +91,36 @@ def _decodes_sse_bytes(stream: Any, response: Any) -> bool:
     return decoder.__module__ == "openai._streaming" and hasattr(response, "iter_bytes")
 
 
-class StreamProxy(_RecordedStream):
-    """A proxy of an `openai.Stream`, or of what another patcher made of one."""
-
-    __slots__ = ()
-
-    def __iter__(self) -> Iterator[Any]:
-        chunks, state = self.__wrapped__, self._self_state
-        record = state.call.record
-        if record.body_kind == "chunks":
-            chunks = tee(chunks, record.chunks, record.chunk_times)
-        return track_iteration(chunks, state)
-
-    def __next__(self) -> Any:
-        state = self._self_state
-        with state:
-            chunk = self.__wrapped__.__next__()
-        state.add(chunk)
-        return chunk
-
-    def __enter__(self) -> "StreamProxy":
-        self.__wrapped__.__enter__()
-        return self
-
-
-class AsyncStreamProxy(_RecordedStream):
-    """A proxy of an `openai.AsyncStream`, or of what another patcher made of one."""
-
-    __slots__ = ()
-
-    def __aiter__(self) -> AsyncIterator[Any]:
-        chunks, state = self.__wrapped__, self._self_state
-        record = state.call.record
-        if record.body_kind == "chunks":
-            chunks = tee_async(chunks, record.chunks, record.chunk_times)
-        return track_async_iteration(chunks, state)
-
-    async def __anext__(self) -> Any:
-        state = self._self_state
-        with state:
-            chunk = await self.__wrapped__.__anext__()
-        state.add(chunk)
-        return chunk
-
-    async def __aenter__(self) -> "AsyncStreamProxy":
-        await self.__wrapped__.__aenter__()
-        return self
-
-
-def record_stream(call: Call, stream: Any, *, is_async: bool) -> Any:
-    """Return a proxy of ``stream`` that records ``call`` as it is read.
-
-    Args:
-        call: A call.
-        stream: The stream that answers it.
-        is_async: Whether it is read by awaiting.
-    """
-    model = AsyncStreamProxy if is_async else StreamProxy
+def record_stream(call: Call, stream: Any) -> Any:
+    """Return a proxy of ``stream`` that records ``call`` as it is read."""
     kind: type = type(stream)
-    return proxy_class(model, kind)(stream, call, is_async=is_async)
+    return proxy_class(StreamProxy, kind)(stream, call)
+
+
+def record_raw_response(call: Call, raw: Any) -> None:
+    """Record what the caller will learn from a raw response."""
+    feedback_keys.remember(raw, call.record.feedback_key)
+    record_http_response(call, raw.http_response)
+
+
+def record_http_response(call: Call, response: Any) -> None:
+    """Record what the caller will learn from an HTTP response.
+
+    openai reads the body of an ordinary raw response before it returns it. A body that
+    it leaves unread is recorded as the caller reads it, or when the response closes.
+    """
+    record = call.record
+    # Not every gateway says of a stream that it is one.
+    says_so = "event-stream" in response.headers.get("content-type", "")
+    is_stream = says_so or record.request.get("stream") is True
+    record.start_streaming("events" if is_stream else "bytes")
+    content = content_if_read(response)
+    if content is not None:
+        record.ended = perf_counter()
+        record.chunks.append(content)
+        call.submit()
+        return
+    # The response owns the state.
+    state = response._libretto_state = StreamState(call)
+    tee_bytes(response, state)
+    on_close(response, state)

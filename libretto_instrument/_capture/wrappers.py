@@ -1,6 +1,5 @@
 """The wrappers around openai's methods: start the call, make it, finish it."""
 
-import sys
 from collections.abc import Callable, Coroutine
 from functools import lru_cache
 from inspect import isawaitable
@@ -10,11 +9,11 @@ from .._config.config import parse_call_params
 from .._config.fields import Overrides
 from .._config.scope import Scope
 from .._util import errors
-from .call import Call, Recorder, start_call, start_unrecorded
+from .call import Call, Recorder, start_call
 from .endpoints.table import Endpoint
+from .exchange import Exchange
 from .proxies import Proxy, proxy_class
-from .raw import capture_raw_response
-from .streams import record_stream
+from .streams import record_raw_response, record_stream
 
 Wrapper = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]
 
@@ -41,23 +40,14 @@ def wrap_sync(endpoint: Endpoint, recorder: Recorder, toggle: Toggle) -> Wrapper
         if not toggle.enabled:
             return wrapped(*args, **kwargs)
         client = getattr(resource, "_client", None)
-        call = start_call(endpoint, recorder, client, given)
+        call = start_call(
+            endpoint, recorder, client, given, kwargs, toggle.is_over_foreign
+        )
         if call is None:
-            exchange = start_unrecorded(client, sys._getframe())
-            try:
+            with Exchange(client):
                 return wrapped(*args, **kwargs)
-            finally:
-                if exchange is not None:
-                    exchange.leave()
-        # Not kept in a variable, as the frame would then hold itself.
-        call.start(kwargs, sys._getframe(), is_detour=toggle.is_over_foreign)
-        try:
+        with call:
             result = wrapped(*args, **kwargs)
-        except BaseException as exc:
-            call.on_error(exc)
-            raise
-        finally:
-            call.exchange.leave()
         return finish(call, result)
 
     return sync_wrapper
@@ -77,35 +67,24 @@ def wrap_async(endpoint: Endpoint, recorder: Recorder, toggle: Toggle) -> Wrappe
         if not toggle.enabled:
             return wrapped(*args, **kwargs)
         client = getattr(resource, "_client", None)
-        call = start_call(endpoint, recorder, client, given)
+        call = start_call(
+            endpoint, recorder, client, given, kwargs, toggle.is_over_foreign
+        )
         # Called here and awaited below: wrong arguments are refused at once.
         awaitable = wrapped(*args, **kwargs)
         if not isawaitable(awaitable):
             return awaitable  # It may be a test's stand-in.
-        if call is None:
-            return await_unrecorded(client, PendingAwaitable(awaitable))
-        return await_call(call, PendingAwaitable(awaitable), kwargs)
-
-    async def await_unrecorded(client: Any, pending: PendingAwaitable) -> Any:
-        exchange = start_unrecorded(client, sys._getframe())
-        try:
-            return await pending.awaitable
-        finally:
-            if exchange is not None:
-                exchange.leave()
+        return await_call(call, client, PendingAwaitable(awaitable))
 
     async def await_call(
-        call: Call, pending: PendingAwaitable, kwargs: dict[str, Any]
+        call: Call | None, client: Any, pending: PendingAwaitable
     ) -> Any:
-        call.start(kwargs, sys._getframe(), is_detour=toggle.is_over_foreign)
-        try:
+        if call is None:
+            with Exchange(client):
+                return await pending.awaitable
+        with call:
             result = await pending.awaitable
-        except BaseException as exc:
-            call.on_error(exc)
-            raise
-        finally:
-            call.exchange.leave()
-        return finish(call, result, is_async=True)
+        return finish(call, result)
 
     return async_wrapper
 
@@ -150,33 +129,24 @@ class PendingAwaitable:
             self.awaitable.close()
 
 
-class _Scoped(Proxy):
+class ScopedStreamManager(Proxy):
+    """A stream manager that is entered in the scope of its call's settings."""
+
     __slots__ = ("_self_given",)
 
     def __init__(self, manager: Any, given: Overrides) -> None:
-        super().__init__(manager)
+        Proxy.__init__(self, manager)  # `proxy_class` copies this method.
         self._self_given = given
-
-
-class ScopedStreamManager(_Scoped):
-    """A stream manager that is entered in the scope of its call's settings."""
-
-    __slots__ = ()
 
     def __enter__(self) -> Any:
         with Scope(self._self_given):
             return self.__wrapped__.__enter__()
 
 
-def finish(call: Call, result: Any, *, is_async: bool = False) -> Any:
+def finish(call: Call, result: Any) -> Any:
     """Record what openai returned, and return it, or a stream that is recorded as read.
 
     Never raises: whatever happens in here, the caller gets the answer.
-
-    Args:
-        call: The call.
-        result: What openai returned.
-        is_async: Whether the call was awaited, and so is a stream that it returned.
     """
     try:
         kind: type = type(result)
@@ -185,13 +155,13 @@ def finish(call: Call, result: Any, *, is_async: bool = False) -> Any:
             call.on_response(result)
             return result
         is_streaming = call.record.request.get("stream") is True
-        form = _classify_result(kind, claimed, is_async, is_streaming)
-        if form in ("stream", "async stream"):
-            return record_stream(call, result, is_async=form == "async stream")
+        form = _classify_result(kind, claimed, is_streaming)
+        if form == "stream":
+            return record_stream(call, result)
         if form == "model":
             call.on_response(result)
         elif form == "raw":
-            capture_raw_response(call, result)
+            record_raw_response(call, result)
         else:
             call.on_text_response(result)
     except Exception as exc:
@@ -209,21 +179,18 @@ def _pop_libretto_kwarg(kwargs: dict[str, Any]) -> Overrides | None:
     return None if libretto is None else parse_call_params(libretto)
 
 
-_Form = Literal["async stream", "model", "raw", "stream", "text"]
+_Form = Literal["model", "raw", "stream", "text"]
 
 _MOCKS = frozenset(("unittest.mock", "mock", "mock.mock"))
 
 
 @lru_cache(maxsize=256)
-def _classify_result(
-    kind: type, claimed: type, is_async: bool, is_streaming: bool
-) -> _Form:
+def _classify_result(kind: type, claimed: type, is_streaming: bool) -> _Form:
     """Return the form of an answer, by its methods: openai's classes move.
 
     Args:
         kind: Its type.
         claimed: The class that it claims to have, as proxies do.
-        is_async: Whether it was awaited.
         is_streaming: Whether a stream was asked for. Only then is an iterator that is
             not openai's an answer: some patchers make generators of streams.
     """
@@ -235,10 +202,8 @@ def _classify_result(
         return "raw"
     if not is_streaming and not _is_of_openai(claimed):
         return "text"
-    is_sync_stream = hasattr(claimed, "__next__")
-    if hasattr(claimed, "__anext__") and (is_async or not is_sync_stream):
-        return "async stream"  # Some patchers' streams can do both.
-    return "stream" if is_sync_stream else "text"
+    is_stream = hasattr(claimed, "__next__") or hasattr(claimed, "__anext__")
+    return "stream" if is_stream else "text"
 
 
 def _is_of_openai(kind: type) -> bool:

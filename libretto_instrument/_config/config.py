@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 BeforeSend = Callable[[dict[str, Any]], "dict[str, Any] | None"]
 
-_CLIENT_CONFIG_ATTR = "_libretto_config"
+#: The attribute of a client that holds its configuration.
+CLIENT_CONFIG_ATTR = "_libretto_config"
 
 
 @frozen
@@ -310,10 +311,10 @@ def build_config(
 
 def set_client_config(client: Any, config: LibrettoConfig) -> None:
     """Make a configuration hold for a client's calls."""
-    setattr(client, _CLIENT_CONFIG_ATTR, config)
+    setattr(client, CLIENT_CONFIG_ATTR, config)
 
 
 def get_client_config(client: Any) -> LibrettoConfig | None:
     """Return the configuration that was set on a client, or None."""
-    config = getattr(client, _CLIENT_CONFIG_ATTR, None)
+    config = getattr(client, CLIENT_CONFIG_ATTR, None)
     return config if isinstance(config, LibrettoConfig) else None

@@ -24,7 +24,6 @@ ON_THE_USERS_PATH = {
     "wrappers.stream_helper_wrapper",
     "wrappers.__init__",  # holds openai's coroutine
     "wrappers.await_call",
-    "wrappers.await_unrecorded",
     "client_requests.request",
     "client_requests.process_response",
     "client_requests.bind",  # binds another patcher's method to its client
@@ -41,8 +40,6 @@ ON_THE_USERS_PATH = {
     "proxies.method",
     "stream_state.track_iteration",
     "stream_state.track_async_iteration",
-    "stream_state.tee",
-    "stream_state.tee_async",
     "streams._iterator",
     "stream_state.__enter__",
     "stream_state.__exit__",
@@ -54,8 +51,9 @@ ON_THE_USERS_PATH = {
     "streams.__aenter__",
     "response_hooks.close",
     "response_hooks.aclose",
-    "response_hooks.iter_bytes",
-    "response_hooks.aiter_bytes",
+    "response_hooks.tee",
+    "response_hooks.tee_async",
+    "response_hooks.read_and_tee",
     # Once a hook has run: threads that the program starts pass through these.
     "suppression.start_in_context",
     "suppression.submit_in_context",
@@ -72,14 +70,16 @@ ON_THE_USERS_PATH = {
 #: These contain the faults of all that they call. None is longer than a screen.
 ZONES = {
     "call.start_call",
-    "call.start_unrecorded",
     "client_requests._start",
     "client_requests._finish",
+    "exchange.__init__",
+    "exchange.__enter__",
+    "exchange.__exit__",
     "exchange.enter",
     "exchange.is_around_here",
     "exchange.leave",
-    "call.start",
-    "call.leave",
+    "call.__enter__",
+    "call.__exit__",
     "call.on_response",
     "call.on_text_response",
     "call.on_error",
@@ -94,6 +94,7 @@ ZONES = {
     "stream_state.on_error",
     "stream_state.on_loop_exit",
     "stream_state.on_read_start",
+    "stream_state.records_items",
     "response_hooks.notify",
     "suppression._is_suppressed",
 }

@@ -194,7 +194,7 @@ def test_a_flush_while_another_thread_makes_streams(
 ) -> None:
     """Settling is safe while other threads begin and drop streams."""
     begun, over = threading.Event(), threading.Event()
-    call = Call(CallRecord(CHAT, CallSettings(), "key"), kept)
+    call = Call(CallRecord(CHAT, CallSettings(), "key"), kept, {})
     call.record.start_streaming("events")
 
     def make() -> None:
