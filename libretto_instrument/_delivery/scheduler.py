@@ -71,7 +71,7 @@ class Scheduler:
     is_closed: bool = False
     is_retiring: bool = False
     is_released: bool = False
-    # How often callers dropped something of the inbox, by the names of its destinations.
+    # How often callers dropped something of the inbox, by its destinations' names.
     # One dict; whoever changes it takes it out meanwhile, as callers take no lock.
     _evicted: deque[dict[Any, int]] = field(factory=deque)
     _seq: int = 0
