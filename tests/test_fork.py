@@ -79,6 +79,57 @@ os.waitpid(child, 0)
 errors.warn_once("a", "said")
 """
 
+A_HOOK_AT_WORK = """
+import signal, threading
+import pydantic
+
+begun, lock = threading.Event(), threading.Lock()
+parent = os.getpid()
+
+def dawdle():
+    if os.getpid() == parent:
+        begun.set()
+        threading.Event().wait(0.2)
+
+class Slow:
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source, handler):
+        dawdle()
+        return handler(int)
+
+class Deferred(pydantic.BaseModel, defer_build=True):
+    slow: Slow
+
+def hold_a_lock():
+    with lock:
+        dawdle()
+
+def build_a_model():
+    Deferred.model_rebuild()
+
+def import_a_module():
+    import dawdling
+
+sys.modules["program"] = sys.modules["__main__"]
+sys.path.insert(0, sys.argv[3])
+use = globals()[sys.argv[2]]
+
+def hook(event):
+    use()
+    return event
+
+libretto.install(api_key="key", prompt_template_name="forked", before_send=hook)
+list(begin())
+assert begun.wait(30)
+child = os.fork()
+if child == 0:
+    signal.alarm(20)
+    use()
+    list(begin())
+    sys.exit(not libretto.flush(15))
+assert os.waitpid(child, 0)[1] == 0
+"""
+
 
 @pytest.fixture
 def ran(model: OfflineModel, backend: Backend) -> Callable[..., None]:
@@ -149,3 +200,14 @@ def test_a_child_warns_for_itself(ran: Callable[..., None], tmp_path: Path) -> N
     ran(WARNINGS, str(log))
     said = Counter(log.read_text().split())
     assert list(said.values()) == [2, 2]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+@pytest.mark.parametrize("use", ["hold_a_lock", "build_a_model", "import_a_module"])
+def test_a_fork_while_a_worker_prepares(
+    ran: Callable[..., None], backend: Backend, use: str, tmp_path: Path
+) -> None:
+    """What a worker holds while another thread forks, its child can take."""
+    (tmp_path / "dawdling.py").write_text("import program\nprogram.dawdle()\n")
+    ran(A_HOOK_AT_WORK, use, str(tmp_path))
+    backend.wait_for(2)

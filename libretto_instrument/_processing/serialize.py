@@ -15,6 +15,7 @@ from .._delivery import Message
 from .._events import Payload
 from .._recognition import apply as _  # noqa: F401  # Loaded before it is needed.
 from .._util import errors
+from .._util.forks import fork_barrier
 from .._util.json import encode
 from .media import may_need_truncation
 from .process import is_passthrough, process
@@ -33,6 +34,11 @@ def prepare(endpoints: Mapping[str, str], item: Any) -> Message | None:
     Returns:
         None if the user's hook withheld it.
     """
+    with fork_barrier:
+        return _prepare(endpoints, item)
+
+
+def _prepare(endpoints: Mapping[str, str], item: Any) -> Message | None:
     report = item.report()
     settings = item.settings
     if report is None:
