@@ -190,8 +190,9 @@ def _apply_settings(record: CallRecord, budget: CopyBudget) -> None:
     """Record what the call's settings add to its arguments."""
     settings = record.settings
     if record.template is None and settings.has_template:
-        given = record.endpoint.template_from_settings(settings)
-        _capture_template(record, given, budget)
+        given = (getattr(settings, name) for name in record.endpoint.template_fields)
+        template = next((each for each in given if each is not None), None)
+        _capture_template(record, template, budget)
         record.is_from_scope = not settings.has_own_template
     if settings.template_params:
         params = snapshot(settings.template_params, budget)

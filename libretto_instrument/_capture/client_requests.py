@@ -11,23 +11,18 @@ import re
 from collections.abc import Callable, Mapping
 from functools import wraps
 from types import FunctionType
-from typing import Any, Protocol
+from typing import Any
 
 from .._util import errors
 from .._util.json import decode, encode
 from . import background
 from .call import Call, Recorder, start_call
-from .endpoints.table import CHAT, COMPLETION, DECISIONS, RESPONSES, Endpoint
+from .endpoints.table import ENDPOINTS, Endpoint
 from .exchange import current_exchange, detours, is_detour
 from .streams import record_http_response
-from .wrappers import finish
+from .wrappers import Toggle, finish
 
-_ENDPOINTS: dict[str, Endpoint] = {
-    "/chat/completions": CHAT,
-    "/completions": COMPLETION,
-    "/responses": RESPONSES,
-    "/decisions": DECISIONS,
-}
+_BY_PATH = {endpoint.path: endpoint for endpoint in ENDPOINTS.values()}
 
 _RESPONSE_ARGUMENTS = (
     *("self", "cast_to", "options", "response"),
@@ -41,13 +36,7 @@ _PREFIX = re.compile(r"https?://.*|/?((openai|v\d+|deployments/[^/]+)/?)*", re.D
 _MAX_PATH_LENGTH = 2_000
 
 
-class Switch(Protocol):
-    """Says whether a wrapper records."""
-
-    enabled: bool
-
-
-def wrap_request(original: Any, recorder: Recorder, switch: Switch) -> Any:
+def wrap_request(original: Any, recorder: Recorder, toggle: Toggle) -> Any:
     """Return what stands in place of ``SyncAPIClient.request``."""
     send = _callable(original)
 
@@ -57,7 +46,7 @@ def wrap_request(original: Any, recorder: Recorder, switch: Switch) -> Any:
     ) -> Any:
         exchange = current_exchange.get()
         is_taken = exchange is not None and exchange.client is self
-        call = None if is_taken else _start(recorder, switch, self, options)
+        call = None if is_taken else _start(recorder, toggle, self, options)
         if call is None:
             return send(self, cast_to, options, *args, **kwargs)
         with call:
@@ -67,7 +56,7 @@ def wrap_request(original: Any, recorder: Recorder, switch: Switch) -> Any:
     return request
 
 
-def wrap_async_request(original: Any, recorder: Recorder, switch: Switch) -> Any:
+def wrap_async_request(original: Any, recorder: Recorder, toggle: Toggle) -> Any:
     """Return what stands in place of ``AsyncAPIClient.request``."""
     send = _callable(original)
 
@@ -77,7 +66,7 @@ def wrap_async_request(original: Any, recorder: Recorder, switch: Switch) -> Any
     ) -> Any:
         exchange = current_exchange.get()
         is_taken = exchange is not None and exchange.client is self
-        call = None if is_taken else _start(recorder, switch, self, options)
+        call = None if is_taken else _start(recorder, toggle, self, options)
         if call is None:
             return await send(self, cast_to, options, *args, **kwargs)
         with call:
@@ -105,17 +94,17 @@ def _callable(original: Any) -> Callable[..., Any]:
 
 
 def _start(
-    recorder: Recorder, switch: Switch, client: Any, options: Any
+    recorder: Recorder, toggle: Toggle, client: Any, options: Any
 ) -> Call | None:
     """Return the call that a request makes of a model, or None. Never raises.
 
     Args:
         recorder: Says what is recorded.
-        switch: Says whether anything is.
+        toggle: Says whether anything is.
         client: The client that sends the request.
         options: The request, as openai describes it.
     """
-    if not switch.enabled:
+    if not toggle.enabled:
         return None
     try:
         endpoint = _find_endpoint(options)
@@ -137,13 +126,13 @@ def _find_endpoint(options: Any) -> Endpoint | None:
     if options.method.lower() != "post":
         return None
     url = str(options.url)
-    return _ENDPOINTS.get(url) or _match_path(url[:_MAX_PATH_LENGTH])
+    return _BY_PATH.get(url) or _match_path(url[:_MAX_PATH_LENGTH])
 
 
 def _match_path(url: str) -> Endpoint | None:
     """Return the endpoint of a URL with a host, a version, a deployment or a query."""
     path = url.partition("?")[0].partition("#")[0].rstrip("/")
-    for suffix, endpoint in _ENDPOINTS.items():
+    for suffix, endpoint in _BY_PATH.items():
         if f"/{path}".endswith(suffix):
             prefix = path[: -len(suffix)]
             return endpoint if _PREFIX.fullmatch(prefix) else None
@@ -185,7 +174,7 @@ def _finish(call: Call, result: Any) -> Any:
     return finish(call, result)
 
 
-def wrap_process_response(original: Any, recorder: Recorder, switch: Switch) -> Any:
+def wrap_process_response(original: Any, recorder: Recorder, toggle: Toggle) -> Any:
     """Return what stands in place of a client's ``_process_response``.
 
     It is handed each response once its headers are there, before anything is made of
@@ -229,7 +218,7 @@ def wrap_process_response(original: Any, recorder: Recorder, switch: Switch) -> 
     return process_response
 
 
-def wrap_connect(original: Any, recorder: Recorder, switch: Switch) -> Any:
+def wrap_connect(original: Any, recorder: Recorder, toggle: Toggle) -> Any:
     """Return what stands in place of ``responses.connect()``.
 
     Calls over its WebSocket are not recorded, which is said once.
@@ -238,7 +227,7 @@ def wrap_connect(original: Any, recorder: Recorder, switch: Switch) -> Any:
 
     @wraps(original)
     def warn_and_connect(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if switch.enabled:
+        if toggle.enabled:
             errors.warn_once(
                 "connect",
                 "Responses that are created over the WebSocket of responses.connect() "

@@ -43,10 +43,10 @@ def read_prompt(record: "CallRecord") -> Prompt:
     declared = record.params or {}
     if record.template is not None and not record.is_from_scope:
         params: dict[str, Any] = {}
-        template = endpoint.wrap_template(record.template, request)
+        template = endpoint.to_template(record.template, request)
         template = _strip_values(template, params)
         return Prompt(template, {**declared, **params})
-    sent = endpoint.prompt_to_template(request)
+    sent = endpoint.to_template(request.get(endpoint.input), request)
     if record.template is not None:
         fitting = _fit(record, sent)
         if fitting is not None:

@@ -4,6 +4,7 @@ All values here are plain JSON that some gateway has sent: any field may be abse
 or of another type.
 """
 
+import json
 from typing import Any
 
 from .deltas import (
@@ -24,7 +25,28 @@ from .summary import (
 )
 from .tool_calls import ToolCalls, read_tool_calls
 
-__all__ = ["has_content", "merge_chunks", "merge_text_chunks", "parse_response"]
+__all__ = [
+    "has_content",
+    "merge_chunks",
+    "merge_text_chunks",
+    "messages_to_template",
+    "parse_response",
+    "prompt_to_template",
+]
+
+
+def messages_to_template(messages: Any, request: dict[str, Any]) -> list[Any]:
+    """Return the messages of a chat."""
+    return messages if isinstance(messages, list) else [messages]
+
+
+def prompt_to_template(prompt: Any, request: dict[str, Any]) -> str:
+    """Return a prompt as text; the API takes lists of texts and of tokens, too."""
+    if isinstance(prompt, str):
+        return prompt
+    if isinstance(prompt, list) and len(prompt) == 1 and isinstance(prompt[0], str):
+        return prompt[0]
+    return "" if prompt is None else json.dumps(prompt, ensure_ascii=False)
 
 
 def parse_response(raw: dict[str, Any]) -> ResponseSummary:

@@ -6,46 +6,22 @@ status goes with the usage.
 
 from typing import Any
 
-from ..._config.settings import CallSettings
 from .summary import ResponseSummary, extract_errors, iter_mappings, text_or_none
 
-__all__ = [
-    "has_content",
-    "input_as_template",
-    "parse_response",
-    "template_from_settings",
-    "wrap_template",
-]
+__all__ = ["has_content", "input_to_template", "parse_response"]
 
 
-def input_as_template(request: dict[str, Any]) -> list[Any]:
-    """Return ``instructions`` and ``input`` as chat messages."""
-    return [*_instructions(request), *_messages(request.get("input"))]
-
-
-def wrap_template(template: list[Any] | str, request: dict[str, Any]) -> list[Any]:
-    """Return the messages of a template given as ``input``, behind the instructions."""
-    return [*_instructions(request), *_messages(template)]
-
-
-def template_from_settings(settings: CallSettings) -> list[Any] | str | None:
-    """Return the template given beside the call."""
-    if settings.template_chat is not None:
-        return settings.template_chat
-    return settings.template_text
-
-
-def _instructions(request: dict[str, Any]) -> list[Any]:
+def input_to_template(given: Any, request: dict[str, Any]) -> list[Any]:
+    """Return the input, or a template for it, as messages behind the instructions."""
     instructions = request.get("instructions")
-    if instructions is None:
-        return []
-    return [{"role": "system", "content": instructions}]
-
-
-def _messages(given: Any) -> list[Any]:
-    if given is None:
-        return []
-    return given if isinstance(given, list) else [{"role": "user", "content": given}]
+    messages: list[Any] = []
+    if instructions is not None:
+        messages.append({"role": "system", "content": instructions})
+    if isinstance(given, list):
+        messages += given
+    elif given is not None:
+        messages.append({"role": "user", "content": given})
+    return messages
 
 
 def parse_response(raw: dict[str, Any]) -> ResponseSummary:
