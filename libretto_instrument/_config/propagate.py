@@ -11,6 +11,8 @@ _Target = TypeVar("_Target", bound=Any)
 
 _MARK = "_libretto_propagates"
 
+FindFrame = Callable[[], ScopeFrame | None]
+
 
 def propagate(target: _Target) -> _Target:
     """Let what runs on other threads run in the scope that it comes from.
@@ -37,13 +39,13 @@ def propagate(target: _Target) -> _Target:
     is_class = isinstance(target, type)
     kind: type = target if is_class else type(target)
     if issubclass(kind, ThreadPoolExecutor):
-        _replace(target, "submit", _wrap_submit(target.submit, int(is_class)))
+        _replace(target, "submit", wrap_submit(target.submit, int(is_class)))
     elif issubclass(kind, Thread) and is_class:
-        _replace(target, "start", _wrap_start(target.start))
+        _replace(target, "start", wrap_start(target.start))
     elif issubclass(kind, Thread):
-        target.run = _bind(target.run)
+        target.run = _bind(target.run, current())
     elif callable(target) and not is_class:
-        return cast(_Target, _bind(target))
+        return cast(_Target, _bind(target, current()))
     else:
         raise TypeError(
             "propagate() takes a ThreadPoolExecutor, a Thread, one of these classes, "
@@ -58,17 +60,20 @@ def _replace(target: Any, name: str, replacement: Any) -> None:
         setattr(target, name, replacement)
 
 
-def _wrap_submit(submit: Callable[..., Any], at: int) -> Callable[..., Any]:
+def wrap_submit(
+    submit: Callable[..., Any], at: int, find_frame: FindFrame = current
+) -> Callable[..., Any]:
     """Return a ``submit`` that runs each function in the scope it is submitted in.
 
     Args:
         submit: The executor's method, or the class's.
         at: Where the function stands among the arguments.
+        find_frame: Returns the scope to carry over, or None.
     """
 
     @functools.wraps(submit)
     def submit_in_scope(*args: Any, **kwargs: Any) -> Any:
-        frame = current()
+        frame = find_frame()
         if frame is None or len(args) <= at:
             return submit(*args, **kwargs)
         return submit(*args[:at], run_in_frame, frame, *args[at:], **kwargs)
@@ -76,7 +81,10 @@ def _wrap_submit(submit: Callable[..., Any], at: int) -> Callable[..., Any]:
     return submit_in_scope
 
 
-def _wrap_start(start: Callable[[Thread], None]) -> Callable[[Thread], None]:
+def wrap_start(
+    start: Callable[[Thread], None], find_frame: FindFrame = current
+) -> Callable[[Thread], None]:
+    """Return a ``start`` that runs each thread in the scope it is started in."""
     from concurrent.futures import thread
 
     # A worker of a pool outlives the scope in which the pool starts it.
@@ -84,15 +92,15 @@ def _wrap_start(start: Callable[[Thread], None]) -> Callable[[Thread], None]:
 
     @functools.wraps(start)
     def start_in_scope(self: Thread) -> None:
-        if getattr(self, "_target", None) is not pool_worker:
-            self.run = _bind(self.run)  # type: ignore[method-assign]
+        frame = find_frame()
+        if frame is not None and getattr(self, "_target", None) is not pool_worker:
+            self.run = _bind(self.run, frame)  # type: ignore[method-assign]
         start(self)
 
     return start_in_scope
 
 
-def _bind(function: Callable[..., Any]) -> Callable[..., Any]:
-    frame: ScopeFrame | None = current()
+def _bind(function: Callable[..., Any], frame: ScopeFrame | None) -> Callable[..., Any]:
     if frame is None:
         return function
 

@@ -55,8 +55,8 @@ ON_THE_USERS_PATH = {
     "response_hooks.tee_async",
     "response_hooks.read_and_tee",
     # Once a hook has run: threads that the program starts pass through these.
-    "suppression.start_in_context",
-    "suppression.submit_in_context",
+    "propagate.start_in_scope",
+    "propagate.submit_in_scope",
     "raw_views.__get__",  # looks up the method of a raw view
     "raw_views.__delete__",
     "raw_views.__set__",
@@ -96,7 +96,7 @@ ZONES = {
     "stream_state.on_read_start",
     "stream_state.records_items",
     "response_hooks.notify",
-    "suppression._is_suppressed",
+    "suppression._find_suppression",
 }
 
 #: The interpreter calls these, and lets nothing out of them.
