@@ -266,7 +266,7 @@ def test_put(server, scripted, delivered):
 
 
 def test_put_beside_a_worker(server, scripted, delivered, monkeypatch):
-    """And fewer while a worker is at work, and not thought to be stuck."""
+    """And fewer while a worker is at work, but for the one that wakes another."""
     interval = "libretto_instrument._delivery.workers.FLUSH_INTERVAL"
     monkeypatch.setattr(interval, DEADLINE)
     at_work, let_go = threading.Event(), threading.Event()
@@ -289,7 +289,9 @@ def test_put_beside_a_worker(server, scripted, delivered, monkeypatch):
     let_go.set()
     assert libretto_instrument.flush(DEADLINE)
     assert len(delivered.events) == 20
-    assert max(work.total for work in works) <= CALL + INBOX, works
+    *others, most = sorted(work.total for work in works)
+    assert max(others) <= CALL + INBOX, works
+    assert most <= CALL + INBOX + WAKE, works
 
 
 def test_on_disk(server, scripted, delivered, tmp_path):

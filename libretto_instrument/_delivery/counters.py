@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 
 @frozen(kw_only=True)
@@ -93,14 +93,20 @@ _SUMMED_FIELDS = (
 
 @define
 class Counters:
-    """The counts of one destination; the pipeline's lock guards them."""
+    """The counts of one destination; the pipeline's lock guards them.
+
+    Attributes:
+        relay_rejected: Messages from the store that were rejected, by reason, whichever
+            process had written them.
+    """
 
     sent: int = 0
     retried: int = 0
     spooled: int = 0
     relayed: int = 0
     spool_failures: int = 0
-    dropped: dict[str, int] = field(factory=dict)
+    dropped: Counter[str] = field(factory=Counter)
+    relay_rejected: Counter[str] = field(factory=Counter)
     last_error: str | None = None
     last_error_at: float | None = None
     last_success_at: float | None = None
@@ -113,10 +119,6 @@ class Counters:
             self.sent += 1
         self.last_success_at = time.time()
 
-    def count_dropped(self, reason: str, count: int = 1) -> None:
-        """Count messages that will never arrive."""
-        self.dropped[reason] = self.dropped.get(reason, 0) + count
-
     def note_error(self, error: str) -> None:
         """Remember the last failure."""
         self.last_error, self.last_error_at = error, time.time()
@@ -124,7 +126,7 @@ class Counters:
     def stats(self, queued: int, in_flight: int, spooled: int) -> Stats:
         """Return the counts, with what is on its way and not counted yet."""
         spooled += self.spooled
-        done = self.sent + spooled + sum(self.dropped.values())
+        done = self.sent + spooled + self.dropped.total()
         return Stats(
             accepted=queued + in_flight + done,
             queued=queued,
@@ -138,4 +140,13 @@ class Counters:
             last_error=self.last_error,
             last_error_at=self.last_error_at,
             last_success_at=self.last_success_at,
+        )
+
+    def relay_stats(self) -> Stats:
+        """Return a relay's counts: of what it read from the store, as accepted."""
+        return evolve(
+            self.stats(0, 0, 0),
+            accepted=self.relayed + self.relay_rejected.total(),
+            sent=self.relayed,
+            dropped=dict(self.relay_rejected),
         )

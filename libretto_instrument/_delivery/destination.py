@@ -1,7 +1,6 @@
 """One destination: its queue, its transport and its counters."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from attrs import define, field
 
@@ -14,17 +13,19 @@ from .message import LIBRETTO, Message
 from .queue import DeliveryQueue
 from .store import Store
 from .transport import Outcome, Transport
+from .workers import Finish
 
 
 @define(eq=False)
 class Destination:
     """Sends what is in its queue, and counts what becomes of it.
 
+    The pipeline's lock guards everything but the transport and the store.
+
     Attributes:
         name: ``"libretto"``, or the exporter's name.
         transport: Sends.
         store: Where stored messages came from.
-        lock: Guards everything here but the transport and the store.
         flushes: Who waits for it.
         on_sent: Called with the lock held after a stored message left the queue.
         queue: What waits.
@@ -35,7 +36,6 @@ class Destination:
     name: str
     transport: Transport
     store: Store | None
-    lock: Any
     flushes: FlushTracker
     on_sent: Callable[[], None] = lambda: None
     queue: DeliveryQueue = field(init=False)
@@ -59,20 +59,20 @@ class Destination:
         entry = self.queue.drop_oldest(now)
         if entry is None:
             return False
-        self.count_dropped(entry.seq, reason)
+        self.count_lost(reason)
         self.flushes.change(entry.seq, -1)
         return True
 
-    def count_dropped(
-        self, seq: int, reason: str, count: int = 1, *, is_loss: bool = True
-    ) -> None:
-        """Count messages that will never arrive; lost, if the user did not want it."""
-        self.counters.count_dropped(reason, count)
-        if is_loss:
-            self.flushes.note_loss(seq)
+    def count_lost(self, reason: str, count: int = 1) -> None:
+        """Count messages that will never arrive, though the user wanted them sent."""
+        self.counters.dropped[reason] += count
+        self.flushes.losses += count
 
-    def send_batch(self, batch: Sequence[Entry], timeout: float | None) -> None:
-        """Try once to send what was taken from the queue. Not with the lock held."""
+    # Sending
+
+    def send(self, batch: Sequence[Entry], timeout: float | None) -> Finish:
+        """Try once to send what was taken from the queue; see `Job`."""
+        self._warn_if_dropped()
         started = monotonic()
         fault: BaseException | None = None
         outcomes: Sequence[Outcome]
@@ -85,20 +85,18 @@ class Destination:
             fault = exc
             failed = Outcome(delivered=False, retry=True, error=type(exc).__name__)
             outcomes = [failed] * len(batch)
-        pairs = list(zip(batch, outcomes, strict=True))
-        for entry, outcome in pairs:
+        for entry, outcome in zip(batch, outcomes, strict=True):
             self._update_store(entry, outcome)
-        with self.lock:
-            now = monotonic()
+
+        def finish(now: float) -> BaseException | None:
             self.queue.note(batch, outcomes, now)
-            for entry, outcome in reversed(pairs):
+            # What is put back goes to the front, so the last goes first.
+            for entry, outcome in zip(reversed(batch), reversed(outcomes), strict=True):
                 self._finish(entry, outcome, now)
             self.queue.end(now - started, now)
-        self._warn_if_dropped()
-        if fault is not None:
-            if not isinstance(fault, Exception):
-                raise fault  # It ends this worker, and is logged there.
-            errors.log_internal_error(fault, "delivery.send")
+            return fault
+
+        return finish
 
     def _update_store(self, entry: Entry, outcome: Outcome) -> None:
         if entry.stored is None or self.store is None:
@@ -118,12 +116,14 @@ class Destination:
             counters.retried += 1
             self.queue.retry(entry, now, outcome.retry_after)
             return
+        status = outcome.status
+        reason = "rejected" if status is None else f"rejected_{status}"
         if outcome.delivered:
             counters.count_delivered(is_stored=is_stored)
         elif not is_stored:
-            status = outcome.status
-            reason = "rejected" if status is None else f"rejected_{status}"
-            self.count_dropped(entry.seq, "shutdown" if outcome.retry else reason)
+            self.count_lost("shutdown" if outcome.retry else reason)
+        elif not outcome.retry:
+            counters.relay_rejected[reason] += 1
         self.queue.complete(entry, now)
         if is_stored:
             self.on_sent()
@@ -131,7 +131,7 @@ class Destination:
             self.flushes.change(entry.seq, -1)
 
     def _warn_if_dropped(self) -> None:
-        # Said by a worker, as a handler of the program's may keep its caller waiting.
+        # By a worker, without the lock, as the program's handlers may take their time.
         dropped = self.counters.dropped.get("queue_full", 0)
         key = f"delivery.queue_full:{self.name}"
         if dropped != self._warned and not errors.should_suppress(key):

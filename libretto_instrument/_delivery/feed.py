@@ -10,7 +10,7 @@ from .circuit import Entry
 from .clock import monotonic
 from .queue import DeliveryQueue
 from .store import Store
-from .workers import WorkerPool
+from .workers import Finish, WorkerPool
 
 #: At most this many messages of a store, and bytes, are in a queue at a time. After a
 #: crash they may be sent once more.
@@ -64,33 +64,45 @@ class Feed:
             self.next_at = 0.0
 
     def on_completed(self) -> None:
-        """Note that a message left its queue, which may have room for more."""
+        """Note that a message left its queue, which may take more."""
         if all(queue.stored_pending < WINDOW // 2 for queue in self.queues.values()):
             self.expedite()
 
-    def poll(self, timeout: float | None = None) -> None:
-        """Fill the queues from the store; at most about 50 ms for each destination."""
+    def poll(self, timeout: float | None = None) -> Finish:
+        """Read from the store what the queues have place for; see `Job`.
+
+        It takes at most about 50 ms for each destination.
+        """
         found: list[tuple[DeliveryQueue, Any]] = []
-        now = monotonic()
+        fault: BaseException | None = None
         try:
-            may_lead = now >= self._lead_at
-            if may_lead:
-                self._lead_at = now + LEAD_INTERVAL
-                self.store.maintain()
-            for name, queue in self.queues.items():
-                if not (may_lead or name in self.leads):
-                    continue
-                if not self.store.try_lead(name):
-                    self.leads.discard(name)
-                    continue
-                self.leads.add(name)
-                room = WINDOW - queue.stored_pending
-                if room > 0:
-                    new = self.store.read(name, room, WINDOW_BYTES)
-                    found += [(queue, stored) for stored in new]
-        finally:
-            with self.lock:
-                self._add(found, monotonic())
+            self._read(found)
+        except BaseException as exc:
+            fault = exc
+
+        def finish(now: float) -> BaseException | None:
+            self._add(found, now)
+            return fault
+
+        return finish
+
+    def _read(self, found: "list[tuple[DeliveryQueue, Any]]") -> None:
+        now = monotonic()
+        may_lead = now >= self._lead_at
+        if may_lead:
+            self._lead_at = now + LEAD_INTERVAL
+            self.store.maintain()
+        for name, queue in self.queues.items():
+            if not (may_lead or name in self.leads):
+                continue
+            if not self.store.try_lead(name):
+                self.leads.discard(name)
+                continue
+            self.leads.add(name)
+            limit = WINDOW - queue.stored_pending
+            if limit > 0:
+                new = self.store.read(name, limit, WINDOW_BYTES)
+                found += [(queue, stored) for stored in new]
 
     @property
     def in_flight(self) -> int:

@@ -1,8 +1,10 @@
 """What becomes of delivery when the process forks and when it ends."""
 
+import _imp
 import atexit
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -44,7 +46,11 @@ def on_fork(target: ForkAware) -> None:
     # Hooks at fork can't be taken away again, hence one for all, and weak references.
     if "fork" not in _hooked and hasattr(os, "register_at_fork"):
         _hooked.add("fork")
-        os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
+        os.register_at_fork(
+            before=_before_fork,
+            after_in_parent=_imp.release_lock,
+            after_in_child=_after_fork_in_child,
+        )
 
 
 def delay_forks_for_imports(target: Any) -> None:
@@ -106,23 +112,31 @@ def _handle_termination() -> None:
 
 
 def _before_fork() -> None:
+    """Wait for imports that are under way, and let none begin until the fork is done.
+
+    Each import takes this lock for a moment when it begins.
+    """
     deadline = monotonic() + _IMPORT_TIMEOUT
-    while any(target.is_busy for target in list(_busy_checks)):
-        if not _is_importing() or monotonic() > deadline:
+    while True:
+        _imp.acquire_lock()
+        is_busy = any(target.is_busy for target in list(_busy_checks))
+        if not (is_busy and _is_importing()) or monotonic() > deadline:
             return
+        _imp.release_lock()
         time.sleep(0.005)
 
 
 def _is_importing() -> bool:
-    for module in list(sys.modules.values()):
-        # Not by its attributes: some modules load others when these are asked for.
-        spec = getattr(module, "__dict__", {}).get("__spec__")
-        if getattr(spec, "_initializing", False):
-            return True
-    return False
+    """Say whether another thread is importing a module."""
+    bootstrap: Any = sys.modules["_frozen_importlib"]
+    # Of CPython: a weak reference to the lock of each module that is being imported.
+    locks = [ref() for ref in list(getattr(bootstrap, "_module_locks", {}).values())]
+    here = threading.get_ident()
+    return any(getattr(lock, "owner", None) not in (None, here) for lock in locks)
 
 
 def _after_fork_in_child() -> None:
+    _imp.release_lock()
     _hooked.difference_update({"multiprocessing.util", "billiard.util", "SIGTERM"})
     for target in list(_fork_aware):
         target.reset_after_fork()

@@ -17,9 +17,6 @@ from .._util import errors
 from . import lifecycle
 from .clock import monotonic
 from .counters import Stats
-from .destination import Destination
-from .feed import Feed
-from .flush import FlushTracker
 from .message import Item, Message
 from .scheduler import SPOOLED, Scheduler
 from .store import Store
@@ -77,6 +74,7 @@ class Pipeline:
         self._max_bytes = max_bytes
         self._exit_timeout = exit_timeout
         self._spool_only = spool_only
+        self._max_deferred = min(MAX_DEFERRED, max_events // 8)
         self._reset()
         lifecycle.on_fork(self)
         lifecycle.delay_forks_for_imports(self)
@@ -86,34 +84,19 @@ class Pipeline:
         self._is_registered = False
         self._exit_deadline: float | None = None
         self._is_drained = False
-        # Reentrant: a finalizer may run, and ask for statistics, while it is held.
-        lock = threading.RLock()
-        flushes = FlushTracker()
-        destinations = {
-            name: Destination(name, transport, self._store, lock, flushes)
-            for name, transport in self._transports.items()
-        }
-        feed: Feed | None = None
-        if self._store is not None and not self._spool_only:
-            queues = {name: each.queue for name, each in destinations.items()}
-            feed = Feed(self._store, queues, lock)
-            for each in destinations.values():
-                each.on_sent = feed.on_completed
-        self._lock, self._feed = lock, feed
         self._scheduler = Scheduler(
             self._prepare,
-            destinations,
+            self._transports,
             self._store,
-            feed,
-            flushes,
-            lock,
             self._max_events,
             self._max_bytes,
             self._spool_only,
         )
+        self._lock, self._feed = self._scheduler.lock, self._scheduler.feed
         self._inbox = self._scheduler.inbox
-        self._workers = WorkerPool(lock, self._scheduler, self._scheduler.max_workers)
-        self._max_deferred = min(MAX_DEFERRED, self._max_events // 8)
+        self._workers = WorkerPool(
+            self._lock, self._scheduler, self._scheduler.max_workers
+        )
 
     def reset_after_fork(self) -> None:
         """Forget what is the parent's: a child delivers what it puts itself."""
@@ -145,12 +128,12 @@ class Pipeline:
             self.reset_after_fork()
         inbox = self._inbox
         inbox.append((item, self._names if destinations is None else destinations))
-        if monotonic() > self._workers.due_at:
-            self._attend()
-        elif len(inbox) > self._max_deferred or item.size_bytes > MAX_DEFERRED_BYTES:
-            self._workers.wake(limit=2)
-            if not len(inbox) % MAX_DEFERRED:
-                self._limit_inbox()
+        if (
+            monotonic() > self._workers.due_at
+            or len(inbox) > self._max_deferred
+            or item.size_bytes > MAX_DEFERRED_BYTES
+        ):
+            self._notify()
 
     def persist(self, item: Item, destinations: tuple[str, ...] | None = None) -> None:
         """Prepare an item and write it to the store; it is there on return.
@@ -169,23 +152,27 @@ class Pipeline:
                 raise
         if message is None or store is None or scheduler.is_closed:
             self.put(item, names)  # A worker finds the same, and counts and reports it.
-        elif store.append(message, scheduler.owed(names)):
-            self._inbox.append((SPOOLED, names))
-            if self._is_drained:
-                return
-            if monotonic() > self._workers.due_at:
-                self._attend()
-            elif len(self._inbox) > self._max_deferred:
-                self._workers.wake(limit=2)
-        else:
+        elif not store.append(message, scheduler.owed(names)):
             self.put(message, names)
+        else:
+            self._inbox.append((SPOOLED, names))
+            is_due = monotonic() > self._workers.due_at
+            if (is_due or len(self._inbox) > self._max_deferred) and (
+                not self._is_drained
+            ):
+                self._notify()
 
-    def _attend(self) -> None:
+    def _notify(self) -> None:
+        """Have a worker look at the inbox."""
         if self._is_drained:
             self._deliver_late()
-            return
-        self._register()
-        self._workers.wake()
+        elif monotonic() > self._workers.due_at:
+            self._register()
+            self._workers.wake()
+        else:
+            self._workers.wake(limit=2)
+            if not len(self._inbox) % MAX_DEFERRED:
+                self._limit_inbox()
 
     def _register(self) -> None:
         if not self._is_registered:
@@ -231,16 +218,16 @@ class Pipeline:
         deadline = monotonic() + min(max(0.0, timeout), threading.TIMEOUT_MAX / 2)
         if not (self._is_registered or self._inbox):
             return True
+        flushes = self._scheduler.flushes
+        reported = flushes.reported
         if timeout <= 0:
             with self._lock:
-                is_idle = not self._scheduler.pending
-            is_complete = is_idle and not self._scheduler.flushes.report_loss()
+                is_complete = not self._scheduler.pending
         else:
             is_complete = self._workers.flush(self._inbox, deadline)
-        if self._feed is None:
-            return is_complete
-        is_complete = self._feed.flush(self._workers, deadline) and is_complete
-        return is_complete and not self._scheduler.flushes.report_loss()
+        if self._feed is not None:
+            is_complete = self._feed.flush(self._workers, deadline) and is_complete
+        return flushes.report(reported) and is_complete
 
     def shutdown(self, timeout: float = 5.0) -> bool:
         """Deliver what can be delivered in time, then stop for good.
@@ -259,7 +246,6 @@ class Pipeline:
         scheduler = self._scheduler
         with self._lock:
             scheduler.close(monotonic())
-            scheduler.is_retiring = scheduler.is_released = True
         if self._feed is not None:
             self._feed.stop(self._workers, deadline)
         self._workers.wake_all()
@@ -295,11 +281,12 @@ class Pipeline:
 
     # Statistics
 
-    def stats(self) -> Stats:
-        """Return where everything is that was ever put."""
+    def stats(self, *, is_relay: bool = False) -> Stats:
+        """Return where everything is that was ever put; of a relay, what it read."""
         self._check_process()
         with self._lock:
-            return self._scheduler.stats(self._workers.restarted)
+            restarted = self._workers.restarted
+            return self._scheduler.stats(restarted, is_relay=is_relay)
 
     @property
     def pending(self) -> int:

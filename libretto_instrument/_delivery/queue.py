@@ -107,7 +107,7 @@ class DeliveryQueue:
             now: The monotonic clock, in seconds.
             min_wait: Only if the first has been ready for this long, in seconds.
         """
-        if self.active >= self.max_concurrency:
+        if self.active >= self.max_concurrency or not (self._waiting or self._stored):
             return []
         for fresh in (True, False):
             for circuit in self._circuits.values():
@@ -125,14 +125,6 @@ class DeliveryQueue:
                 self.active += 1
                 return batch
         return []
-
-    def take_more(self, now: float) -> list[Entry]:
-        """Hand out what may go now to a taker that has completed all it had."""
-        self.active -= 1
-        batch = self.take(now)
-        if not batch:
-            self.active += 1
-        return batch
 
     def _start(self, entry: Entry) -> Entry:
         entry.is_waiting = False
@@ -202,22 +194,14 @@ class DeliveryQueue:
         entry.is_probe = False
         if after is None:
             after = backoff(entry.failures, self._max_backoff(now))
-        self._put_back(entry, now + after)
-
-    def put_back(self, entry: Entry, now: float) -> None:
-        """Take an entry back that was not tried."""
-        if entry.is_probe:
-            entry.circuit.endpoint.is_probing = False
-            entry.circuit.breaker.is_probing = entry.is_probe = False
-        self._put_back(entry, now)
-
-    def _put_back(self, entry: Entry, ready_at: float) -> None:
-        entry.is_waiting = True
+        entry.ready_at, entry.is_waiting = now + after, True
         if entry.stored is None:
             del self._taken[entry]
             self._waiting[entry] = None
             self._waiting.move_to_end(entry, last=False)
-        self._schedule(entry, ready_at)
+        self._ties += 1
+        retries = self._join_circuit(entry).retries
+        heapq.heappush(retries, (entry.ready_at, self._ties, entry))
 
     def drop_oldest(self, now: float) -> Entry | None:
         """Drop the entry that has waited longest in memory, and return it."""
@@ -285,15 +269,6 @@ class DeliveryQueue:
         """Let an entry go that no other of its key goes before."""
         entry.is_head, entry.ready_at = True, now
         self._join_circuit(entry).fresh.append(entry)
-
-    def _schedule(self, entry: Entry, ready_at: float) -> None:
-        entry.ready_at = ready_at
-        circuit = self._join_circuit(entry)
-        if entry.failures:
-            self._ties += 1
-            heapq.heappush(circuit.retries, (ready_at, self._ties, entry))
-        else:
-            circuit.fresh.appendleft(entry)
 
     def _join_circuit(self, entry: Entry) -> Circuit:
         # Its own may have been forgotten meanwhile, and another one begun.

@@ -1,6 +1,7 @@
 """What workers do next, over the queues of all destinations."""
 
-from collections import deque
+import threading
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -17,7 +18,8 @@ from .flush import FlushMarker, FlushTracker
 from .message import LIBRETTO, Message
 from .queue import DeliveryQueue
 from .store import Store
-from .workers import Job
+from .transport import Transport
+from .workers import MIN_SLOW_LATENCY, Finish, Job
 
 #: Another worker joins those that are busy with a destination when the next message for
 #: it has been ready for longer than this, in seconds; and while a flush waits.
@@ -27,13 +29,10 @@ MAX_QUEUE_DELAY, MAX_QUEUE_DELAY_FLUSHING = 0.5, 0.1
 MIN_PARALLEL_LATENCY = 0.002
 #: Unless nothing came back for this long, in seconds.
 STALL_TIMEOUT = 0.25
-#: Sending that takes longer than this, in seconds, has a second worker watch the rest.
-MIN_STANDBY_LATENCY = 0.02
-#: One job prepares items for about this many seconds.
+#: Items are prepared for about this many seconds, and then something is sent.
 PREPARE_SECONDS = 0.02
 #: At most this many threads prepare, as the user's hooks may hang.
 MAX_PREPARERS = 4
-
 
 #: What stands in the inbox for a message that the caller wrote to the store.
 SPOOLED = object()
@@ -45,12 +44,13 @@ class Scheduler:
 
     Attributes:
         prepare: Turns an item into a message; None for one that is withheld.
-        destinations: By name.
+        transports: By the names of their destinations.
         store: Where messages are written first, if anywhere.
-        feed: What is sent of the store by this process, if anything.
-        flushes: Who waits.
-        lock: Guards everything here but the inbox.
         max_events: As for `Pipeline`, and so on.
+        lock: Guards everything here but the inbox.
+        flushes: Who waits.
+        destinations: By name.
+        feed: What is sent of the store by this process, if anything.
         inbox: What was put, with the names of its destinations, and flush markers.
         is_closed: Everything that still comes is dropped.
         is_retiring: Close the transports when nothing is left to do.
@@ -58,43 +58,59 @@ class Scheduler:
     """
 
     prepare: Callable[[Any], Message | None]
-    destinations: Mapping[str, Destination]
+    transports: Mapping[str, Transport]
     store: Store | None
-    feed: Feed | None
-    flushes: FlushTracker
-    lock: Any
     max_events: int
     max_bytes: int
     spool_only: bool
+    # Reentrant: a finalizer may run, and ask for statistics, while it is held.
+    lock: Any = field(factory=threading.RLock)
+    flushes: FlushTracker = field(factory=FlushTracker)
+    destinations: dict[str, Destination] = field(init=False)
+    feed: Feed | None = None
     inbox: deque[tuple[Any, Any]] = field(factory=deque)
     incoming: DeliveryQueue = field(factory=lambda: DeliveryQueue(1, MAX_PREPARERS))
     is_closed: bool = False
     is_retiring: bool = False
     is_released: bool = False
-    # How often callers dropped something of the inbox, by its destinations' names.
-    # One dict; whoever changes it takes it out meanwhile, as callers take no lock.
-    _evicted: deque[dict[Any, int]] = field(factory=deque)
+    # What callers dropped of the inbox, by the names of its destinations. One counter;
+    # a thread that changes it takes it out meanwhile, as callers take no lock.
+    _evicted: deque[Counter[Any]] = field(factory=deque)
     _seq: int = 0
-    _prepares_next: bool = True
+    # Since when items are prepared and nothing is sent.
+    _preparing_since: float | None = None
 
-    def _all_queues(self) -> list[DeliveryQueue]:
+    def __attrs_post_init__(self) -> None:
+        self.destinations = {
+            name: Destination(name, transport, self.store, self.flushes)
+            for name, transport in self.transports.items()
+        }
+        if self.store is not None and not self.spool_only:
+            queues = {name: each.queue for name, each in self.destinations.items()}
+            self.feed = Feed(self.store, queues, self.lock)
+            for each in self.destinations.values():
+                each.on_sent = self.feed.on_completed
+
+    @property
+    def _queues(self) -> list[DeliveryQueue]:
         return [self.incoming, *(each.queue for each in self.destinations.values())]
 
     @property
     def max_workers(self) -> int:
         """One more than can be busy, so that there is always one to empty the inbox."""
-        return 1 + sum(queue.max_concurrency for queue in self._all_queues())
+        return 1 + sum(queue.max_concurrency for queue in self._queues)
 
     @property
     def pending(self) -> int:
         """How many entries are on their way, but for those on disk."""
-        return len(self.inbox) + sum(queue.pending for queue in self._all_queues())
+        return len(self.inbox) + sum(queue.pending for queue in self._queues)
 
     # From the inbox
 
     def drain_inbox(self, now: float) -> None:
         """Move what was put into the queue of what is to be prepared."""
-        self._count_evicted()
+        if self._evicted:
+            self._count_evicted()
         while self.inbox:
             try:
                 item, names = self.inbox.popleft()
@@ -115,8 +131,8 @@ class Scheduler:
         try:
             counts = self._evicted.pop()
         except IndexError:
-            counts = {}
-        counts[item is SPOOLED, names] = counts.get((item is SPOOLED, names), 0) + 1
+            counts = Counter()
+        counts[item is SPOOLED, names] += 1
         self._evicted.append(counts)
 
     def _count_evicted(self) -> None:
@@ -125,25 +141,22 @@ class Scheduler:
         except IndexError:
             return
         for (is_spooled, names), count in counts.items():
-            for name in names:
-                if is_spooled:
-                    self.destinations[name].counters.spooled += count
-                else:
-                    self.destinations[name].count_dropped(
-                        self._seq + 1, "queue_full", count
-                    )
+            if is_spooled:
+                self._count_spooled(names, count)
+            else:
+                self._count_lost(names, "queue_full", count)
 
     def _accept(self, item: Any, names: tuple[str, ...], now: float) -> None:
         try:
             size, key = item.size_bytes, item.ordering_key
         except Exception as exc:
-            self._drop(self._seq, names, "prepare_failed")
+            self._count_lost(names, "prepare_failed")
             errors.log_internal_error(exc, "delivery.put")
             return
         if self.is_closed:
-            self._drop(self._seq, names, "shutdown")
+            self._count_lost(names, "shutdown")
         elif size > self.max_bytes:
-            self._drop(self._seq, names, "too_large")
+            self._count_lost(names, "too_large")
         else:
             self._seq += 1
             self.is_released = False
@@ -153,11 +166,11 @@ class Scheduler:
     def _place(self, marker: FlushMarker, now: float) -> None:
         if now >= marker.deadline:
             return
-        for queue in self._all_queues():
+        for queue in self._queues:
             queue.expedite(now, marker.deadline)
         if self.feed is not None:
             self.feed.expedite()
-        outstanding = sum(queue.pending for queue in self._all_queues())
+        outstanding = sum(queue.pending for queue in self._queues)
         self.flushes.place(marker, self._seq, outstanding)
 
     def _enforce_bounds(self, now: float) -> None:
@@ -178,19 +191,17 @@ class Scheduler:
         entry = self.incoming.drop_oldest(now)
         if entry is None:
             return False
-        self._drop(entry.seq, entry.destinations, reason)
+        self._count_lost(entry.destinations, reason)
         self.flushes.change(entry.seq, -1)
         return True
 
-    def _drop(
-        self, seq: int, names: tuple[str, ...], reason: str, *, is_loss: bool = True
-    ) -> None:
+    def _count_lost(self, names: tuple[str, ...], reason: str, count: int = 1) -> None:
         for name in names:
-            self.destinations[name].count_dropped(seq, reason, is_loss=is_loss)
+            self.destinations[name].count_lost(reason, count)
 
-    def _count_spooled(self, names: tuple[str, ...]) -> None:
+    def _count_spooled(self, names: tuple[str, ...], count: int = 1) -> None:
         for name in names:
-            self.destinations[name].counters.spooled += 1
+            self.destinations[name].counters.spooled += count
         if self.feed is not None:
             self.feed.expedite()
 
@@ -200,17 +211,23 @@ class Scheduler:
         """Return the next job, while ``busy`` other workers have one."""
         self.drain_inbox(now)
         if self.feed is not None and self.feed.begin(now):
-            return self.feed.poll
-        for each in self._turns():
+            return Job(self.feed.poll)
+        for each in self._order(now):
             queue = self.incoming if each is None else each.queue
             batch = queue.take(now, self._min_wait(queue, now, busy))
-            if batch:
-                self._prepares_next = each is not None
-                run = self._prepare_items if each is None else each.send_batch
-                return partial(run, batch)
+            if not batch:
+                continue
+            is_fast = 0 < queue.latency < MIN_SLOW_LATENCY
+            # An exporter is the user's code; it may hang.
+            is_slow = not is_fast or len(self.destinations) > 1
+            if each is not None:
+                self._preparing_since = None
+                return Job(partial(each.send, batch), is_slow)
+            self._preparing_since = self._preparing_since or now
+            return Job(partial(self._prepare, batch[0]), is_slow)
         if self.is_retiring and not self.is_released and self._is_idle():
             self.is_released = True
-            return self.release
+            return Job(self._release)
         return None
 
     def _is_idle(self) -> bool:
@@ -220,11 +237,14 @@ class Scheduler:
         is_read = feed.is_stopped or feed.has_read_all
         return is_read and not (self.pending or feed.in_flight)
 
-    def _turns(self) -> list[Destination | None]:
-        # To prepare and to send take turns, so that neither holds up the other.
-        turns = [*self.destinations.values()]
-        is_next = self._prepares_next or self.store is not None
-        return [None, *turns] if is_next else [*turns, None]
+    def _order(self, now: float) -> list[Destination | None]:
+        """Return what to look at first; None stands for what is to be prepared."""
+        destinations = list(self.destinations.values())
+        # Neither preparing nor sending holds up the other; writing to disk goes first.
+        since = self._preparing_since
+        if self.store or since is None or now - since < PREPARE_SECONDS:
+            return [None, *destinations]
+        return [*destinations, None]
 
     def _min_wait(self, queue: DeliveryQueue, now: float, busy: int) -> float:
         """Return how long an entry has to be ready before another worker joins."""
@@ -244,62 +264,37 @@ class Scheduler:
             return now
         times = [
             queue.next_at(now, self._min_wait(queue, now, busy))
-            for queue in self._all_queues()
+            for queue in self._queues
         ]
         if self.feed is not None and not self.feed.is_stopped:
             times.append(self.feed.next_at)
         return min((time for time in times if time is not None), default=None)
 
-    def needs_standby(self) -> bool:
-        """Say whether another worker is to watch what is left while one works."""
-        queues = self._all_queues()
-        if len(queues) > 2:  # An exporter is the user's code; it may hang.
-            return True
-        if any(q.active and q.latency > MIN_STANDBY_LATENCY for q in queues):
-            return any(queue.queued or queue.stored_pending for queue in queues)
-        return any(queue.queued and not queue.active for queue in queues[1:])
-
     def is_finished(self) -> bool:
         """Say whether the workers are to end."""
         return self.is_closed or (self.is_retiring and self.is_released)
 
-    # Preparing, without the lock
+    # Preparing
 
-    def _prepare_items(self, batch: list[Entry], timeout: float | None) -> None:
-        started, count = monotonic(), 0
+    def _prepare(self, entry: Entry, timeout: float | None) -> Finish:
+        started = monotonic()
+        item, fault = entry.payload, None
+        message: Message | None = item if isinstance(item, Message) else None
+        is_new, is_stored = message is None, False
         try:
-            while batch:
-                count += 1
-                self._prepare(batch.pop())
-                with self.lock:
-                    now = monotonic()
-                    if now - started < PREPARE_SECONDS:
-                        batch = self.incoming.take_more(now)
-        finally:
-            with self.lock:
-                now = monotonic()
-                self.incoming.end((now - started) / count, now)
+            if is_new:
+                message = self.prepare(item)
+        except BaseException as exc:
+            fault = exc
+        if self.store and message is not None and (is_new or self.spool_only):
+            is_stored = self.store.append(message, self.owed(entry.destinations))
 
-    def _prepare(self, entry: Entry) -> None:
-        message, fault = entry.payload, None
-        is_new = not isinstance(message, Message)
-        if is_new:
-            try:
-                message = self.prepare(message)
-            except BaseException as exc:
-                message, fault = None, exc
-        is_stored = (
-            self.store is not None
-            and message is not None
-            and (is_new or self.spool_only)
-            and self.store.append(message, self.owed(entry.destinations))
-        )
-        with self.lock:
-            self._finish(entry, message, is_stored, fault)
-        if fault is not None:
-            if not isinstance(fault, Exception):
-                raise fault  # It ends this worker, and is logged there.
-            errors.log_internal_error(fault, "delivery.prepare")
+        def finish(now: float) -> BaseException | None:
+            self._finish(entry, message, is_stored, fault, now)
+            self.incoming.end(now - started, now)
+            return fault
+
+        return finish
 
     def owed(self, names: tuple[str, ...]) -> tuple[str, ...] | None:
         """Return who is to get a stored message; None leaves it to the relay."""
@@ -311,15 +306,18 @@ class Scheduler:
         message: Message | None,
         is_stored: bool,
         fault: BaseException | None,
+        now: float,
     ) -> None:
-        now, seq, names = monotonic(), entry.seq, entry.destinations
-        if message is None:
-            reason = "withheld" if fault is None else "prepare_failed"
-            self._drop(seq, names, reason, is_loss=fault is not None)
+        names = entry.destinations
+        if fault is not None:
+            self._count_lost(names, "prepare_failed")
+        elif message is None:
+            for name in names:
+                self.destinations[name].counters.dropped["withheld"] += 1
         elif is_stored:
             self._count_spooled(names)
         elif self.is_closed:
-            self._drop(seq, names, "shutdown")
+            self._count_lost(names, "shutdown")
         else:
             if self.store is not None and not entry.failures:
                 for name in names:
@@ -328,9 +326,9 @@ class Scheduler:
                 self._try_store_again(entry, message, now)
                 return
             for name in names:
-                self.destinations[name].add(seq, message, now)
+                self.destinations[name].add(entry.seq, message, now)
         self.incoming.complete(entry, now)
-        self.flushes.change(seq, -1)
+        self.flushes.change(entry.seq, -1)
         self._enforce_bounds(now)
 
     def _try_store_again(self, entry: Entry, message: Message, now: float) -> None:
@@ -347,7 +345,7 @@ class Scheduler:
     def close(self, now: float) -> None:
         """Drop what waits, and from now on everything that comes."""
         self.drain_inbox(now)
-        self.is_closed = True
+        self.is_closed = self.is_retiring = self.is_released = True
         while self._drop_incoming(now, "shutdown"):
             pass
         for each in self.destinations.values():
@@ -355,19 +353,26 @@ class Scheduler:
             while each.drop_oldest(now, "shutdown"):
                 pass
 
-    def release(self, timeout: float | None = None) -> None:
+    def release(self) -> None:
         """Close the transports and the store. Not with the lock held."""
         for each in self.destinations.values():
             each.close_transport()
         if self.store is not None:
             self.store.close()
 
+    def _release(self, timeout: float | None) -> Finish:
+        self.release()
+        return lambda now: None
+
     # Statistics
 
-    def stats(self, workers_restarted: int) -> Stats:
-        """Return where everything is that was put."""
+    def stats(self, workers_restarted: int, *, is_relay: bool = False) -> Stats:
+        """Return where everything is that was put, or that a relay has read."""
         self._count_evicted()
-        found = {name: self._stats(each) for name, each in self.destinations.items()}
+        found = {
+            name: each.counters.relay_stats() if is_relay else self._stats(each)
+            for name, each in self.destinations.items()
+        }
         stats = found.pop(LIBRETTO, Stats())
         return evolve(stats, workers_restarted=workers_restarted, exporters=found)
 

@@ -1,4 +1,8 @@
-"""The worker threads: none before there is work, and more than one if it is slow."""
+"""The worker threads: none before there is work, and more than one if it is slow.
+
+One of them polls: it looks for work at each flush interval, so that callers need not
+wake it. While the only worker is busy, and may be for long, callers start another.
+"""
 
 import _thread
 import threading
@@ -7,30 +11,43 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from .._util import errors
 from .clock import monotonic
 from .flush import FlushMarker
 
-#: After its last job a worker looks again after this many seconds, so that `put` need
-#: not wake it: that costs the caller more than the rest of `put`, and each write to a
-#: socket takes the interpreter from the caller once more. In bursts it does so once.
+#: How often the polling worker looks for work, in seconds. To wake it costs the caller
+#: more than the rest of `put`, and each write to a socket takes the interpreter from
+#: the caller once more. In bursts it does so once.
 FLUSH_INTERVAL = 0.5
-#: After this many seconds without work an extra worker ends, and the last one waits
-#: until it is woken.
+#: After this many seconds without work an extra worker ends, and the last one stops
+#: polling and waits until it is woken.
 IDLE_TIMEOUT = 30.0
-#: A worker may be this late, in seconds, before another one is started in its place.
+#: A job of less than this, in seconds, is not worth a second worker.
+MIN_SLOW_LATENCY = 0.02
+#: The polling worker may be this late, in seconds, before it is woken.
 _GRACE = 0.1
 #: A worker that dies is replaced at once, but not more often than this, in seconds.
 _RESTART_INTERVAL = 1.0
-#: For how long a flush waits for the only worker to notice it, in seconds.
-_PLACE_TIMEOUT = 0.02
-#: How often it looks whether there are workers enough, in seconds.
-_POLL_INTERVAL = 0.1
+#: How often a flush looks whether there are workers enough, in seconds.
+_CHECK_INTERVAL = 0.1
 
-#: One piece of work; called with a time-out in seconds, or None.
-Job = Callable[[float | None], None]
+#: Called with the lock held, and the time, when a job is done; returns what it raised.
+Finish = Callable[[float], BaseException | None]
+
+
+@frozen
+class Job:
+    """One piece of work.
+
+    Attributes:
+        run: Does it, without the lock, within seconds, or None.
+        is_slow: It may take long, so that another worker has to watch what is left.
+    """
+
+    run: Callable[[float | None], Finish]
+    is_slow: bool = False
 
 
 class Source(Protocol):
@@ -42,10 +59,6 @@ class Source(Protocol):
 
     def next_at(self, now: float, busy: int) -> float | None:
         """Return when ``take`` may have a job; None if that depends on events."""
-        ...
-
-    def needs_standby(self) -> bool:
-        """Say whether another worker is to watch what is left while one works."""
         ...
 
     def is_finished(self) -> bool:
@@ -89,9 +102,9 @@ class WorkerPool:
     is_exiting: bool = False
     busy: int = 0
     restarted: int = 0
-    _deaths: int = 0
-    _died_at: float = 0.0
-    _has_napper: bool = False
+    _has_poller: bool = False
+    _worked_at: float = float("-inf")
+    _died_at: float = float("-inf")
     _live: set[object] = field(factory=set)
     # The latches of those that wait.
     _idle: deque[Any] = field(factory=deque)
@@ -107,11 +120,9 @@ class WorkerPool:
         Args:
             limit: But no new one if there are this many.
         """
-        if not self.is_exiting:
-            self.due_at = monotonic() + FLUSH_INTERVAL
-        limit = self.limit if limit is None else min(limit, self.limit)
-        if not self._wake_idle() and len(self._live) < limit:
-            self._spawn()
+        self._promise(monotonic() + FLUSH_INTERVAL)
+        if not self._wake_idle():
+            self._spawn(self.limit if limit is None else limit)
 
     def wake_all(self) -> None:
         """Have all that wait look at the source."""
@@ -121,7 +132,7 @@ class WorkerPool:
     # Waiting for them
 
     def flush(self, inbox: deque[Any], deadline: float) -> bool:
-        """Wait until all that is in the inbox is done with.
+        """Wait until all that is in the inbox is done with; say whether it is.
 
         The caller takes no lock and changes nothing but the inbox: a signal handler may
         raise at any moment.
@@ -129,25 +140,18 @@ class WorkerPool:
         Args:
             inbox: The source's.
             deadline: Until when, by the monotonic clock.
-
-        Returns:
-            Whether it is, and nothing of it was lost.
         """
         marker = FlushMarker(deadline, new_latch())
         inbox.append((marker, None))
-        self.wake(limit=1)
-        pause = _PLACE_TIMEOUT
-        while not marker.is_passed:
-            remaining = deadline - monotonic()
-            if remaining <= 0 or marker.done.acquire(True, min(pause, remaining)):
-                break
-            is_noticed = pause == _PLACE_TIMEOUT and marker.is_placed
-            pause = _POLL_INTERVAL
-            if not self.size:
+        limit = 1
+        while not marker.is_passed and (left := deadline - monotonic()) > 0:
+            self.wake(limit)
+            limit = self.limit
+            if not self._live:
                 self.work_here(deadline, marker)
-            elif not is_noticed:
-                self.wake()
-        return marker.is_passed and not marker.has_loss
+            if marker.done.acquire(True, min(_CHECK_INTERVAL, left)):
+                break
+        return marker.is_passed
 
     def work_here(self, deadline: float, marker: FlushMarker | None = None) -> None:
         """Do the workers' jobs on this thread, as none can be started."""
@@ -155,19 +159,18 @@ class WorkerPool:
             with self.lock:
                 job = self.source.take(now, 0)
                 next_at = self.source.next_at(now, 0)
-            if job is None:
-                if next_at is None:
-                    return
+            if job is not None:
+                self._do(job, deadline - now)
+            elif next_at is None:
+                return
+            else:
                 time.sleep(max(0.0, min(next_at, deadline) - now))
-                continue
-            try:
-                job(deadline - now)
-            except KeyboardInterrupt:
-                raise
-            except BaseException as exc:
-                errors.log_internal_error(exc, "delivery.flush")
 
     # Inside
+
+    def _promise(self, due_at: float) -> None:
+        """Say by when a worker looks at the source; 0 if it has to be woken."""
+        self.due_at = 0.0 if self.is_exiting else due_at
 
     def _wake_idle(self) -> bool:
         try:
@@ -177,7 +180,9 @@ class WorkerPool:
         latch.release()
         return True
 
-    def _spawn(self) -> None:
+    def _spawn(self, limit: int) -> None:
+        if len(self._live) >= min(limit, self.limit):
+            return
         worker = object()
         self._live.add(worker)
         try:
@@ -187,13 +192,9 @@ class WorkerPool:
         except RuntimeError:
             # There are none left, or the interpreter ends: flush() does the work then.
             self._live.discard(worker)
-            return
         except BaseException:  # A signal handler's.
             self._live.discard(worker)
             raise
-        if self._deaths:
-            self._deaths -= 1
-            self.restarted += 1
 
     def _start_thread(self, worker: object) -> None:
         try:
@@ -208,79 +209,83 @@ class WorkerPool:
             self._work(worker)
         except BaseException as exc:
             self._live.discard(worker)
-            if self._live:  # Another one is there in its place.
-                self.restarted += 1
-            else:
-                self._deaths += 1
-            self.due_at = 0.0
+            self.restarted += 1
             errors.log_internal_error(exc, "delivery.worker")
             now, before = monotonic(), self._died_at
             self._died_at = now
             with self.lock:
                 is_needed = self.source.next_at(now, self.busy) is not None
             if is_needed and not self._live and now - before > _RESTART_INTERVAL:
-                self._spawn()
+                self._spawn(1)
         finally:
             self._live.discard(worker)
             if not self._live:
                 self.due_at = 0.0
 
     def _work(self, worker: object) -> None:
-        last_job: float | None = None
         while True:
-            latch, timeout, naps = None, 0.0, False
             with self.lock:
                 now = monotonic()
                 job = self.source.take(now, self.busy)
                 if job is not None:
-                    self.busy += 1
-                    self._expect(now + FLUSH_INTERVAL)
-                    is_alone = not self._idle and len(self._live) < self.limit
-                    needs_standby = is_alone and self.source.needs_standby()
+                    self._begin(job, now)
                 elif self.source.is_finished():
                     self._live.discard(worker)
                     return
                 else:
-                    naps = last_job is not None and now - last_job < IDLE_TIMEOUT
-                    naps = naps and not self._has_napper
-                    timeout = self._plan_wait(now, naps=naps)
+                    timeout, polls = self._plan_wait(now)
                     latch = new_latch()
                     self._idle.append(latch)
             if job is not None:
-                try:
-                    if needs_standby:
-                        self._spawn()
-                    job(None)
-                finally:
-                    with self.lock:
-                        self.busy -= 1
-                last_job = monotonic()
-                continue
-            is_woken = self._wait(latch, timeout, naps=naps)
-            if not (is_woken or naps) and timeout >= IDLE_TIMEOUT:
+                self._do(job)
+            elif not self._wait(latch, timeout, polls) and timeout >= IDLE_TIMEOUT:
                 with self.lock:
                     if len(self._live) > 1:
                         self._live.discard(worker)
                         return
 
-    def _plan_wait(self, now: float, *, naps: bool) -> float:
-        """Return how long to wait, and note when a worker looks again."""
-        longest = FLUSH_INTERVAL if naps else IDLE_TIMEOUT
+    def _begin(self, job: Job, now: float) -> None:
+        """See to it that somebody watches what is left while this worker is busy."""
+        self.busy += 1
+        if self._has_poller:
+            return
+        self._promise(0.0 if job.is_slow else now + MIN_SLOW_LATENCY)
+        if job.is_slow and self.source.next_at(now, self.busy) is not None:
+            self.wake()
+
+    def _do(self, job: Job, timeout: float | None = None) -> None:
+        is_worker, finish, fault = timeout is None, None, None
+        try:
+            finish = job.run(timeout)
+        finally:
+            with self.lock:
+                now = monotonic()
+                if is_worker:
+                    self.busy -= 1
+                    self._worked_at = now
+                    self._promise(now + FLUSH_INTERVAL)
+                if finish is not None:
+                    fault = finish(now)
+        if fault is not None:
+            if not isinstance(fault, Exception):
+                raise fault  # It ends a worker, and is logged there.
+            errors.log_internal_error(fault, "delivery.job")
+
+    def _plan_wait(self, now: float) -> tuple[float, bool]:
+        """Return how long to wait, and whether as the one that polls."""
+        is_active = self.busy > 0 or now - self._worked_at < IDLE_TIMEOUT
+        polls = is_active and not self._has_poller
+        timeout = FLUSH_INTERVAL if polls else IDLE_TIMEOUT
         next_at = self.source.next_at(now, self.busy)
-        timeout = longest if next_at is None else min(longest, max(0.0, next_at - now))
-        if self.busy and self.due_at > now:
-            # The busy worker has promised to look at the inbox; its job may hang.
-            timeout = min(timeout, self.due_at - now + _GRACE)
-        self._has_napper = self._has_napper or naps
-        if naps or not (self.busy or self._has_napper):
+        if next_at is not None:
+            timeout = min(timeout, max(0.0, next_at - now))
+        if not self._has_poller:
             is_soon = timeout <= FLUSH_INTERVAL
-            self._expect(now + timeout + _GRACE if is_soon else 0.0)
-        return timeout
+            self._promise(now + timeout + _GRACE if is_soon else 0.0)
+        self._has_poller = self._has_poller or polls
+        return timeout, polls
 
-    def _expect(self, due_at: float) -> None:
-        self.due_at = 0.0 if self.is_exiting else due_at
-
-    def _wait(self, latch: Any, timeout: float, *, naps: bool) -> bool:
+    def _wait(self, latch: Any, timeout: float, polls: bool) -> bool:
         is_woken: bool = False
         try:
             is_woken = latch.acquire(True, timeout)
@@ -290,6 +295,6 @@ class WorkerPool:
                     self._idle.remove(latch)
                 except ValueError:  # It was about to be woken.
                     is_woken = True
-            if naps:
-                self._has_napper = False
+            if polls:
+                self._has_poller = False
         return is_woken

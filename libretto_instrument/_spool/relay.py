@@ -1,12 +1,9 @@
 """Delivers what is in a spool, on behalf of the processes that write to it."""
 
 import threading
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
-from attrs import define, evolve, field
-
-from .._delivery import LIBRETTO, Message, Outcome, Pipeline, Stats, Transport
+from .._delivery import Message, Pipeline, Stats, Transport
 from .._delivery.clock import monotonic
 from .inspection import SpoolStats
 from .spool import Spool
@@ -39,12 +36,11 @@ def run_relay(
     Returns:
         Whether the spool was left with nothing to send, by this process at least.
     """
-    counted = {name: _CountingTransport(each) for name, each in destinations.items()}
-    pipeline = Pipeline(_refuse, counted, spool, exit_timeout=0.0)
+    pipeline = Pipeline(_refuse, destinations, spool, exit_timeout=0.0)
     deadline = 0.0
     try:
         if on_start is not None:
-            on_start(lambda: (_count(pipeline.stats(), counted), spool.stats()))
+            on_start(lambda: (pipeline.stats(is_relay=True), spool.stats()))
         pipeline.read_store()
         while not stop.wait(_INTERVAL):
             pipeline.read_store()
@@ -67,56 +63,6 @@ def _drain(
         if remaining <= 0:
             return False
         pipeline.flush(min(_DRAIN_INTERVAL, remaining))
-
-
-@define
-class _CountingTransport:
-    """A transport that counts what its destination rejects.
-
-    A pipeline counts what was put into it; a relay's statistics are of what it read.
-    """
-
-    transport: Transport
-    rejected: Counter[str] = field(factory=Counter)
-
-    @property
-    def max_batch(self) -> int:
-        """As the transport's."""
-        return self.transport.max_batch
-
-    @property
-    def max_concurrency(self) -> int:
-        """As the transport's."""
-        return self.transport.max_concurrency
-
-    def send(
-        self, messages: Sequence[Message], timeout: float | None = None
-    ) -> Sequence[Outcome]:
-        """Send by the transport, and count."""
-        outcomes = self.transport.send(messages, timeout)
-        for outcome in outcomes:
-            if not (outcome.delivered or outcome.retry):
-                status = outcome.status
-                self.rejected[
-                    "rejected" if status is None else f"rejected_{status}"
-                ] += 1
-        return outcomes
-
-    def close(self) -> None:
-        """Close the transport."""
-        self.transport.close()
-
-
-def _count(stats: Stats, counted: Mapping[str, _CountingTransport]) -> Stats:
-    """Return a pipeline's statistics, with what it read from the spool as accepted."""
-
-    def convert(name: str, own: Stats) -> Stats:
-        dropped = dict(counted[name].rejected)
-        accepted = own.relayed + own.queued + own.in_flight + sum(dropped.values())
-        return evolve(own, accepted=accepted, sent=own.relayed, dropped=dropped)
-
-    exporters = {name: convert(name, own) for name, own in stats.exporters.items()}
-    return evolve(convert(LIBRETTO, stats), exporters=exporters)
 
 
 def _refuse(item: object) -> Message | None:

@@ -128,8 +128,8 @@ def test_delivered_without_a_flush(start, monkeypatch):
         monkeypatch.setattr(workers_module, "FLUSH_INTERVAL", 60.0)
         pipeline.put(Parcel(str(n)))
         eventually(lambda n=n: len(transport.delivered) == n + 1)
-        pipeline._workers.wake()
         monkeypatch.setattr(workers_module, "FLUSH_INTERVAL", 0.01)
+        pipeline._workers.wake()
         eventually(lambda: pipeline._workers.due_at == 0.0)
 
 
@@ -154,7 +154,9 @@ def test_sent_again_and_again(start, monkeypatch):
     pipeline = start(transport)
     for n in range(20):
         pipeline.put(Parcel(str(n)))
-        eventually(lambda n=n: len(transport.delivered) == n + 1)
+        eventually(
+            lambda n=n: len(transport.delivered) == n + 1 and not pipeline.is_busy
+        )
     assert len(workers()) == 1
 
 
@@ -435,6 +437,39 @@ def test_more_workers_for_a_slow_backend(start, monkeypatch):
     assert pipeline.flush(30)
     assert 2 <= transport.peak <= 8
     eventually(lambda: len(workers()) == 1)
+
+
+@pytest.mark.parametrize("sent_before", [0, 3])
+@pytest.mark.parametrize("waits_already", [True, False])
+def test_a_send_that_hangs_holds_up_no_other_message(start, sent_before, waits_already):
+    """While one message is being sent for long, others are, too, without a flush."""
+    began, let_go = threading.Event(), threading.Event()
+
+    def decide(message, tries):
+        if message.id == "slow":
+            began.set()
+            let_go.wait(30)
+        return DELIVERED
+
+    transport = ScriptedTransport(decide)
+    pipeline = start(transport)
+    for n in range(sent_before):
+        pipeline.put(Parcel(str(n)))
+        assert pipeline.flush()
+    if waits_already:
+        pipeline.put(Parcel("slow"))
+        pipeline.put(Parcel("other"))
+        if sent_before:  # The backend was fast until now.
+            assert began.wait(10)
+            threading.Event().wait(workers_module.MIN_SLOW_LATENCY)
+            pipeline.put(Parcel("another"))
+    else:
+        pipeline.put(Parcel("slow"))
+        assert began.wait(10)
+        threading.Event().wait(workers_module.MIN_SLOW_LATENCY)
+        pipeline.put(Parcel("other"))
+    eventually(lambda: "other" in transport.delivered)
+    let_go.set()
 
 
 def test_one_worker_for_a_fast_backend(start):
