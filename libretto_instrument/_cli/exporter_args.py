@@ -1,14 +1,12 @@
 """Exporters of a command line's ``--exporter`` options."""
 
 import importlib
-import os
 import re
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._config.config import LibrettoConfig
+from .._util.importing import importing_from_working_directory, load_object
 from ..exporters import JsonLinesExporter
 
 if TYPE_CHECKING:
@@ -46,7 +44,7 @@ def _parse_exporter(named: str) -> Any:
         return make(rest, {"name": name} if given else {})
     if given:
         raise _error(named, "an exporter of your own has a name already")
-    return _import_exporter(named, kind, rest)
+    return _import_exporter(named)
 
 
 def _error(named: str, reason: str) -> ValueError:
@@ -54,35 +52,14 @@ def _error(named: str, reason: str) -> ValueError:
     return ValueError(re.sub(r"//[^/\s]*@", "//", f"--exporter {named}: {reason}"))
 
 
-def _import_exporter(named: str, module: str, attribute: str) -> Any:
-    with _importing_from_working_directory():
+def _import_exporter(named: str) -> Any:
+    with importing_from_working_directory():
         try:
-            exporter: Any = importlib.import_module(module)
-            for part in attribute.split("."):
-                exporter = getattr(exporter, part)
-        except (ImportError, AttributeError) as exc:
+            exporter = load_object(named)
+        except ValueError as exc:
             raise _error(named, str(exc)) from None
         is_factory = isinstance(exporter, type) or not hasattr(exporter, "export")
         return exporter() if is_factory and callable(exporter) else exporter
-
-
-@contextmanager
-def _importing_from_working_directory() -> Iterator[None]:
-    """Find modules in the working directory, too, after all others, in the block.
-
-    What is imported later, such as by the exporters of others, must not come from
-    whatever directory the command was started in.
-    """
-    directory = os.getcwd()
-    sys.path.append(directory)
-    try:
-        yield
-    finally:
-        # The last one: the directory may have been on the path before.
-        for position in reversed(range(len(sys.path))):
-            if sys.path[position] == directory:
-                del sys.path[position]
-                break
 
 
 def _json_lines(path: str, options: dict[str, Any]) -> Any:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._util.importing import load_object
 from .argtypes import fraction
 from .cases import with_warnings
 
@@ -247,8 +248,6 @@ def load_template(name: str) -> Any:
     Raises:
         ValueError: It is neither, or no template; the message says why.
     """
-    from ..improve._scores import load_object
-
     path = Path(name)
     if path.is_file():
         template = _read_template(path)

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from .._util.json import encode
 from . import queries
 from .database import inflate, start_deadline
 from .forms import parse_number
@@ -48,16 +49,16 @@ def _get_listing(name: str, request: Request) -> Response:
 def _get_download(name: str, kind: str, request: Request) -> Response:
     filters = queries.parse_filters(request.query_params)
 
-    def rows() -> Iterator[Row]:
+    def pages() -> Iterator[list[Row]]:
         with request.app.state.store.read_connection() as db:
-            for row in queries.iter_rows(db, name, filters, bodies=True):
-                yield row
-                # Each page of rows has a deadline, the whole of them has none.
+            for rows in queries.iter_pages(db, name, filters):
+                yield rows
+                # Each page has a deadline, the whole of them has none.
                 start_deadline(db)
 
     if kind == "csv":
-        return csv_response(name, map(_table_row, rows()))
-    return jsonl_response(name, map(_serialize_row, rows()))
+        return csv_response(name, ([*map(_table_row, rows)] for rows in pages()))
+    return jsonl_response(name, ([*map(_serialize_row, rows)] for rows in pages()))
 
 
 def _shown(row: Row) -> Row:
@@ -85,7 +86,7 @@ def _serialize_row(row: Row) -> str:
         parts["event"] = inflate(row["body"])
     if "result" not in row:
         del parts["result"]
-    text = json.dumps(shown, ensure_ascii=False)[:-1]
+    text = encode(shown).decode()[:-1]
     return text + "".join(f', "{k}": {v or "null"}' for k, v in parts.items()) + "}"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from .._util.units import parse_duration
-from .database import execute_script
+from .database import execute_script, load_sql
 from .schema import MAX_CONTEXT, RequestError, Row
 
 #: Values for the placeholders of the conditions that were asked for; and ``limit``.
@@ -136,11 +136,12 @@ def fetch_page(
         keys = _find_threads(db, parts["column"], filters, limit)
         if not keys and name == "chains" and "id" in filters:
             return Page(execute_script(db, "result_row", filters))
+    (sql,) = load_sql(script)
+    sql = sql.format(**parts)
     rows: list[Row] = []
     size = 0
     for key in keys[:limit]:
-        values = {"seq": key, "limit": MAX_COUNTED}
-        row = execute_script(db, script, values, **parts)[0]
+        row = dict(db.execute(sql, {"seq": key, "limit": MAX_COUNTED}).fetchone())
         if size > MAX_RESPONSE_BYTES:
             break
         rows.append(row)
@@ -182,15 +183,15 @@ def _find_threads(
     return keys
 
 
-def iter_rows(
-    db: Connection, name: str, filters: Filters, bodies: bool
-) -> Iterator[Row]:
-    """Yield all rows of a listing, a page at a time."""
-    page = fetch_page(db, name, filters, bodies)
-    yield from page.rows
-    while page.next_cursor is not None:
-        page = fetch_page(db, name, filters | {"before": page.next_cursor}, bodies)
-        yield from page.rows
+def iter_pages(db: Connection, name: str, filters: Filters) -> Iterator[list[Row]]:
+    """Yield all rows of a listing, bodies included, in lists of ``MAX_LIMIT``."""
+    filters = filters | {"limit": MAX_LIMIT}
+    while True:
+        page = fetch_page(db, name, filters, bodies=True)
+        yield page.rows
+        if page.next_cursor is None:
+            return
+        filters["before"] = page.next_cursor
 
 
 def event(db: Connection, seq: int) -> Row | None:

@@ -45,9 +45,9 @@ def describe_error(exc: Exception) -> RequestError:
 
 
 def error_response(request: Request, exc: Exception) -> Response:
-    """Return an error: as JSON under ``/api``, else as a page."""
-    error = describe_error(exc)
-    if not request.url.path.startswith("/api/"):
+    """Return an error: as JSON to who asked for JSON, else as a page."""
+    error, path = describe_error(exc), request.url.path
+    if not path.startswith("/api/") and not path.endswith(".jsonl"):
         return render_page(request, "error.html", {"error": error}, error.status)
     # Which methods are allowed, say.
     return json_error(error, getattr(exc, "headers", None) or {})
@@ -62,15 +62,15 @@ def json_error(error: RequestError, headers: Mapping[str, str] = {}) -> Response
     return JSONResponse({"error": content}, error.status, headers)
 
 
-def jsonl_response(name: str, rows: Iterable[str]) -> Response:
-    """Stream rows of JSON, a line each."""
-    lines = (f"{row}\n" for row in rows)
-    return StreamingResponse(lines, 200, _attached(f"{name}.jsonl"), _JSONL)
+def jsonl_response(name: str, pages: Iterable[list[str]]) -> Response:
+    """Stream pages of rows of JSON, a line each."""
+    chunks = ("".join(f"{row}\n" for row in rows) for rows in pages)
+    return StreamingResponse(chunks, 200, _attached(f"{name}.jsonl"), _JSONL)
 
 
-def csv_response(name: str, rows: Iterable[Row]) -> Response:
-    """Stream rows as CSV."""
-    return StreamingResponse(_csv(rows), 200, _attached(f"{name}.csv"), "text/csv")
+def csv_response(name: str, pages: Iterable[list[Row]]) -> Response:
+    """Stream pages of rows as CSV."""
+    return StreamingResponse(_csv(pages), 200, _attached(f"{name}.csv"), "text/csv")
 
 
 def _attached(file: str) -> dict[str, str]:
@@ -89,13 +89,13 @@ def iso_timestamp(milliseconds: float) -> str:
     return moment.isoformat(timespec="milliseconds")
 
 
-def _csv(rows: Iterable[Row]) -> Iterator[str]:
-    for number, row in enumerate(rows):
+def _csv(pages: Iterable[list[Row]]) -> Iterator[str]:
+    for number, rows in enumerate(pages):
         lines = io.StringIO()
         writer = csv.writer(lines, quoting=csv.QUOTE_ALL)
-        if number == 0:
-            writer.writerow(row)
-        writer.writerow(map(_csv_cell, row.values()))
+        if number == 0 and rows:
+            writer.writerow(rows[0])
+        writer.writerows(map(_csv_cell, row.values()) for row in rows)
         yield lines.getvalue()
 
 

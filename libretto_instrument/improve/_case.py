@@ -10,6 +10,7 @@ import attrs
 from attrs import field, frozen
 
 from .._templates import hash_template, placeholders
+from .._util.json import encode
 from ..redaction._entities import PRECEDENCE
 
 #: Answers rated at least this are targets, unless told otherwise.
@@ -33,16 +34,9 @@ _SUBSTITUTES = {
 }
 _SUBSTITUTE = re.compile("|".join(f"({pattern})" for pattern in _SUBSTITUTES))
 #: What stands for a credential that was never recorded.
-_MASKED = "<SECRET>"
+_MASKED = b"<SECRET>"
 #: Without one of these in it, a text has no substitute: a quick look.
-_TRACES = (
-    "sha256:",
-    "_FAILED>",
-    "left unread>",
-    "too deeply>",
-    "many parts>",
-    "bytes>",
-)
+_TRACES = (b" bytes", b"_FAILED>", b"left unread>", b"too deeply>", b"many parts>")
 _REDACTED = re.compile(f"<({'|'.join(PRECEDENCE)})>")
 
 
@@ -58,6 +52,7 @@ class Case:
         template_hash: SHA-256 of the template, as the local Libretto shows it.
         params: The template's parameters; messages of a history among them.
         model: The model that was asked.
+        provider: Whose it is, such as ``"openai"`` or ``"azure"``.
         model_parameters: The other arguments of the request, a response format among
             them, less the tools.
         tools: The tools that were offered.
@@ -81,6 +76,7 @@ class Case:
     template_hash: str = field(repr=False)
     params: dict[str, Any] = field(factory=dict, repr=False)
     model: str | None = None
+    provider: str = "openai"
     model_parameters: dict[str, Any] = field(factory=dict, repr=False)
     tools: list[Any] | None = field(default=None, repr=False)
     answer: str | None = field(default=None, repr=False)
@@ -175,6 +171,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "template": (list, str),
     "params": dict,
     "model": str,
+    "provider": str,
     "model_parameters": dict,
     "tools": list,
     "answer": str,
@@ -218,6 +215,7 @@ def case_from_event(
         template_hash=hash_template(template),
         params=event.get("params") or {},
         model=given.get("model"),
+        provider=given.get("modelProvider") or "openai",
         model_parameters={
             name: value
             for name, value in given.items()
@@ -262,16 +260,14 @@ def _obstacle(event: Mapping[str, Any], template: Any) -> str | None:
             return f"it continues a conversation that the provider keeps ({name})"
     if given.get("modelApi") not in (None, "responses"):
         return f"calls of the API {given['modelApi']!r} are not made again"
-    provider = given.get("modelProvider", "openai")
-    if provider != "openai":
-        return f"it was made of another provider ({provider})"
     params = event.get("params") or {}
-    request = [template, params, given, event.get("tools")]
-    text = json.dumps(request, ensure_ascii=False)
-    has_trace = any(trace in text for trace in _TRACES)
-    if has_trace and (found := _SUBSTITUTE.search(text)):
-        return list(_SUBSTITUTES.values())[(found.lastindex or 1) - 1]
-    if _MASKED in json.dumps([given, event.get("tools")]):
+    settings = encode([given, event.get("tools")])
+    text = encode([template, params]) + settings
+    if any(trace in text for trace in _TRACES):
+        found = _SUBSTITUTE.search(text.decode("utf-8", "replace"))
+        if found:
+            return list(_SUBSTITUTES.values())[(found.lastindex or 1) - 1]
+    if _MASKED in settings:
         return "a credential among its parameters was masked"
     if not params and _has_escapes(template):
         return (

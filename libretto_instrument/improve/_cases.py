@@ -7,6 +7,7 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +44,16 @@ def cases(
     """
     place = os.fspath(source)
     if not is_url(place) and not is_database(Path(place)) and _holds_cases(Path(place)):
-        found = [case for case in read_cases(place) if prompt in (None, case.prompt)]
+        read: Iterator[tuple[float, Case | None]] = enumerate(read_cases(place))
     else:
         calls = rated_calls(place, prompt=prompt, since=since)
-        made = (_read(call, min_rating) for call in calls if call.replay is None)
-        found = [case for case in made if case is not None]
+        read = ((c.at, _read(c, min_rating)) for c in calls if c.replay is None)
+    found = [(at, case) for at, case in read if case is not None]
+    if prompt is not None:
+        found = [each for each in found if each[1].prompt == prompt]
     if limit is not None:
-        found = found[max(len(found) - limit, 0) :]
-    return sorted(found, key=lambda case: (case.prompt or "", case.id))
+        found = sorted(found, key=itemgetter(0), reverse=True)[:limit]
+    return sorted((case for _, case in found), key=lambda c: (c.prompt or "", c.id))
 
 
 def _read(call: Recorded, min_rating: float) -> Case | None:

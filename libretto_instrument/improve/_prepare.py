@@ -1,10 +1,12 @@
 """Prepares replays: checks what is asked for before anything is sent."""
 
+import os
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from .._capture.server import name_provider
 from ._case import Case
 from ._recording import open_store
 from ._replay import Replay
@@ -35,7 +37,9 @@ def prepare(
     given = list(cases)
     if not given:
         raise ReplayError("There are no cases to replay.")
-    chosen, skipped = choose_replayable(given, change)
+    client = _patient(_make_client() if client is None else client)
+    provider = name_provider(client.base_url)
+    chosen, skipped = choose_replayable(given, change, provider)
     if not chosen:
         reasons = "; ".join(sorted({why for _, why in skipped}))
         raise ReplayError(f"None of the {len(given)} cases can be replayed: {reasons}.")
@@ -46,7 +50,7 @@ def prepare(
         change=change,
         cases=chosen,
         skipped=skipped,
-        client=_patient(client) if client is not None else _patient(_make_client()),
+        client=client,
         scorer=scorer,
         score_name=score if isinstance(score, str) else _name(score),
         times=times,
@@ -114,12 +118,28 @@ def _patient(client: Any) -> Any:
     return client.with_options(max_retries=0)
 
 
+_AZURE_VARIABLES = (
+    "AZURE_OPENAI_ENDPOINT",
+    "AZURE_OPENAI_API_KEY",
+    "AZURE_OPENAI_AD_TOKEN",
+)
+
+
 def _make_client() -> Any:
+    """Return the client that the environment asks for, as `openai.chat` chooses it."""
     import openai
 
+    kind = os.environ.get("OPENAI_API_TYPE")
+    if kind is None and any(map(os.environ.get, _AZURE_VARIABLES)):
+        if os.environ.get("OPENAI_API_KEY"):
+            raise ReplayError(
+                "There is a key of OpenAI and settings of Azure in the environment: "
+                "set OPENAI_API_TYPE to openai or azure."
+            )
+        kind = "azure"
     try:
-        return openai.OpenAI()
-    except openai.OpenAIError as exc:
+        return openai.AzureOpenAI() if kind == "azure" else openai.OpenAI()
+    except (openai.OpenAIError, ValueError) as exc:
         raise ReplayError(f"No client can be made: {exc}") from exc
 
 

@@ -3,11 +3,10 @@
 import importlib
 import json
 import math
-import os
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from .._util.importing import load_object
 from ._case import Case
 
 Scorer = Callable[[Case, str], float]
@@ -78,24 +77,6 @@ def load_scorer(name: str) -> Scorer:
         raise ValueError(f"{name} is no function of a case and an answer.")
     scorer: Scorer = found
     return scorer
-
-
-def load_object(name: str) -> Any:
-    """Return what ``module:NAME`` names; a module may lie in the working directory.
-
-    Raises:
-        ValueError: There is no such module, or it has no such name.
-    """
-    module, _, attribute = name.partition(":")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        found: Any = importlib.import_module(module)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as exc:
-        raise ValueError(f"There is no {name}: {exc}.") from exc
-    return found
 
 
 def score_answer(scorer: Scorer, case: Case, answer: str) -> float:

@@ -7,7 +7,8 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import datetime
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
+from io import BufferedReader
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,11 @@ from .._util.json import decode, encode
 _SQLITE = b"SQLite format 3\0"
 #: ``PRAGMA application_id`` of the local Libretto's databases ("LbCo").
 _APPLICATION_ID = 0x4C62436F
-#: Events of one answer of the local Libretto.
-_PAGE = 500
-#: The most events that are read of one address, and bytes of one of its answers.
-_MAX_EVENTS, _MAX_ANSWER_BYTES = 1_000_000, 256 * 2**20
+#: What a local Libretto's downloads are.
+_JSON_LINES = "application/x-ndjson"
+#: The most events that are read of one address, and bytes of one event or answer.
+_MAX_EVENTS, _MAX_ANSWER_BYTES = 1_000_000, 64 * 2**20
+_BUFFER_BYTES = 2**16
 #: Seconds to wait for an answer of the local Libretto.
 _TIMEOUT = 30.0
 
@@ -71,7 +73,7 @@ def is_database(path: Path) -> bool:
 
 
 def rated_calls(source: str, *, prompt: str | None, since: float) -> Iterator[Recorded]:
-    """Yield the calls that have feedback, in the order in which they were recorded.
+    """Yield the calls that have feedback, the newest first, but for those of a log.
 
     Args:
         source: A database or a log of `JsonLinesExporter`, or the address of a local
@@ -87,7 +89,7 @@ def rated_calls(source: str, *, prompt: str | None, since: float) -> Iterator[Re
         query = {"rating": "judged", "prompt": prompt}
         if since:
             query["since"] = datetime.fromtimestamp(since).astimezone().isoformat()
-        yield from reversed(list(fetch_events(source, query)))
+        yield from fetch_events(source, query)
     elif is_database(Path(source)):
         yield from _from_database(Path(source), prompt, since)
     else:
@@ -163,7 +165,7 @@ JOIN events AS e ON e.feedback_key = f.feedback_key
 JOIN bodies AS b ON b.seq = e.seq
 WHERE e.received_at >= :since AND (:prompt IS NULL
     OR e.prompt_id = (SELECT id FROM prompts WHERE name = :prompt))
-ORDER BY e.seq
+ORDER BY e.seq DESC
 """
 
 
@@ -208,7 +210,7 @@ def _lines_of_log(path: Path, told: bool) -> Iterator[dict[str, Any]]:
 
 
 def fetch_events(url: str, query: Mapping[str, str | None]) -> Iterator[Recorded]:
-    """Yield events of a local Libretto, the newest first.
+    """Yield events of a local Libretto, the newest first, as they arrive.
 
     Args:
         url: Its address; ``?token=`` in it is what reading takes.
@@ -218,26 +220,20 @@ def fetch_events(url: str, query: Mapping[str, str | None]) -> Iterator[Recorded
         OSError: It does not answer.
         ValueError: It refuses, or it is something else.
     """
-    given = {key: value for key, value in query.items() if value}
-    path: str | None = f"/api/events?{urlencode({**given, 'limit': _PAGE})}"
-    left = _MAX_EVENTS
-    while path and left > 0:
-        page = fetch(url, path)
-        try:
-            rows, path = page["events"], page["next"]
-            calls = [_read_row(row) for row in rows[:_PAGE]]
-        except (KeyError, TypeError, ValueError, AttributeError) as exc:
-            raise ValueError(f"{hide_token(url)} is no local Libretto.") from exc
-        yield from calls
-        left -= len(calls)
-        if path is not None and (not calls or not str(path).startswith("/api/events?")):
-            raise ValueError(f"{hide_token(url)} is no local Libretto.")
-
-
-def _read_row(row: Mapping[str, Any]) -> Recorded:
-    at = datetime.fromisoformat(row["received_at"]).timestamp()
-    event = row["event"]
-    return Recorded(event | {}, at, row.get("rating"), row.get("better_response"))
+    given = urlencode({key: value for key, value in query.items() if value})
+    with _exchange(url, f"/events.jsonl?{given}") as answer:
+        if answer.headers.get_content_type() != _JSON_LINES:
+            raise ValueError("it answers with something else")
+        # Unlike the answer itself, a reader of it tells when it was cut short.
+        lines = BufferedReader(answer, _BUFFER_BYTES)
+        for _ in range(_MAX_EVENTS):
+            line = lines.readline(_MAX_ANSWER_BYTES)
+            if not line:
+                return
+            row = decode(line)
+            at = datetime.fromisoformat(row["received_at"]).timestamp()
+            event, rating = {**row["event"]}, row.get("rating")
+            yield Recorded(event, at, rating, row.get("better_response"))
 
 
 def hide_token(url: str) -> str:
@@ -252,17 +248,27 @@ def fetch(url: str, path: str, timeout: float = _TIMEOUT) -> dict[str, Any]:
         OSError: It does not answer.
         ValueError: It refuses, or it is something else.
     """
-    return _exchange(url, path, None, timeout)
+    with _exchange(url, path, timeout=timeout) as answer:
+        return _read_page(answer)
 
 
 def post(url: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a local Libretto answers to a POST; raises as `fetch` does."""
-    return _exchange(url, path, encode(body), _TIMEOUT)
+    with _exchange(url, path, encode(body)) as answer:
+        return _read_page(answer)
 
 
+def _read_page(answer: HTTPResponse) -> dict[str, Any]:
+    # What is longer is cut, and so no JSON.
+    page = decode(answer.read(_MAX_ANSWER_BYTES))
+    return page if isinstance(page, dict) else {}
+
+
+@contextmanager
 def _exchange(
-    url: str, path: str, body: bytes | None, timeout: float
-) -> dict[str, Any]:
+    url: str, path: str, body: bytes | None = None, timeout: float = _TIMEOUT
+) -> Iterator[HTTPResponse]:
+    """Lend a local Libretto's answer; what fails in the block is the answer's fault."""
     parts = urlsplit(url)
     token = dict(parse_qsl(parts.query)).get("token")
     headers = {"Content-Type": "application/json"} if body is not None else {}
@@ -272,19 +278,15 @@ def _exchange(
     request = Request(base + path, data=body, headers=headers)
     try:
         with _opener(parts.hostname).open(request, timeout=timeout) as answer:
-            content = answer.read(_MAX_ANSWER_BYTES + 1)
-            if len(content) > _MAX_ANSWER_BYTES:
-                raise ValueError("too large")
-            page = decode(content)
+            yield answer
     except HTTPError as exc:
         kind = ConnectionError if exc.code >= 500 else ValueError
         raise kind(f"{base} refuses ({_reason(exc)}).") from exc
     except (URLError, HTTPException, TimeoutError) as exc:
         reason = getattr(exc, "reason", exc)
         raise ConnectionError(f"{base} does not answer ({reason}).") from exc
-    except (ValueError, RecursionError) as exc:
+    except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise ValueError(f"{base} is no local Libretto.") from exc
-    return page if isinstance(page, dict) else {}
 
 
 def is_loopback(host: str | None) -> bool:

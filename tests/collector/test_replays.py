@@ -274,6 +274,7 @@ def test_the_verdict(http: httpx.Client) -> None:
     rate(http, body, better_response="Hi.")
     replayed(http, body, promptTemplateChat=chat, responseTime=99_999)
     text = page(http, "/verdict", prompt="greeting").replace("\u2013", "-")
+    text = re.sub(r"\$\S+ for 1,000 calls ", "", text)  # with genai-prices
     assert "20 calls 5.0% 1-24 % corrected rated 0.95 0.93-0.97 0% failed" in text
     assert "1.0 s median 1.9 s 95th 100 in 20 out better" in text
     assert http.get("/verdict?prompt=absent").status_code == 404
@@ -286,6 +287,21 @@ def test_too_few_to_tell(http: httpx.Client) -> None:
         for _ in range(3):
             rate(http, post(http, promptTemplateChat=chat), rating=rating)
     assert "too few to tell" in page(http, "/verdict", prompt="greeting")
+
+
+def test_the_verdict_tells_the_cost(http: httpx.Client) -> None:
+    """With genai-prices installed, models that it knows have a price; others none."""
+    prices = pytest.importorskip("genai_prices", reason="tells prices")
+    usage = {"prompt_tokens": 1_000, "completion_tokens": 100}
+    for model in ("gpt-4o-mini", "a-model-of-nobody"):
+        given = {"model": model, "modelProvider": "openai", "modelType": "chat"}
+        post(http, modelParameters=given, responseMetrics={"usage": usage})
+    price = prices.calc_price(
+        prices.Usage(input_tokens=1_000, output_tokens=100), model_ref="gpt-4o-mini"
+    ).total_price
+    text = page(http, "/verdict", prompt="greeting")
+    assert text.count("$") == 1
+    assert f"${price * 1_000:.2f} for 1,000 calls" in text
 
 
 def test_a_revision_shows_its_evidence_and_its_cases(http: httpx.Client) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -174,7 +175,6 @@ def test_what_was_not_recorded_can_not_be_replayed(
         ({"tools": [{"type": "mcp", "headers": {"k": "<SECRET>"}}]}, "credential"),
         ({"modelParameters": {"previous_response_id": "r"}}, "previous_response_id"),
         ({"modelParameters": {"conversation": "c"}}, "conversation"),
-        ({"modelParameters": {"modelProvider": "anthropic"}}, "anthropic"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -292,70 +292,87 @@ def test_an_address_of_something_else(server: ScriptedModel) -> None:
 class Hostile(BaseHTTPRequestHandler):
     """A server that answers like a local Libretto, and means no good."""
 
-    page: Any = None
+    lines: bytes = b""
+    kind = "application/x-ndjson"
+    missing = 0
 
     def do_GET(self) -> None:
-        body = json.dumps(self.page).encode()
         self.send_response(200)
-        self.send_header("content-length", str(len(body)))
+        self.send_header("content-type", self.kind)
+        self.send_header("content-length", str(len(self.lines) + self.missing))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(self.lines)
 
     def log_message(self, *args: object) -> None:
         """Say nothing."""
 
 
-ROW = {"received_at": "2026-01-01T00:00:00+00:00", "rating": 1, "event": event()}
-
-
-@pytest.mark.parametrize(
-    "page",
-    [
-        [],
-        {"events": {}},
-        {"events": [{}], "next": None},
-        {"events": [{**ROW, "event": []}], "next": None},
-        {"events": [{**ROW, "received_at": 5}], "next": None},
-        {"events": [ROW], "next": "@evil.example/api/events?"},
-        {"events": [], "next": "/api/events?before=1"},
-    ],
-    ids=str,
-)
-def test_a_server_that_means_no_good(page: Any) -> None:
-    """What is no answer of a local Libretto is refused, and leads nowhere else."""
-    kind = type("Handler", (Hostile,), {"page": page})
+@contextmanager
+def answering(**attributes: Any) -> Iterator[str]:
+    """Run a hostile server; yield its address."""
+    kind = type("Handler", (Hostile,), attributes)
     server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
-        url = f"http://127.0.0.1:{server.server_port}/?token=t0"
-        with pytest.raises(ValueError, match="no local Libretto") as told:
-            improve.cases(url)
-        assert "t0" not in str(told.value)
+        yield f"http://127.0.0.1:{server.server_port}/?token=t0"
     finally:
         server.shutdown()
         server.server_close()
+
+
+ROW = {"received_at": "2026-01-01T00:00:00+00:00", "rating": 1, "event": event()}
+LINE = json.dumps(ROW).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"lines": LINE, "kind": "application/json"},
+        {"lines": b"<html>\n"},
+        {"lines": b"[]\n"},
+        {"lines": b"{}\n"},
+        {"lines": LINE + b'{"received_at"\n'},
+        {"lines": json.dumps({**ROW, "event": []}).encode()},
+        {"lines": json.dumps({**ROW, "received_at": 5}).encode()},
+        {"lines": b"[" * 100_000},
+    ],
+    ids=lambda attributes: str(attributes)[:60],
+)
+def test_a_server_that_means_no_good(attributes: dict[str, Any]) -> None:
+    """What is no answer of a local Libretto is refused."""
+    with (
+        answering(**attributes) as url,
+        pytest.raises(ValueError, match="no local Libretto") as told,
+    ):
+        improve.cases(url)
+    assert "t0" not in str(told.value)
+
+
+def test_an_answer_that_breaks_off() -> None:
+    """A listing that ends too early is an error, not fewer cases."""
+    with (
+        answering(lines=LINE, missing=100) as url,
+        pytest.raises(ConnectionError, match="does not answer"),
+    ):
+        improve.cases(url)
 
 
 def test_a_redirect_is_not_followed() -> None:
     """The token in an address is for its server, and for no other."""
     asked: list[str] = []
 
-    class Elsewhere(Hostile):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_response(302)
-            self.send_header("location", "/elsewhere")
-            self.send_header("content-length", "0")
-            self.end_headers()
+    def redirect(handler: Hostile) -> None:
+        asked.append(handler.path)
+        handler.send_response(302)
+        handler.send_header("location", "/elsewhere")
+        handler.send_header("content-length", "0")
+        handler.end_headers()
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    try:
-        with pytest.raises(ValueError, match="302"):
-            improve.cases(f"http://127.0.0.1:{server.server_port}/?token=t0")
-    finally:
-        server.shutdown()
-        server.server_close()
+    with (
+        answering(do_GET=redirect) as url,
+        pytest.raises(ValueError, match="302"),
+    ):
+        improve.cases(url)
     assert len(asked) == 1
 
 

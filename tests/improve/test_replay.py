@@ -1,7 +1,9 @@
 """A replay: what it comes to, and that nothing of it is lost."""
 
 import json
+import os
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -114,14 +116,6 @@ def test_a_replay_of_nothing_is_refused() -> None:
         improve.replay(case(obstacle="media were replaced"))
     with pytest.raises(ReplayError, match="at least 1"):
         improve.replay(case(), times=0)
-
-
-def test_no_key_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a key for the model's API nothing is sent, and the variable is named."""
-    for name in ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY"):
-        monkeypatch.delenv(name, raising=False)
-    with pytest.raises(ReplayError, match="OPENAI_API_KEY"):
-        improve.replay(case())
 
 
 def test_a_key_that_is_refused_ends_it() -> None:
@@ -399,11 +393,72 @@ def test_a_scorer_of_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         "def long(case, answer):\n    return len(answer) > 3\n"
     )
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
+    path = list(sys.path)
     assert replayed(echo, case(0), score="my_scores:long").score == 1
     for name in ("my_scores:short", "absent_module:f", "nonsense"):
         with pytest.raises(ValueError, match=name.partition(":")[2] or "nonsense"):
             replayed(echo, case(0), score=name)
+    assert sys.path == path
+
+
+# The client
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Take what openai reads out of the environment."""
+    for name in list(os.environ):
+        if name.startswith(("OPENAI_", "AZURE_OPENAI_")):
+            monkeypatch.delenv(name)
+    return monkeypatch
+
+
+@pytest.mark.parametrize("kind", [None, "azure"])
+def test_the_environment_of_azure(
+    environment: pytest.MonkeyPatch, kind: str | None
+) -> None:
+    """Settings of Azure make its client; beside a key of OpenAI the type decides."""
+    with RuledModel(echo) as model:
+        environment.setenv("AZURE_OPENAI_ENDPOINT", model.url.removesuffix("/v1"))
+        environment.setenv("AZURE_OPENAI_API_KEY", "azure-key")
+        environment.setenv("OPENAI_API_VERSION", "2024-10-21")
+        if kind is not None:
+            environment.setenv("OPENAI_API_KEY", "sk-test")
+            environment.setenv("OPENAI_API_TYPE", kind)
+        replay = improve.replay(case(1))
+    assert replay.score == 1
+    (request,) = model.requests
+    assert "/deployments/gpt-test/chat/completions?api-version=" in request.path
+    assert request.headers["api-key"] == "azure-key"
+
+
+@pytest.mark.parametrize(
+    ("variables", "problem"),
+    [
+        ({}, "OPENAI_API_KEY"),
+        ({"OPENAI_API_KEY": "k", "AZURE_OPENAI_AD_TOKEN": "t"}, "OPENAI_API_TYPE"),
+        ({"AZURE_OPENAI_API_KEY": "k"}, "api_version"),
+        ({"AZURE_OPENAI_API_KEY": "k", "OPENAI_API_VERSION": "v"}, "azure_endpoint"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
+)
+def test_an_environment_without_a_client(
+    environment: pytest.MonkeyPatch, variables: dict[str, str], problem: str
+) -> None:
+    """What openai needs and lacks, or can't choose by, is said before anything else."""
+    for name, value in variables.items():
+        environment.setenv(name, value)
+    with pytest.raises(ReplayError, match=problem):
+        improve.replay(case())
+
+
+def test_another_provider_takes_another_model() -> None:
+    """A call of another provider's model is made again only with a model named."""
+    cases = case(0, provider="azure"), case(1)
+    replay = replayed(echo, *cases)
+    assert [result.case.id for result in replay.results] == ["case-0001"]
+    assert "azure" in replay.skipped[0][1]
+    assert len(replayed(echo, *cases, model="gpt-other").results) == 2
 
 
 # What is told
