@@ -8,6 +8,7 @@ import pytest
 
 from .test_browser import SCREENSHOTS, axe, chromium, page
 from .test_replays import replayed
+from .test_rereading import unnamed
 from .wire import post, rate, read
 
 __all__ = ["chromium", "page"]
@@ -83,6 +84,8 @@ def test_pages_look_right(
     """No page is wider than the screen, axe finds nothing, and all are pictured."""
     fill(http, 30)
     first = read(http, rating="case")[0]
+    for product in ("tea", "black coffee", "cocoa " * 30, "a_very_long_name" * 20):
+        post(http, unnamed(f"Write a slogan for {product}, please."))
     page.set_viewport_size({"width": width, "height": 900})
     SCREENSHOTS.mkdir(exist_ok=True)
     for name, path in (
@@ -92,6 +95,7 @@ def test_pages_look_right(
         ("verdict", "/verdict?prompt=greeting"),
         ("revision", "/revisions?prompt=greeting"),
         ("case", first["url"]),
+        ("templates", "/templates"),
     ):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
