@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import datetime
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException, HTTPResponse, IncompleteRead
 from io import BufferedReader
 from itertools import islice
 from pathlib import Path
@@ -224,11 +224,13 @@ def fetch_events(url: str, query: Mapping[str, str | None]) -> Iterator[Recorded
     with _exchange(url, f"/events.jsonl?{given}") as answer:
         if answer.headers.get_content_type() != _JSON_LINES:
             raise ValueError("it answers with something else")
-        # Unlike the answer itself, a reader of it tells when it was cut short.
+        # Unlike the answer's own, a reader's readline() tells when chunks are missing.
         lines = BufferedReader(answer, _BUFFER_BYTES)
         for _ in range(_MAX_EVENTS):
             line = lines.readline(_MAX_ANSWER_BYTES)
             if not line:
+                if answer.length:
+                    raise IncompleteRead(b"", answer.length)
                 return
             row = decode(line)
             at = datetime.fromisoformat(row["received_at"]).timestamp()

@@ -8,6 +8,7 @@ import pytest
 
 from .test_browser import SCREENSHOTS, axe, chromium, page
 from .test_replays import replayed
+from .test_rereading import post as post_event
 from .test_rereading import unnamed
 from .wire import post, rate, read
 
@@ -85,7 +86,7 @@ def test_pages_look_right(
     fill(http, 30)
     first = read(http, rating="case")[0]
     for product in ("tea", "black coffee", "cocoa " * 30, "a_very_long_name" * 20):
-        post(http, unnamed(f"Write a slogan for {product}, please."))
+        post_event(http, unnamed(f"Write a slogan for {product}, please."))
     page.set_viewport_size({"width": width, "height": 900})
     SCREENSHOTS.mkdir(exist_ok=True)
     for name, path in (

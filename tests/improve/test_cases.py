@@ -295,13 +295,21 @@ class Hostile(BaseHTTPRequestHandler):
     lines: bytes = b""
     kind = "application/x-ndjson"
     missing = 0
+    is_chunked = False
+    protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         self.send_response(200)
         self.send_header("content-type", self.kind)
-        self.send_header("content-length", str(len(self.lines) + self.missing))
-        self.end_headers()
-        self.wfile.write(self.lines)
+        self.send_header("connection", "close")
+        if self.is_chunked:
+            self.send_header("transfer-encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(self.lines), self.lines))
+        else:
+            self.send_header("content-length", str(len(self.lines) + self.missing))
+            self.end_headers()
+            self.wfile.write(self.lines)
 
     def log_message(self, *args: object) -> None:
         """Say nothing."""
@@ -348,10 +356,11 @@ def test_a_server_that_means_no_good(attributes: dict[str, Any]) -> None:
     assert "t0" not in str(told.value)
 
 
-def test_an_answer_that_breaks_off() -> None:
+@pytest.mark.parametrize("attributes", [{"missing": 100}, {"is_chunked": True}])
+def test_an_answer_that_breaks_off(attributes: dict[str, Any]) -> None:
     """A listing that ends too early is an error, not fewer cases."""
     with (
-        answering(lines=LINE, missing=100) as url,
+        answering(lines=LINE, **attributes) as url,
         pytest.raises(ConnectionError, match="does not answer"),
     ):
         improve.cases(url)
