@@ -80,12 +80,12 @@ def find_source() -> str:
     Raises:
         ValueError: There is neither.
     """
-    from ..improve._recording import local_address, open_store
+    from ..improve._stores import find_local, local_address
 
     if Path(DATABASE).exists():
         return DATABASE
-    if open_store(None) is not None:
-        return local_address()
+    if (address := find_local()) is not None:
+        return address
     raise ValueError(
         f"there is no {DATABASE} here, and no local Libretto answers at "
         f"{local_address()}: name a source with --from"

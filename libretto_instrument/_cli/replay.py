@@ -203,8 +203,8 @@ def _open_place(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
 
     A database is opened as a local Libretto would, for as long as the replay takes.
     """
-    from ..improve._recording import local_address, open_store
     from ..improve._sources import hide_token, is_database, is_url
+    from ..improve._stores import find_local
 
     # A spool of the process that was recorded is none of a replay's business.
     for name in ("LIBRETTO_SPOOL_DIR", "LIBRETTO_SPOOL_ONLY"):
@@ -212,14 +212,14 @@ def _open_place(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
     to, source = args.to, args.cases
     if to is None and is_url(source):
         to = source
-    if to is None and open_store(None) is not None:
-        to = local_address()
+    if to is None:
+        to = find_local()
     if to is None and is_database(Path(source)):
         to = source
     if to is None:
         to = FILE
     if is_url(to) or not to.endswith(_DATABASES):
-        yield to, hide_token(to) if is_url(to) else to
+        yield to, hide_token(to)
         return
     from .. import _collector
 

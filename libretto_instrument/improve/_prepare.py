@@ -8,11 +8,12 @@ from typing import Any
 
 from .._capture.server import name_provider
 from ._case import Case
-from ._recording import open_store
 from ._replay import Replay
 from ._request import Change, ReplayError, choose_replayable
 from ._run import Run
 from ._scores import Scorer, load_scorer
+from ._sources import hide_token, replayed_calls
+from ._stores import check_store, find_local
 
 
 def prepare(
@@ -37,14 +38,19 @@ def prepare(
     given = list(cases)
     if not given:
         raise ReplayError("There are no cases to replay.")
-    client = _patient(_make_client() if client is None else client)
-    provider = name_provider(client.base_url)
-    chosen, skipped = choose_replayable(given, change, provider)
+    chosen, skipped = choose_replayable(given, change)
+    if chosen:
+        # Trying again is left to us, who time each call.
+        client = (client or _make_client()).with_options(max_retries=0)
+        if change.model is None:
+            chosen, others = _split_by_provider(chosen, name_provider(client.base_url))
+            skipped += others
     if not chosen:
         reasons = "; ".join(sorted({why for _, why in skipped}))
         raise ReplayError(f"None of the {len(given)} cases can be replayed: {reasons}.")
     scorer = load_scorer(score) if isinstance(score, str) else score
-    store = open_store(to)
+    if to is not None:
+        check_store(to)
     run = Run(
         id=resume or _new_id(change),
         change=change,
@@ -55,7 +61,7 @@ def prepare(
         score_name=score if isinstance(score, str) else _name(score),
         times=times,
         concurrency=concurrency,
-        store=store,
+        store=to or find_local(),
     )
     if resume is not None:
         _resume(run, resume)
@@ -69,9 +75,9 @@ def _resume(run: Run, resume: str) -> None:
         raise ReplayError(
             f"The replay {resume} was made with another template, model or parameters."
         )
-    recorded = list(run.store.calls(resume))
+    recorded = list(replayed_calls(run.store, resume))
     if not recorded:
-        raise ReplayError(f"There is no replay {resume} in {run.store.name}.")
+        raise ReplayError(f"There is no replay {resume} in {hide_token(run.store)}.")
     run.load(recorded)
     run.forget_errors()
 
@@ -96,11 +102,11 @@ def load_replay(run: Run, replay: str) -> Replay:
         concurrency=1,
         store=run.store,
     )
-    other.load(run.store.calls(replay))
+    other.load(replayed_calls(run.store, replay))
     result = other.result()
     if not result.results:
-        where = f"in {run.store.name}"
-        raise ReplayError(f"There is no replay {replay} of these cases {where}.")
+        where = hide_token(run.store)
+        raise ReplayError(f"There is no replay {replay} of these cases in {where}.")
     return result
 
 
@@ -113,9 +119,20 @@ def _name(score: Any) -> str:
     return str(getattr(score, "__name__", type(score).__name__))
 
 
-def _patient(client: Any) -> Any:
-    """Return a client that leaves trying again to us, who time each call."""
-    return client.with_options(max_retries=0)
+def _split_by_provider(
+    cases: Sequence[Case], provider: str
+) -> tuple[list[Case], list[tuple[Case, str]]]:
+    """Return the cases of a provider's models, and the others with the reason."""
+    others = [
+        (
+            case,
+            f"its model is of another provider ({case.provider}, not {provider}): "
+            "name a model of this one",
+        )
+        for case in cases
+        if case.provider != provider
+    ]
+    return [case for case in cases if case.provider == provider], others
 
 
 _AZURE_VARIABLES = (

@@ -1,6 +1,6 @@
 """What a replay came to: for each case what it was and what it is now."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -257,6 +257,3 @@ class Replay:
         from ._report import replay_to_html
 
         return replay_to_html(self)
-
-
-Progress = Callable[[int], object]

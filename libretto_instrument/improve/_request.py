@@ -250,9 +250,9 @@ def _strict_format(recorded: dict[str, Any]) -> dict[str, Any]:
 
 
 def choose_replayable(
-    cases: Sequence[Case], change: Change, provider: str
+    cases: Sequence[Case], change: Change
 ) -> tuple[list[Case], list[tuple[Case, str]]]:
-    """Return the cases that a provider can replay, and the others with the reason.
+    """Return the cases that can be replayed, and the others with the reason.
 
     Raises:
         ReplayError: The change can't be made to a case; the message names it.
@@ -262,10 +262,6 @@ def choose_replayable(
     for case in cases:
         if case.obstacle is not None:
             skipped.append((case, case.obstacle))
-            continue
-        if change.model is None and case.provider != provider:
-            why = f"its model is of another provider ({case.provider}, not {provider})"
-            skipped.append((case, f"{why}: name one of this with --model"))
             continue
         _check_parameters(case, change)
         try:

@@ -12,11 +12,12 @@ from typing import Any
 from attrs import define, evolve, field
 
 from ._case import Case, answer_text, count_tokens
-from ._recording import Call, Store, call, recording
+from ._recording import Outcome, call, recording
 from ._replay import Answer, Replay, Result, judge
 from ._request import Change, build_request
 from ._scores import Scorer, json_differences, score_answer
-from ._sources import Recorded
+from ._sources import Recorded, hide_token
+from ._stores import store_event
 
 #: For how many seconds in all one call may wait for rate limits.
 MAX_WAIT_SECONDS = 600.0
@@ -62,7 +63,7 @@ class Run:
     score_name: str
     times: int
     concurrency: int
-    store: Store | None
+    store: str | None
     _done: dict[tuple[str, int], Answer] = field(factory=dict, init=False)
     _before: dict[str, float | None] = field(factory=dict, init=False)
     _stop: threading.Event = field(factory=threading.Event, init=False)
@@ -97,9 +98,8 @@ class Run:
         Raises:
             ReplayInterrupt: It was interrupted; it has what there is.
         """
-        jobs = self._jobs()
-        finished: queue.Queue[tuple[tuple[str, int], Answer] | None] = queue.Queue()
-        lock = threading.Lock()
+        jobs, lock = self._jobs(), threading.Lock()
+        finished: queue.Queue[int | None] = queue.Queue()
 
         def work() -> None:
             try:
@@ -109,7 +109,8 @@ class Run:
                     if job is None:
                         return
                     case, attempt = job
-                    finished.put(((case.id, attempt), self._replay(case, attempt)))
+                    self._done[case.id, attempt] = self._replay(case, attempt)
+                    finished.put(1)
             except (_FatalError, OSError, ValueError) as exc:
                 self._problem = self._problem or str(exc)
                 self._stop.set()
@@ -122,41 +123,20 @@ class Run:
             for thread in threads:
                 thread.start()
             try:
-                self._gather(finished, count, progress)
+                for _ in threads:
+                    for done in iter(finished.get, None):
+                        if progress is not None:
+                            progress(done)
             except KeyboardInterrupt:
                 self._stop.set()
-                self._gather_rest(finished, threads)
+                # The calls under way are paid for.
+                deadline = time.monotonic() + GRACE_SECONDS
+                for thread in threads:
+                    thread.join(max(0.0, deadline - time.monotonic()))
                 raise ReplayInterrupt(self.result()) from None
             finally:
                 self._stop.set()
         return self.result()
-
-    def _gather(
-        self,
-        finished: "queue.Queue[Any]",
-        left: int,
-        progress: Callable[[int], object] | None,
-    ) -> None:
-        while left:
-            done = finished.get()
-            if done is None:
-                left -= 1
-                continue
-            self._done[done[0]] = done[1]
-            if progress is not None:
-                progress(1)
-
-    def _gather_rest(
-        self, finished: "queue.Queue[Any]", threads: Sequence[threading.Thread]
-    ) -> None:
-        """Wait for the calls under way, which are paid for; not for long."""
-        deadline = time.monotonic() + GRACE_SECONDS
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        while not finished.empty():
-            done = finished.get()
-            if done is not None:
-                self._done[done[0]] = done[1]
 
     def _jobs(self) -> Iterator[tuple[Case, int]]:
         for case in self.cases:
@@ -168,30 +148,29 @@ class Run:
         request = build_request(case, self.change)
         context = {"replay": self.id, "case": case.id, "attempt": attempt}
 
-        def make() -> Call:
+        def make() -> Outcome:
             return call(self.client, request, name=case.prompt, context=context)
 
-        made = self._persist(make)
-        answer = self._score(case, _read(made, attempt))
-        if made.event is not None and self.store is not None:
+        event, error = self._persist(make)
+        answer = self._score(case, _read(event, error, attempt))
+        if event is not None and self.store is not None:
             before = self._before.get(case.id)
             verdict = "error" if answer.error else judge(answer.score, before)
             scores = {"score": answer.score, "recorded_score": before}
             said = {**scores, "verdict": verdict, "scored_by": self.score_name}
             told = {key: value for key, value in said.items() if value is not None}
-            kept = {**(made.event.get("context") or {}), **told}
-            self.store.put({**made.event, "context": kept})
+            kept = {**(event.get("context") or {}), **told}
+            store_event(self.store, {**event, "context": kept})
         return answer
 
-    def _persist(self, make: Callable[[], Call]) -> Call:
+    def _persist(self, make: Callable[[], Outcome]) -> Outcome:
         """Make a call, again while it is worth trying."""
         import openai
 
         waited, tries = 0.0, 0
         while True:
             self._sleep(self._paused_until - time.monotonic())
-            made = make()
-            error = made.error
+            event, error = make()
             if isinstance(error, openai.AuthenticationError):
                 raise _FatalError(f"The key is refused: {error}")
             if isinstance(error, openai.RateLimitError) and _is_limit(error):
@@ -207,7 +186,7 @@ class Run:
                 tries += 1
                 self._sleep(0.5 * 2**tries * random.uniform(0.5, 1))
                 continue
-            return made
+            return event, error
 
     def _sleep(self, seconds: float) -> None:
         if seconds > 0:
@@ -247,7 +226,7 @@ class Run:
             attempt = context.get("attempt", 0)
             if case is None or not 0 <= attempt < self.times:
                 continue
-            answer = _read(Call(made.event, None), attempt)
+            answer = _read(made.event, None, attempt)
             before = context.get("recorded_score")
             if context.get("scored_by") == self.score_name and before is not None:
                 self._before.setdefault(case.id, before)
@@ -262,7 +241,7 @@ class Run:
     def result(self) -> Replay:
         """Return what there is by now."""
         answers: dict[str, list[Answer]] = defaultdict(list)
-        for (case_id, _), answer in sorted(self._done.items()):
+        for (case_id, _), answer in sorted(self._done.copy().items()):
             answers[case_id].append(answer)
         return Replay(
             id=self.id,
@@ -279,20 +258,21 @@ class Run:
             skipped=self.skipped,
             score_name=self.score_name,
             is_complete=self.calls_left == 0,
-            store=self.store.name if self.store is not None else None,
+            store=hide_token(self.store) if self.store else None,
             problem=self._problem,
         )
 
 
-def _read(made: Call, attempt: int) -> Answer:
+def _read(
+    event: dict[str, Any] | None, raised: Exception | None, attempt: int
+) -> Answer:
     """Return what came of a call."""
-    event = made.event or {}
-    errors = event.get("responseErrors") or ()
-    error = "; ".join(map(str, errors)) or None
-    if made.error is not None:
-        error = f"{type(made.error).__name__}: {made.error}"
-    elif made.event is None:
+    error = "; ".join(map(str, (event or {}).get("responseErrors") or ())) or None
+    if raised is not None:
+        error = f"{type(raised).__name__}: {raised}"
+    elif event is None:
         error = "before_send withheld the event, and the answer with it"
+    event = event or {}
     tokens_in, tokens_out = count_tokens(event)
     return Answer(
         event_id=event.get("promptEventId"),

@@ -238,9 +238,9 @@ def fetch_events(url: str, query: Mapping[str, str | None]) -> Iterator[Recorded
             yield Recorded(event, at, rating, row.get("better_response"))
 
 
-def hide_token(url: str) -> str:
-    """Return an address without what is secret in it."""
-    return url.partition("?")[0]
+def hide_token(place: str) -> str:
+    """Return a path, or an address without what is secret in it."""
+    return place.partition("?")[0] if is_url(place) else place
 
 
 def fetch(url: str, path: str, timeout: float = _TIMEOUT) -> dict[str, Any]:

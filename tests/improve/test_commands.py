@@ -80,7 +80,7 @@ def run(
         monkeypatch.setenv(name, environment[name])
     for name in ("LIBRETTO_SPOOL_DIR", "LIBRETTO_SPOOL_ONLY"):
         monkeypatch.setenv(name, "")
-    monkeypatch.setattr("libretto_instrument.improve._recording.LOCAL", NOWHERE)
+    monkeypatch.setattr("libretto_instrument.improve._stores.LOCAL", NOWHERE)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.chdir(tmp_path)
 

@@ -26,7 +26,7 @@ Ask = Callable[[openai.OpenAI], Any]
 
 @pytest.fixture(autouse=True)
 def _no_local_libretto(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("libretto_instrument.improve._recording.LOCAL", NOWHERE)
+    monkeypatch.setattr("libretto_instrument.improve._stores.LOCAL", NOWHERE)
 
 
 NOWHERE = "http://127.0.0.1:9"

@@ -1,0 +1,67 @@
+"""Where replays are kept: in a local Libretto, or in a file."""
+
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from .._config.environment import API_PREFIX_ENV_VAR
+from ..exporters import ExportRecord, JsonLinesExporter
+from ._sources import fetch, is_loopback, is_url, post
+
+#: Where a local Libretto listens unless told otherwise.
+LOCAL = "http://127.0.0.1:4620"
+#: How often an event is offered to a local Libretto, and seconds between two times.
+_TRIES, _PAUSE = 4, 0.5
+
+_PING = "/api/events?limit=1"
+_file_lock = threading.Lock()
+
+
+def local_address() -> str:
+    """Return the local Libretto that programs are pointed at, or the usual one."""
+    prefix = os.environ.get(API_PREFIX_ENV_VAR, "").rstrip("/").removesuffix("/api")
+    is_local = is_url(prefix) and is_loopback(urlsplit(prefix).hostname)
+    return prefix if is_local else LOCAL
+
+
+def find_local() -> str | None:
+    """Return the address of this machine's local Libretto; None if none answers."""
+    try:
+        fetch(local_address(), _PING, timeout=2.0)
+    except (OSError, ValueError):
+        return None
+    return local_address()
+
+
+def check_store(place: str) -> None:
+    """Check that events can be kept in a place: an address, or a file.
+
+    Raises:
+        OSError: The local Libretto does not answer.
+        ValueError: The address is of something else, or there is no such directory.
+    """
+    if is_url(place):
+        fetch(place, _PING)
+    elif not Path(place).absolute().parent.is_dir():
+        raise ValueError(f"There is no directory {Path(place).absolute().parent}.")
+
+
+def store_event(place: str, event: dict[str, Any]) -> None:
+    """Keep the event of a call. Raises: OSError, if that fails."""
+    if not is_url(place):
+        record = ExportRecord("event", event["promptEventId"], event, time.time())
+        with _file_lock:
+            JsonLinesExporter(place).export([record])
+        return
+    body = {**event, "apiKey": os.environ.get("LIBRETTO_API_KEY") or "replay"}
+    for left in reversed(range(_TRIES)):
+        try:
+            post(place, "/api/event", body)
+            return
+        except OSError:
+            if not left:
+                raise
+            time.sleep(_PAUSE)
