@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from attrs import frozen
 
 from ._entities import Entity, merge_overlapping, replace_entities
-from ._normalize import Shadow, base64_texts, shadows
+from ._normalize import Shadow, encoded_texts, shadows
 from .detectors.cards import cards
 from .detectors.digits import DigitGroups
 from .detectors.iban import ibans
+from .detectors.labelled import labelled_values
 from .detectors.network import emails, ip_addresses, spelled_emails, urls
 from .detectors.phones import phone_numbers
 from .detectors.secrets import crypto, secrets
@@ -64,7 +65,7 @@ def _analyze(text: str, check_time: Callable[[], None]) -> Iterator[Entity]:
     for shadow in shadows(text):
         for entity in _detect(shadow.text, check_time):
             yield _place(entity, shadow)
-    for start, end, decoded in base64_texts(text):
+    for start, end, decoded in encoded_texts(text):
         check_time()
         for shadow in shadows(decoded):
             for entity in _detect(shadow.text, check_time):
@@ -78,7 +79,7 @@ def _place(entity: Entity, shadow: Shadow) -> Entity:
 
 def _detect(text: str, check_time: Callable[[], None]) -> Iterator[Entity]:
     """Run the detectors; those of entities of limited length, window by window."""
-    for detector in (secrets, emails, spelled_emails, urls):
+    for detector in (secrets, labelled_values, emails, spelled_emails, urls):
         check_time()
         yield from detector(text)
     start = 0

@@ -109,14 +109,9 @@ def replace_entities(text: str, entities: Iterable[Entity]) -> str:
     return "".join(parts)
 
 
-def alternation(words: str) -> str:
-    """Return a pattern for any of some words, or patterns, with white space between."""
-    return f"(?:{'|'.join(words.split())})"
-
-
 def find_matches(
     pattern: re.Pattern[str], text: str, entity: str, group: int = 0
 ) -> Iterator[Entity]:
-    """Yield a entity for each match of ``pattern``, or of one group of it."""
+    """Yield an entity for each match of ``pattern``, or of one group of it."""
     for match in pattern.finditer(text):
         yield Entity(match.start(group), match.end(group), entity)

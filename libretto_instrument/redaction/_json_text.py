@@ -1,4 +1,4 @@
-"""JSON that travels as a text, such as the arguments of a tool call."""
+"""JSON that travels in a text: arguments of a tool call, or an object in an answer."""
 
 import json
 import re
@@ -7,13 +7,19 @@ from typing import Any
 
 from attrs import define, field
 
-_TOKEN = re.compile(
-    r'"[^"\\]*(?:\\.[^"\\]*)*"?|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|[{}\[\],]', re.DOTALL
-)
-#: How JSON starts, as distinguished from prose in brackets.
-_START = re.compile(r"\s*(?:[{\[]\s*[\"{\[]|\")")
+from . import _hints
 
+#: Where JSON may start in a text; also the way in which Python shows a dict or a list.
+_START = re.compile(r"\{\s{0,64}[\"']|\[\s{0,64}[\"'{\[]")
+_WHOLE_START = re.compile(r"\s*(?:[{\[]\s*[\"{\[]|\")")
+_TOKEN = re.compile(
+    r"\s*(?P<token>\"[^\"\\]*(?:\\.[^\"\\]*)*\"?|'[^'\\]*(?:\\.[^'\\]*)*'?"
+    r"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|[{}\[\],:]|(?:[Tt]rue|[Ff]alse|null|None|NaN)\b)",
+    re.DOTALL,
+)
 _MAX_NESTING = 500
+#: How many characters an escape that was cut off may have, from its backslash on.
+_MAX_ESCAPE = 6
 
 #: Redacts a leaf, given the key that it stands under.
 LeafRedactor = Callable[[Any, "str | None"], Any]
@@ -38,91 +44,139 @@ class UniqueNames:
 
 @define
 class _Container:
-    """An object or a list that the reading is inside of.
+    """An object or a list that is being read.
 
     Attributes:
         is_object: Whether it is an object.
-        key: The key of the item that is read; of a list, the key it stands under.
+        parent: The key that it stands under.
+        key: The key to judge by: an object, its item's; of a list, the parent.
+        name: The key of the item as it is written.
         expects_key: Whether the next string is a key.
+        label: What an object says that its ``value`` is; of a list, its first item.
+        items: How many commas were read.
         names: The keys so far.
     """
 
     is_object: bool
-    key: str | None
-    expects_key: bool
+    parent: str | None
+    key: str | None = field(init=False)
+    expects_key: bool = field(init=False)
+    name: str = ""
+    label: str | None = None
+    items: int = 0
     names: UniqueNames = field(factory=UniqueNames)
+
+    def __attrs_post_init__(self) -> None:
+        self.key = self.parent
+        self.expects_key = self.is_object
+
+    def start_item(self) -> None:
+        """Go on behind a comma."""
+        self.expects_key = self.is_object
+        self.items += 1
+
+    def read_key(self, name: str) -> None:
+        """Note the key of an object's next item."""
+        self.expects_key = False
+        self.name = name
+        self.key = _hints.item_key(self.parent, name, self.label)
+
+    def key_of_leaf(self, value: Any) -> str | None:
+        """Return the key by which to judge a leaf, and note what it says of others."""
+        if self.is_object:
+            if _hints.is_label(self.name, value):
+                self.label = value
+        elif isinstance(value, str) and self.items == 0:
+            self.label = value
+        elif self.label and self.items == 1:
+            return _hints.paired_key(self.label) or self.key
+        return self.key
 
 
 def is_json(text: str) -> bool:
     """Say whether a text is one JSON object, list or string."""
     try:
-        return _START.match(text) is not None and json.loads(text) is not None
+        return _WHOLE_START.match(text) is not None and json.loads(text) is not None
     except (ValueError, RecursionError):
         return False
 
 
-def is_like_json(text: str) -> bool:
-    """Say whether a text starts as JSON does; it may be cut off."""
-    return _START.match(text) is not None
+def redact_json(text: str, leaf: LeafRedactor) -> str:
+    """Redact strings, numbers and keys of all JSON in a text; its layout stays.
 
-
-def redact_json(
-    text: str, leaf: LeafRedactor, inherit: Callable[..., str]
-) -> str | None:
-    """Redact the strings, numbers and keys of JSON; its layout stays.
+    The JSON may be cut off, and stand in prose. It is read once, from left to right.
 
     Args:
-        text: JSON, which may be cut off anywhere.
+        text: Any text.
         leaf: Redacts a string or a number; also a key, which stands under no key.
-        inherit: Returns the key to redact an item by, given the key of the object that
-            it is in and its own.
 
     Returns:
-        The redacted text, where what is no whole token is left as it is; None if it is
-        nested too deeply.
+        The text; what is no JSON is left as it is.
     """
     parts: list[str] = []
-    position = 0
-    stack = [_Container(False, None, False)]
-    for match in _TOKEN.finditer(text):
-        token, container = match.group(), stack[-1]
-        if token in "{[":
-            is_object = token == "{"
-            stack.append(_Container(is_object, container.key, is_object))
-            if len(stack) > _MAX_NESTING:
-                return None
-        elif token in "}]":
-            if len(stack) > 1:
+    copied = position = 0
+    if text.lstrip()[:1] == '"' and is_json(text):
+        start = text.index('"')
+        return text[:start] + json.dumps(leaf(json.loads(text), None))
+    while start_match := _START.search(text, position):
+        position = start_match.start()
+        stack: list[_Container] = []
+        while match := _TOKEN.match(text, position):
+            token, position = match["token"], match.end()
+            if token in "{[":
+                parent = stack[-1].key if stack else None
+                stack.append(_Container(token == "{", parent))
+                if len(stack) > _MAX_NESTING:
+                    break
+            elif token in "}]":
                 stack.pop()
-        elif token == ",":
-            container.expects_key = container.is_object
-        else:
-            new = _redact_token(token, stack, leaf, inherit)
-            if new is not None:
-                parts += (text[position : match.start()], new)
-                position = match.end()
-    parts.append(text[position:])
+                if not stack:
+                    break
+            elif token == ",":
+                stack[-1].start_item()
+            elif token != ":" and not token[0].isalpha():
+                new = _redact_token(token, stack[-1], leaf)
+                if new is not None:
+                    parts += (text[copied : match.start("token")], new)
+                    copied = position
+    parts.append(text[copied:])
     return "".join(parts)
 
 
-def _redact_token(
-    token: str, stack: list[_Container], leaf: LeafRedactor, inherit: Callable[..., str]
-) -> str | None:
+def _redact_token(token: str, container: _Container, leaf: LeafRedactor) -> str | None:
     """Return what to write in the place of a token; None to leave it."""
-    container = stack[-1]
     try:
-        value = json.loads(token, strict=False)
+        value = _parse(token)
     except ValueError:
         return None
     if container.expects_key and isinstance(value, str):
-        container.expects_key = False
-        parent = stack[-2].key if len(stack) > 1 else None
-        container.key = inherit(parent, value)
+        container.read_key(value)
         redacted = leaf(value, None)
         if redacted != value:
             redacted = container.names.add(redacted)
     else:
-        redacted = leaf(value, container.key)
+        redacted = leaf(value, container.key_of_leaf(value))
     if redacted == value:
         return None
-    return json.dumps(redacted, ensure_ascii=token.isascii())
+    if token[0] == "'":
+        escaped: str = redacted.replace("\\", "\\\\").replace("'", "\\'")
+        return f"'{escaped}'"
+    written = json.dumps(redacted, ensure_ascii=token.isascii())
+    is_cut = token[0] == '"' and (len(token) == 1 or token[-1] != '"')
+    return written[:-1] if is_cut else written
+
+
+def _parse(token: str) -> Any:
+    """Return the string or number that a token stands for, also one that is cut off."""
+    if token[0] == "'":
+        body = token[1:].removesuffix("'")
+        return body.replace("\\'", "'").replace("\\\\", "\\")
+    try:
+        return json.loads(token, strict=False)
+    except ValueError:
+        for length in range(len(token), len(token) - _MAX_ESCAPE - 1, -1):
+            try:
+                return json.loads(token[:length] + '"', strict=False)
+            except ValueError:
+                continue
+        raise

@@ -65,20 +65,39 @@ _ENTITY = (
 #: A space in a form's data: ``name=Jane+Doe``.
 _FORM_SPACE = re.compile(r"(?<=[A-Za-z0-9)])\+(?=[A-Za-z0-9(])")
 _TERMINAL = "\x1b\\[[0-9;?]{0,20}[A-Za-z]"
+#: What mail writes in lines of limited length: ``=40``, and ``=`` before a line end.
+_QUOTED_PRINTABLE = re.compile(r"(?:=[0-9A-F]{2})+|=\r?\n")
+#: Tags inside a line, which nobody sees: ``jane<b>@</b>example.com``.
+_TAG = (
+    r"</?(?:a|b|code|em|font|i|mark|small|span|strong|sub|sup|tt|u|wbr)"
+    r"(?:[ \t\n/][^<>]{0,300})?>|<!--(?:[^-]|-(?!-)){0,300}-->"
+)
+#: How addresses are kept from being links: ``203[.]0[.]113[.]195``, ``jane[dot]doe``.
+_DEFANGED = r"\[[.:]\]|[\[({]dot[\])}]"
 _ENCODED = re.compile(
-    f"{_BACKSLASH}|{_PERCENT}|{_ENTITY}|{_TERMINAL}"
-    f"|[{_INVISIBLE}{_COMBINING}]+|{_FORM.pattern}"
+    f"{_BACKSLASH}|{_PERCENT}|{_ENTITY}|{_TERMINAL}|{_TAG}"
+    f"|{_DEFANGED}|[{_INVISIBLE}{_COMBINING}]+|{_FORM.pattern}"
 )
 _UNREADABLE = re.compile(f"[{_INVISIBLE}{_COMBINING}]|{_FORM.pattern}")
 #: What makes the second copy worth while: encodings that change the length of a text.
 _NEEDS_DECODING = re.compile(
     r"\\{2}|\\(?![nrt\"])[!-~]"
-    f"|{_PERCENT}|{_ENTITY}|[{_INVISIBLE}{_COMBINING}]"
+    f"|{_PERCENT}|{_ENTITY}|{_TAG}|{_DEFANGED}"
+    f"|[{_INVISIBLE}{_COMBINING}]"
     "|[\u2100-\u214f\u2460-\u24ff\U0001f100-\U0001f1ff]"
 )
 _UNICODE = re.compile(r"[uUx]\{?([0-9A-Fa-f]+)\}?")
 
-_BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,}={0,2}")
+#: Base64, also in lines of equal length as mail and certificates have it.
+_BASE64 = re.compile(
+    r"(?<![A-Za-z0-9+/_-])(?:(?:[A-Za-z0-9+/]{60,76}\r?\n)+[A-Za-z0-9+/]+|"
+    r"[A-Za-z0-9+/_-]{16,})={0,2}"
+)
+_HEX = re.compile(
+    r"(?<![0-9A-Za-z])(?:0x)?((?:[0-9A-Fa-f]{2}){8,}"
+    r"|[0-9A-Fa-f]{2}(?:[ :][0-9A-Fa-f]{2}){7,})(?![0-9A-Za-z])"
+)
+_SPACE = re.compile(r"\s+")
 _URL_SAFE = str.maketrans("-_", "+/")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
@@ -120,8 +139,9 @@ def shadows(text: str) -> Iterator[Shadow]:
     """Yield the normalised copies of a text that are worth looking at.
 
     The first is as long as the text, with plain characters for unusual ones. A second
-    follows if there is something to decode or to leave out, a third if a plus may stand
-    for a space. All are needed: what reads as an encoding may be none.
+    follows if there is something to decode or to leave out; others, if the text may be
+    quoted-printable, and if a plus may stand for a space. All are needed: what reads as
+    an encoding may be none.
     """
     plain = text
     if "\\" in text:
@@ -135,12 +155,14 @@ def shadows(text: str) -> Iterator[Shadow]:
         current = decoded.text if decoded else text
         if not _NEEDS_DECODING.search(current):
             break
-        following = _decode(current, decoded)
+        following = _decode(current, decoded, _ENCODED)
         if not following.edits:
             break
         decoded = following
     if decoded:
         yield decoded
+    if _QUOTED_PRINTABLE.search(text):
+        yield _decode(text, None, _QUOTED_PRINTABLE)
     if "+" in text and ("=" in text or "%" in text):
         last = decoded or Shadow(plain, [], [])
         spaced = _FORM_SPACE.sub(" ", last.text)
@@ -148,13 +170,13 @@ def shadows(text: str) -> Iterator[Shadow]:
             yield evolve(last, text=spaced)
 
 
-def _decode(text: str, origin: Shadow | None) -> Shadow:
-    """Decode one level of every encoding."""
+def _decode(text: str, origin: Shadow | None, encoded: re.Pattern[str]) -> Shadow:
+    """Decode one level of what ``encoded`` matches."""
     parts: list[str] = []
     starts: list[int] = []
     edits: list[tuple[int, int, int]] = []
     position = length = 0
-    for match in _ENCODED.finditer(text):
+    for match in encoded.finditer(text):
         start, end = match.span()
         new = _decoded(match.group())
         if new == match.group():
@@ -172,8 +194,13 @@ def _decode(text: str, origin: Shadow | None) -> Shadow:
 def _decoded(code: str) -> str:
     """Return what an encoding, or a run of characters to leave out, stands for."""
     first = code[0]
-    if first == "%":
-        data = unquote_to_bytes(code.replace("%25", "%") if "%25" in code else code)
+    if first == "<" or (first == "=" and code.endswith("\n")):
+        return ""
+    if first in "[({":
+        return code[1] if code[1] != "d" else "."
+    if first in "%=":
+        code = code.replace("=", "%") if first == "=" else code.replace("%25", "%")
+        data = unquote_to_bytes(code)
         try:
             code = data.decode()
         except UnicodeDecodeError:
@@ -224,8 +251,8 @@ def _fold(character: str) -> str:
     return _PLAIN_FORMS.get(folded, folded)
 
 
-def base64_texts(text: str) -> Iterator[tuple[int, int, str]]:
-    """Yield the stretches of base64 that hold text.
+def encoded_texts(text: str, depth: int = 0) -> Iterator[tuple[int, int, str]]:
+    """Yield the stretches of base64 and of hexadecimal digits that hold text.
 
     Yields:
         Where it starts and ends, and the text that it holds.
@@ -234,17 +261,24 @@ def base64_texts(text: str) -> Iterator[tuple[int, int, str]]:
         decoded = text_of_base64(match.group())
         if decoded is not None:
             yield *match.span(), decoded
+            if depth < _MAX_ROUNDS and _BASE64.fullmatch(decoded.strip()):
+                for _, _, inner in encoded_texts(decoded, depth + 1):
+                    yield *match.span(), inner
+    for match in _HEX.finditer(text):
+        data = bytes.fromhex(re.sub("[^0-9A-Fa-f]", "", match[1]))
+        if data.isascii() and not _CONTROL.search(data.decode()):
+            yield *match.span(), data.decode()
 
 
 def text_of_base64(code: str) -> str | None:
     """Return the text that base64 of either alphabet holds; None if it holds none."""
-    code = code.translate(_URL_SAFE).rstrip("=")
+    code = _SPACE.sub("", code).translate(_URL_SAFE).rstrip("=")
     code = code[: len(code) - (len(code) % 4 == 1)]
     data = b64decode(code + "=" * (-len(code) % 4))
+    if len(data) > 1 and not any(data[1:-1:2]):
+        return data[: len(data) // 2 * 2].decode("utf-16-le", errors="ignore")
     decoded = data.decode(errors="ignore")
     # Of random bytes about half are dropped, and a quarter of the rest is controls.
     controls = len(_CONTROL.findall(decoded))
-    is_text = controls <= 0.15 * len(decoded) and len(decoded.encode()) > 0.7 * len(
-        data
-    )
-    return decoded if is_text else None
+    is_text = controls <= 0.15 * len(decoded)
+    return decoded if is_text and len(decoded.encode()) > 0.7 * len(data) else None

@@ -2,16 +2,16 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import define, field
 
 from .._util import errors
-from . import _policy
+from . import _hints, _policy
 from ._cache import LruCache
 from ._entities import Redactor
-from ._json_text import UniqueNames, is_json, is_like_json, redact_json
+from ._json_text import UniqueNames, is_json, redact_json
 from ._media import split_media
 
 #: What stands in the place of a leaf that could not be redacted.
@@ -147,21 +147,31 @@ class _BodyWalker:
         if isinstance(value, Mapping):
             return self._mapping(value, key, structural, depth)
         if isinstance(value, list | tuple):
-            return [self.value(item, key, structural, depth + 1) for item in value]
+            return self._list(value, key, structural, depth)
         raise _WithheldError("of a type that JSON does not have")
+
+    def _list(
+        self, value: Sequence[Any], key: str | None, structural: bool, depth: int
+    ) -> list[Any]:
+        items = [self.value(item, key, structural, depth + 1) for item in value]
+        is_pair = len(items) == 2 and isinstance(value[0], str) and not structural
+        if is_pair and (second := _hints.paired_key(value[0])):
+            items[1] = self.value(value[1], second, False, depth + 1)
+        return items
 
     def _mapping(
         self, value: Mapping[Any, Any], key: str | None, structural: bool, depth: int
     ) -> dict[str, Any]:
         result: dict[str, Any] = {}
         names = UniqueNames()
+        label = next((v for k, v in value.items() if _hints.is_label(k, v)), None)
         for name, item in value.items():
             is_container = isinstance(item, Mapping | list | tuple)
             inner = structural and (not is_container or _policy.is_structural(name))
             if name == "name" and structural and "role" in value:
-                item_key = _policy.PARTICIPANT
+                item_key = _hints.PARTICIPANT
             else:
-                item_key = _policy.inherit_key(key, str(name))
+                item_key = _hints.item_key(key, str(name), label)
             if structural and _policy.is_logprobs(name, item):
                 # They spell the answer token by token, with the likeliest alternatives.
                 redacted: Any = LOGPROBS
@@ -176,16 +186,12 @@ class _BodyWalker:
         return name if isinstance(name, str) else str(name)
 
     def _text(self, text: str, key: str | None, structural: bool, depth: int) -> str:
-        if depth < _MAX_DEPTH and is_like_json(text):
-            redacted = redact_json(
-                text,
-                lambda value, key: self._json_leaf(value, key, depth),
-                _policy.inherit_key,
+        if depth < _MAX_DEPTH:
+            text = redact_json(
+                text, lambda leaf, key: self._json_leaf(leaf, key, depth)
             )
-            if redacted is not None:
-                text = redacted
-                if is_json(text):
-                    return text
+            if is_json(text):
+                return text
         cleaned = self._redact_text(text)
         if key is None or not text or len(text) > _MAX_LABELLED:
             return cleaned
@@ -193,8 +199,8 @@ class _BodyWalker:
             cleaned = self._redact_labelled(cleaned, key)
         if cleaned != text:
             return cleaned
-        entity = _policy.entity_from_key(key, text)
-        if entity is None and _policy.is_identifier_key(key):
+        entity = _hints.entity_from_key(key, text)
+        if entity is None and _hints.is_identifier_key(key):
             entity = self._classify_identifier(text, key)
         return f"<{entity}>" if entity else text
 
@@ -209,13 +215,13 @@ class _BodyWalker:
 
     def _redact_labelled(self, text: str, key: str) -> str:
         """Redact a text as it would be redacted behind its key."""
-        label = _policy.label_from_key(key)
+        label = _hints.label_from_key(key)
         redacted = self._redact_text(label + text)
         return redacted.removeprefix(label) if redacted.startswith(label) else text
 
     def _classify_identifier(self, text: str, key: str) -> str | None:
         """Return the entity that is spelled in an identifier: ``user_jane-doe``."""
-        found = _PLACEHOLDER.search(self._redact_text(_policy.spell_out(text, key)))
+        found = _PLACEHOLDER.search(self._redact_text(_hints.spell_out(text, key)))
         return found[1] if found else None
 
     def _redact_text(self, text: str) -> str:
@@ -253,7 +259,7 @@ class _BodyWalker:
         if isinstance(number, float) and not number.is_integer():
             return number
         digits = str(int(number))
-        entity = _policy.entity_from_key(key, digits)
+        entity = _hints.entity_from_key(key, digits)
         if entity is None and number >= _MIN_NUMBER:
             entity = self._classify_number(digits)
             entity = entity or self._classify_number(f"+{digits}")

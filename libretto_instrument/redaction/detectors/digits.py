@@ -27,6 +27,7 @@ _UUID = re.compile(
 )
 _DIGITS = re.compile(r"\d+")
 _SEPARATORS = frozenset(" \t-./()")
+_GAP = frozenset(" \t\r\n-./_:|,")
 
 
 @frozen
@@ -64,6 +65,20 @@ class DigitGroups:
         """Find the groups of digits in ``text``."""
         groups = _groups(text)
         return cls(text, groups, _find_separators(text, groups))
+
+    def shape(self, first: int, last: int) -> list[int]:
+        """Return how many digits each of the groups from ``first`` to ``last`` has."""
+        return [len(group.digits) for group in self.groups[first : last + 1]]
+
+    def gap(self, index: int) -> str | None:
+        """Return what stands behind the group at ``index``, if it may join two groups.
+
+        It may be more than a separator: a comma, a bar or a line end.
+        """
+        if index + 1 >= len(self.groups):
+            return None
+        gap = self.text[self.groups[index].end : self.groups[index + 1].start]
+        return gap if len(gap) <= 4 and _GAP.issuperset(gap) and gap else None
 
     def is_preceded_by(self, index: int, word: re.Pattern[str]) -> bool:
         """Say whether ``word`` stands shortly before the group at ``index``."""

@@ -4,14 +4,17 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
-from .._entities import Entity
+from .._entities import Entity, find_matches
 
 _LOCAL_LIMIT = 64
 _DOMAIN_LIMIT = 253
 #: What may stand before the @ besides letters and digits. Left out of what the standard
 #: allows is what separates an address from its surroundings: ``=``, ``&``, ``/``.
 _LOCAL_MARKS = frozenset("!#$%'*+-^_`~.")
-_DOMAIN = re.compile(r"[^\W_](?:[\w-]{0,62}\.){1,8}(?:[^\W\d_]{2,24}|xn--[\w-]{1,59})")
+_DOMAIN = re.compile(
+    r"[^\W_](?:[\w-]{0,62}\.){1,8}(?:[^\W\d_]{2,24}|xn--[\w-]{1,59})"
+    r"|\[?(?:\d{1,3}\.){3}\d{1,3}\]?"
+)
 
 _SPELLED_AT = re.compile(
     r"[ ]?(?:[\[({<][ ]?(?:at|@)[ ]?[\])}>]|_at_)[ ]?", re.IGNORECASE
@@ -19,6 +22,18 @@ _SPELLED_AT = re.compile(
 _SPELLED_DOMAIN = re.compile(
     r"[^\W_][\w-]{0,62}(?:[ ]?(?:\.|[\[({<][ ]?(?:dot|\.)[ ]?[\])}>]|_dot_)[ ]?"
     r"[^\W_][\w-]{1,62}){1,5}",
+    re.IGNORECASE,
+)
+
+#: Addresses with blanks around the @, and as they are read out.
+_SPACED = re.compile(
+    r"(?<![\w.@-])(?=\w{0,40}[._\d-])[\w.-]{2,64}(?: @ ?|@ )"
+    r"[^\W_](?:[\w-]{0,62}\.){1,8}[^\W\d_]{2,24}"
+)
+_READ_OUT = re.compile(
+    r"\b[\w-]{1,40}(?:(?:\.| dot )[\w-]{1,40}){0,3} at"
+    r" [\w-]{1,40}(?: dot [\w-]{1,40}){0,3}"
+    r" dot (?:com|org|net|edu|gov|io|info|eu|uk|de|fr|es|it|nl|ch|at|ca|au|in|br|us)\b",
     re.IGNORECASE,
 )
 
@@ -32,7 +47,7 @@ _WWW_URL = re.compile(
 )
 #: Top-level domains that are hardly ever the last part of a dotted name in code.
 _BARE_HOST = re.compile(
-    r"(?<![\w.@/\\-])(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,5}"
+    r"(?:(?<![\w:/.])//|(?<![\w.@/\\-]))(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,5}"
     r"(?:com|org|net|edu|gov|mil|biz|eu|(?:co|org|ac|gov|net|com)\.[a-z]{2}|de|fr|uk|nl|jp|ru|br)"
     r"(?![\w(=\[-]|\.\w)(?::\d{1,5}\b)?(?:[/?#][^\s<>\"'`{}|\\^]*)?",
     re.IGNORECASE,
@@ -72,6 +87,8 @@ def spelled_emails(text: str) -> Iterator[Entity]:
         domain = _SPELLED_DOMAIN.match(text, match.end())
         if start < match.start() and domain:
             yield Entity(start, domain.end(), "EMAIL_ADDRESS")
+    for pattern in (_SPACED, _READ_OUT):
+        yield from find_matches(pattern, text, "EMAIL_ADDRESS")
 
 
 def _local_start(text: str, at: int, floor: int) -> int:

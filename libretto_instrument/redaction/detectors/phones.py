@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import phonenumbers
 from attrs import define, frozen
 
-from .._entities import Entity, alternation
+from .._entities import Entity
 from .digits import CONTEXT_WINDOW, DigitGroups, is_adjacent_to_word
+from .words import WORDS
 
 _MAX_DIGITS = 15
 _MAX_GROUPS = 7
@@ -22,14 +23,7 @@ _REGIONS = (
     "GB", "FR", "DE", "IT", "AU", "NL", "BE", "CH", "SE", "FI", "ZA", "HU", "BR",
 )  # fmt: skip
 
-_PHONE_WORDS = alternation(
-    "my.(?:new.)?number (?:tele)?phones? tel mobile mob cell(?:phone)? fax"
-    " call(?:ed|ing|s)? dial(?:l?ing)? ring reach(?:ed|able)? text(?:ed|ing)? sms"
-    " whats.?app voice.?mail hot.?line help.?line answer(?:ed|ing)? contact messages?"
-    " desk land.?line pager viber handy t[ée]l[ée]phone tel[ée]fono? telefon m[óo]vil"
-    " celular portable tlf cellulare telefoon mobiel puhelin gsm kom[óo]rka anrufen"
-    " appelez ll[áa]ma(?:me)? chiama(?:mi)? ligue телефон тел"
-)
+_PHONE_WORDS = WORDS.pattern("PHONE_WORDS")
 _PHONE_CONTEXT = re.compile(
     rf"(?:\b{_PHONE_WORDS}\b|[a-z]_phone|(?:phone|mobile|cell|fax|tel|contact|home|work|office)_number|电话|電話|手机|携帯|전화)"
     r"[^\d\n]{0,32}(?:\n[^\d\n]{0,4})?$",
@@ -40,15 +34,7 @@ _PHONE_CONTEXT_AFTER = re.compile(
     r"|[ \t]?[-(\[]?[ \t]?(?:office|fax|mobile|cell|home|work|phone|tel|desk|direct)\b",
     re.IGNORECASE,
 )
-#: Words that say that the number behind them is something else.
-_OTHER_LABELS = alternation(
-    "order invoice ticket case ref reference track(?:ing)? account acct sku isbn issn"
-    " serial part model item product ids? zip policy claim confirmation batch version"
-    " build commit port pid line page row timestamp time epoch seed size bytes? tokens?"
-    " amount total price balance card booking receipt transaction customer member"
-    " employee patient iban vat doi po rfc cve created updated hash score population"
-    " lot bug issue pr sum count"
-)
+_OTHER_LABELS = WORDS.pattern("OTHER_NUMBERS")
 _NON_PHONE_CONTEXT = re.compile(
     rf"(?:\b{_OTHER_LABELS}\b[ \t]*"
     r"(?:(?:numbers?|no|num|nr|ids?|code|is|was|of)\b|[\"':.#=№_-]|[ \t]){0,6}"
@@ -65,13 +51,14 @@ _MONEY_AFTER = re.compile(
 _TERMINATORS = (None, " / ")
 #: How numbers are grouped where they start with no 0, by the countries that do so.
 _NATIONAL_SHAPES = {
-    (3, 3, 4): ("GR",), (5, 5): ("IN",), (3, 4, 4): ("CN",), (3, 2, 2, 2): ("ES",),
-    (2, 4, 4): ("MX",), (2, 5, 4): ("BR",), (3, 2, 3): ("NO",), (4, 3, 3): ("AU",),
+    (3, 3, 4): ("GR", "IT"), (5, 5): ("IN",), (3, 4, 4): ("CN", "AR", "IN"),
+    (3, 2, 2, 2): ("ES",), (2, 3, 2, 2): ("ES", "PL"), (2, 3, 4): ("PT",),
+    (2, 4, 4): ("MX", "AR"), (2, 5, 4): ("BR",), (3, 2, 3): ("NO",), (4, 3, 3): ("AU",),
     (1, 3, 3, 2, 2): ("RU",), (3, 3, 2, 2): ("RU", "TR"),
 }  # fmt: skip
 #: Mobile numbers that are often written in one go, and the countries they are from.
-_MOBILE = re.compile(r"07[3-9]\d{8}|0[67]\d{8}|01[567]\d{8,9}|04\d{8}")
-_MOBILE_REGIONS = ("GB", "FR", "DE", "AU")
+_MOBILE = re.compile(r"(?!0123456789)0\d{9,11}|89\d{9}|1[3-9]\d{9}")
+_MOBILE_REGIONS = ("GB", "FR", "DE", "AU", "EG", "NG", "ID", "VN", "CN", "RU")
 _ZIP_CODE = (5, 4)
 _DOTTED_QUAD = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)")
 
@@ -274,7 +261,10 @@ def _is_phone(number: _Candidate, validator: _PhoneValidator) -> bool:
     if _is_north_american(number, validator):
         return True
     if number.prefix.has_plus or number.digits.startswith(("00", "011")):
-        return _is_international(number, validator)
+        if _is_international(number, validator):
+            return True
+        if not number.digits.startswith("011"):
+            return False
     if len(number.digits) > _MAX_DIGITS:
         return False
     if number.has_other_context() or _DOTTED_QUAD.search(number.raw):
@@ -317,7 +307,11 @@ def _is_international(number: _Candidate, validator: _PhoneValidator) -> bool:
     if len(number.digits) < 8:
         return False
     if number.prefix.has_plus:
-        return validator.is_valid(number.raw, "US") or validator.is_possible(number.raw)
+        return (
+            validator.is_valid(number.raw, "US")
+            or validator.is_possible(number.raw)
+            or number.digits.startswith("521")  # as Mexico's mobiles were dialled
+        )
     exit_code = "011" if number.digits.startswith("011") else "00"
     dialled = "+" + number.digits[len(exit_code) :]
     return len(dialled) > 8 and (

@@ -5,43 +5,19 @@ from collections.abc import Iterator
 
 from stdnum import bitcoin
 
-from .._entities import Entity, alternation, find_matches
+from .._entities import Entity, find_matches
 from .._normalize import text_of_base64
+from .words import WORDS
 
 #: Where a token may be: a long run of the characters that tokens are made of.
 _CANDIDATE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.~$:+/=-]{14,}")
-#: Prefixes that vendors give their tokens; 16 characters or more follow.
-_TOKEN_PREFIXES = alternation(
-    r"""
-    sk- pk-lf- gsk_ xai- pplx- r8_ hf_ api_org_ lsv2_(?:pt|sk)_ fw_ tvly- nvapi- pcsk_
-    gh[pousr]_ github_pat_ gl(?:pat|dt|rt|cbt|ptt|ft|imt|agent|oas|soat|sa|c)[-_]
-    xox[abeoprs]- xapp- [srp]k_(?:live|test|prod)_ whsec_ rzp_(?:live|test)_
-    sq0[a-z]{3}- shp(?:at|ca|pa|ss)_ xkeysib- npm_ pypi- rubygems_ dckr_pat_ do[opr]_v1_
-    sbp_ napi_ pscale_(?:tkn|pw|oauth)_ dp\.(?:pt|st|ct|sa|scim|audit)\. hv[sbr]\. pul-
-    glsa_ NRAK- NRII- sntry[su]_ lin_(?:api|oauth)_ ntn_ figd_ PMAK- ATATT3 ATCTT3 ATBB
-    GOCSPX- ya29\. AGE-SECRET-KEY-1 ops_eyJ AKCp CFPAT- EZ[AT]K FLWSECK
-    shippo_(?:live|test)_ aio_ tfp_ fio-u- duffel_(?:live|test)_ dt0[cs]01\. pnu_ rdme_
-    sgp_ sha256~ zpka_ ph[cx]_ secret_ nfp_ rnd_ HRKU- fo1_ fm\d_ sl\.[ABu]\.
-    """
-)
-#: Tokens of a fixed form.
-_TOKEN_FORMATS = re.compile(
-    rf"(?<![A-Za-z0-9])(?:{_TOKEN_PREFIXES}(?=[\w.=+/~-]*\d)[\w.=+/~-]{{16,}}"
-    r"|(?:AKIA|ASIA|AROA|AIDA|AGPA|ANPA|ABIA|ACCA)[0-9A-Z]{16}(?![0-9A-Z])"  # AWS
-    r"|ABSK[A-Za-z0-9+/]{60,}={0,2}|LTAI[A-Za-z0-9]{12,24}|AKID[A-Za-z0-9]{24,36}"
-    r"|AIza[\w-]{35}|(?<![\w/])1//0[\w-]{40,}"  # Google
-    r"|SG\.[\w-]{16,32}\.[\w-]{16,64}"  # SendGrid
-    r"|(?:AC|SK|key-)[0-9a-f]{32}(?![0-9a-f])"  # Twilio, Mailgun
-    r"|[0-9a-f]{32}-us\d{1,2}(?!\d)|dapi[0-9a-f]{32}"  # Mailchimp, Databricks
-    r"|\d{8,10}:AA[\w-]{32,35}|[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27,40}"  # bots
-    r"|pat[A-Za-z0-9]{14}\.[0-9a-f]{64}|[A-Za-z0-9]{14}\.atlasv1\.[\w-]{60,}"
-    r"|[A-Za-z0-9_~.]{3}\dQ~[\w~.-]{31,34}|EAA[A-Za-z0-9]{60,}"  # Azure, Facebook
-    r"|access-(?:sandbox|development|production)-[0-9a-f-]{36}"  # Plaid
-    r"|(?<![\w-])(?:[ps]k\.)?eyJ[\w-]{10,}\.[\w-]{10,}(?:\.[\w-]*)?"  # JSON web tokens
-    r")"
+_TOKEN = re.compile(
+    rf"(?<![A-Za-z0-9])(?:{WORDS.pattern('TOKEN_PREFIXES')}(?=[\w.=+/~-]*\d)[\w.=+/~-]{{16,}}"
+    rf"|{WORDS.pattern('TOKEN_FORMATS')})"
 )
 _AUTHORIZATION = re.compile(
-    r"\b(?:bearer|token|negotiate|apikey)[ \t]{1,4}(?P<value>[A-Za-z0-9._~+/=-]{12,})"
+    r"\b(?:bearer|token|negotiate|apikey|ssws)[ \t]{1,4}"
+    r"(?P<value>[A-Za-z0-9._~+/=-]{12,})"
     r"|\bauthorization[\"']?[ \t]{0,3}[:=][ \t\"']{0,4}"
     r"(?:(?!basic\b)[a-z]{1,16}[ \t]{1,4})?(?P<header>[^\s\"',;<>]{6,})(?![ \t]{1,4}<)",
     re.IGNORECASE,
@@ -94,6 +70,11 @@ _QUALIFIER = re.compile(
 _VARIABLE = re.compile(r"(?<![A-Za-z0-9_])[A-Z][A-Z0-9_]*_$")
 _MAX_NAME = 32
 
+_PUTTY = re.compile(
+    r"^Private-Lines: \d{1,4}\s(?P<key>(?:[A-Za-z0-9+/=]+\s?)+)", re.MULTILINE
+)
+#: The signature in an address that Azure signed.
+_SIGNATURE = re.compile(r"[?&;]sig=([A-Za-z0-9%+/=_-]{32,})")
 _PEM = "-----BEGIN "
 _PEM_HEAD = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
@@ -110,7 +91,7 @@ def secrets(text: str) -> Iterator[Entity]:
     """Yield what opens a door: keys by their form, and values that are named so."""
     yield from _pem_blocks(text)
     for candidate in _CANDIDATE.finditer(text):
-        for match in _TOKEN_FORMATS.finditer(text, *candidate.span()):
+        for match in _TOKEN.finditer(text, *candidate.span()):
             yield Entity(match.start(), match.end(), "SECRET")
     for pattern in (_AUTHORIZATION, _COMMAND):
         for match in pattern.finditer(text):
@@ -121,7 +102,8 @@ def secrets(text: str) -> Iterator[Entity]:
     for match in _BASIC.finditer(text):
         if ":" in (text_of_base64(match[1]) or ""):
             yield Entity(match.start(1), match.end(1), "SECRET")
-    yield from find_matches(_COOKIE, text, "SECRET", 1)
+    for pattern in (_COOKIE, _SIGNATURE, _PUTTY):
+        yield from find_matches(pattern, text, "SECRET", 1)
     yield from _named_values(text)
     if "aws" in text.lower():
         for match in _AWS_SECRET.finditer(text):

@@ -26,22 +26,20 @@ def social_security_numbers(numbers: DigitGroups) -> Iterator[Entity]:
 
 
 def _is_ssn(numbers: DigitGroups, index: int) -> bool:
-    separators = numbers.separators
-    parts = [group.digits for group in numbers.groups[index : index + 3]]
-    if [len(part) for part in parts] != [3, 2, 4]:
+    if numbers.shape(index, index + 2) != [3, 2, 4]:
         return False
-    link = separators[index]
-    if link is None or link != separators[index + 1]:
-        return False
-    link = link.strip() or " "
-    if link not in " -.":
+    link = numbers.gap(index)
+    if link is None or link != numbers.gap(index + 1):
         return False
     if numbers.is_preceded_by(index, _SSN_CONTEXT):
         return True
-    longer = (index > 0 and separators[index - 1] == link) or separators[
-        index + 2
-    ] == link
-    if longer or parts[0] == "000" or parts[2] == "0000":
+    separators = numbers.separators
+    mark = link.strip() or " "
+    longer = (index > 0 and separators[index - 1] == mark) or (
+        separators[index + 2] == mark
+    )
+    parts = [group.digits for group in numbers.groups[index : index + 3]]
+    if mark not in " -." or longer or parts[0] == "000" or parts[2] == "0000":
         return False
     # Dashes are how an SSN is written; spaces and dots are also how anything else is.
-    return link not in " ." or bool(us_ssn.is_valid("-".join(parts)))
+    return mark == "-" or bool(us_ssn.is_valid("-".join(parts)))

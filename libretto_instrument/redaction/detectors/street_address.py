@@ -3,40 +3,16 @@
 import re
 from collections.abc import Iterator
 
-from .._entities import Entity, alternation, find_matches
+from .._entities import Entity, find_matches
+from .words import WORDS
 
-_STREET_TYPE = alternation(
-    "street st avenue ave av road rd boulevard blvd lane ln drive dr court ct place"
-    " pl square sq terrace ter trail trl parkway pkwy highway hwy circle cir way alley"
-    " aly plaza plz crescent cres turnpike tpke expressway expy freeway fwy broadway"
-    " close mews bypass"
+_STREET_TYPE = WORDS.pattern("STREET_TYPES")
+_RARE_TYPE = WORDS.pattern("RARE_STREET_TYPES")
+_PLAIN_TYPE = WORDS.pattern("PLAIN_STREET_TYPES")
+_DIRECTION = (
+    r"(?:[NSEW]\.?|[NS]\.?[EW]\.?|North(?:east|west)?|South(?:east|west)?|East|West)"
 )
-#: The other suffixes of the U.S. Postal Service. "3 Key Points" and "2024 Ford Fields"
-#: are no addresses, so these need a house number of three digits that is no year.
-_RARE_TYPE = alternation(
-    "bend bluffs? branch bridge brooks? burgs? camp canyon cape causeway center"
-    " cliffs? club common corners? course courts coves? creek crest crossing crossroad"
-    " curve dale dam divide drives estates? extensions? falls ferry fields? flats?"
-    " fords? forest forges? forks? fort gardens? gateway glens? greens? groves?"
-    " harbors? haven heights hills? hollow inlet islands? isle junctions? keys?"
-    " knolls? lakes? land landing light locks? lodge loop mall manors? meadows? mills?"
-    " mission motorway mount mountain neck orchard oval overpass park pass passage"
-    " paths? pike pine plains? points? ports? prairie radial ramp ranch rapids? rest"
-    " ridges? river roads route row runs? shoals? shores? skyway springs? spurs?"
-    " squares station stravenue stream summit throughway trace track trafficway tunnel"
-    " underpass unions? valleys? via views? ville villages? vista walks? ways wells?"
-)
-#: The types that are told from ordinary words without capitals.
-_PLAIN_TYPE = alternation(
-    "street st avenue ave road rd boulevard blvd lane ln drive dr pkwy hwy"
-)
-_DIRECTION = alternation(
-    r"[NSEW]\.? [NS]\.?[EW]\.? North South East West"
-    r" North(?:east|west) South(?:east|west)"
-)
-_UNIT_TYPE = alternation(
-    "apt apartment suite ste unit floor fl room rm bldg building lot #"
-)
+_UNIT_TYPE = WORDS.pattern("UNIT_TYPES")
 _UNIT = rf"(?:,?[ \n]{{1,3}}{_UNIT_TYPE}\.?[ #]{{0,2}}[A-Za-z]?-?\d{{0,5}}[A-Za-z]?\b)"
 _STATES = (
     r"(?:A[AEKLPRZ]|C[AOT]|D[CE]|FL|G[AU]|HI|I[ADLN]|K[SY]|LA|M[ADEINOPST]|N[CDEHJMVY]|O[HKR]"
@@ -69,13 +45,8 @@ _NAMED_STREET = re.compile(
     r"|(?i:(?:Highway|Hwy|Route|Rte)\.?[ ]\d{1,4})"
     rf")(?i:{_UNIT})?(?:{_CITY})?"
 )
-_UNITS_OF_MEASURE = alternation(
-    r"minutes? mins? hours? hrs? days? weeks? months? years? miles? more km"
-    r" kilomet\w+ of on in"
-)
-_STOPWORDS = alternation(
-    "of on in the a an to and for from off down per by this that my"
-)
+_UNITS_OF_MEASURE = WORDS.pattern("UNITS_OF_MEASURE")
+_STOPWORDS = WORDS.pattern("STREET_STOPWORDS")
 _PLAIN_STREET = re.compile(
     rf"(?<![\w.$#/-])\d{{1,6}}[ ](?:[nsew]\.?[ ])?(?!{_UNITS_OF_MEASURE}\b)"
     r"(?:[a-z][a-z'-]{1,20}|\d{1,3}(?:st|nd|rd|th))[ ]"

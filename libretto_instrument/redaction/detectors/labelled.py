@@ -1,0 +1,94 @@
+"""Values that a text names as a key would: XML, keyword arguments, lines and tables."""
+
+import re
+from collections.abc import Iterator
+
+from .._entities import Entity
+from .._hints import entity_from_key
+
+#: ``<ssn>4399</ssn>`` and ``Customer(surname='Quindle')``.
+_ELEMENT = re.compile(
+    r"(?<![\w.-])(?P<key>[A-Za-z][\w.-]{1,40})"
+    r"(?:>\s{0,16}(?P<text>[^<>\s][^<>]{0,199}?)\s{0,16}</(?:\w{1,20}:)?(?P=key)>"
+    r"|=(?P<quote>[\"'])(?P<quoted>[^\"'\n]{1,200})(?P=quote))"
+)
+#: ``PIN: 1234`` on a line of its own.
+_LINE = re.compile(
+    r"^[ \t>*-]{0,16}(?P<key>[A-Za-z][\w .-]{0,40}?)[*_]{0,2}[ \t]{0,8}[:=]"
+    r"[ \t*_]{0,16}[\"']?(?P<value>[\dXx*•][\dXx*•. \t-]{2,32}?)[\"']?[ \t]{0,16}$",
+    re.MULTILINE,
+)
+_LINE_ENTITIES = ("US_SSN", "CREDIT_CARD", "SECRET")
+#: A list in YAML: its key, and the items on the lines below.
+_LIST = re.compile(
+    r"^[ \t]{0,32}(?:-[ \t]{1,8})?(?P<key>[A-Za-z][\w .-]{0,40}):[ \t]{0,8}\r?\n"
+    r"(?P<items>(?:[ \t]{0,32}-[ \t]{1,8}[^\n]{1,200}(?:\n|\Z))+)",
+    re.MULTILINE,
+)
+_ITEM = re.compile(r"-[ \t]{1,8}(?P<value>[^\r\n]*[^\s])")
+#: What separates the cells of a table: of Markdown, or of a file.
+_SEPARATORS = ("|", "\t", ";", ",")
+_CELL_MARKS = " \t\"'*_`"
+_RULE = re.compile(r"[\s|:+=-]+")
+_MAX_CELL = 200
+_MAX_COLUMNS = 256
+_NAME = re.compile(r"[^\W\d_][^\d\n]{1,60}")
+
+
+def labelled_values(text: str) -> Iterator[Entity]:
+    """Yield what a text says to be a name, a card number, a password and the like."""
+    for match in _ELEMENT.finditer(text) if "=" in text or "</" in text else ():
+        group = "text" if match["text"] else "quoted"
+        entity = _entity(match["key"], match[group])
+        if entity:
+            yield Entity(*match.span(group), entity)
+    for match in _LINE.finditer(text):
+        has_digit = any(map(str.isdigit, match["value"]))
+        entity = entity_from_key(match["key"], match["value"]) if has_digit else None
+        if entity in _LINE_ENTITIES:
+            yield Entity(*match.span("value"), entity)
+    for match in _LIST.finditer(text):
+        for item in _ITEM.finditer(text, *match.span("items")):
+            entity = _entity(match["key"], item["value"])
+            if entity:
+                yield Entity(*item.span("value"), entity)
+    yield from _table_cells(text)
+
+
+def _entity(key: str, value: str) -> str | None:
+    """Return what ``key`` says of a value in prose, where it may be a remark."""
+    entity = entity_from_key(key, value)
+    if entity == "PERSON":
+        is_name = _NAME.fullmatch(value) and not value.islower()
+        return entity if is_name and len(value.split()) <= 5 else None
+    if entity == "SECRET" and not any(map(str.isdigit, value)):
+        return None
+    return entity
+
+
+def _table_cells(text: str) -> Iterator[Entity]:
+    """Yield the cells that stand under a telling heading."""
+    separator = ""
+    columns: list[str] = []
+    position = 0
+    for line in text.splitlines(keepends=True):
+        start, position = position, position + len(line)
+        cells = line.split(separator) if separator else []
+        if columns and len(cells) == len(columns):
+            if not _RULE.fullmatch(line):
+                yield from _cells(cells, columns, start)
+            continue
+        separator = next((s for s in _SEPARATORS if s in line), "")
+        columns = line.split(separator) if separator else []
+        columns = [cell.strip().strip(_CELL_MARKS) for cell in columns[:_MAX_COLUMNS]]
+
+
+def _cells(cells: list[str], columns: list[str], start: int) -> Iterator[Entity]:
+    for column, cell in zip(columns, cells, strict=True):
+        value = cell.strip().strip(_CELL_MARKS)
+        if value and column and len(value) <= _MAX_CELL:
+            entity = _entity(column, value)
+            if entity:
+                at = start + cell.index(value)
+                yield Entity(at, at + len(value), entity)
+        start += len(cell) + 1
