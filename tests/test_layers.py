@@ -64,9 +64,10 @@ LAYERS: dict[str, tuple[tuple[str, ...], str]] = {
     "__init__":    (CLIENT, ""),
     "libretto_openai": (("__init__", "_config"), "openai"),
     "_collector":  (
-        (*VALUES, "_version"), "anyio attrs genai_prices jinja2 starlette uvicorn"
+        (*VALUES, "_version"),
+        "anyio attrs genai_prices jinja2 rapidfuzz starlette uvicorn",
     ),
-    "demo":        ((ANYTHING,), "anyio attrs httpx openai starlette uvicorn"),
+    "demo":        ((ANYTHING,), "anyio attrs openai starlette uvicorn"),
     "_cli":        ((ANYTHING,), "attrs openai prometheus_client"),
     "__main__":    ((ANYTHING,), ""),
 }  # fmt: skip

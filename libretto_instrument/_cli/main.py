@@ -24,7 +24,7 @@ __all__ = ["main"]
 
 #: The modules that tell whether an extra is installed.
 _EXTRAS = {
-    "collector": ("starlette", "uvicorn", "jinja2"),
+    "collector": ("starlette", "uvicorn", "jinja2", "rapidfuzz"),
     "pii": ("phonenumbers", "stdnum"),
     "metrics": ("prometheus_client",),
 }

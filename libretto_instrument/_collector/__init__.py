@@ -4,10 +4,12 @@ It speaks the wire contract and knows nothing of the client: whatever posts even
 it will do. An extra: ``pip install 'libretto-instrument[collector]'``.
 """
 
+_NEEDED = ("jinja2", "rapidfuzz", "starlette", "uvicorn")
+
 try:
     from .server import RunningServer, create_app, running, serve
 except ModuleNotFoundError as exc:
-    if str(exc.name).partition(".")[0] not in ("jinja2", "starlette", "uvicorn"):
+    if str(exc.name).partition(".")[0] not in _NEEDED:
         raise
     raise ModuleNotFoundError("pip install 'libretto-instrument[collector]'") from exc
 

@@ -7,8 +7,8 @@ from typing import Any
 from openai.types import completion_create_params as text_params
 from openai.types.chat import completion_create_params as chat_params
 
-from ._errors import ApiError
 from ._replies import (
+    ApiError,
     Exchange,
     Json,
     ModelReply,

@@ -16,10 +16,9 @@ import libretto_instrument as libretto
 from .._collector import running
 from .._util.progress import Progress, live_progress
 from . import _story
+from ._results import CheckResult, check_stored, format_table
 from ._scenarios import CHAT_MODEL, SCENARIOS, TEXT_MODEL, DemoClient, Scenario
 from ._server import offline_model
-from ._stored_events import CheckResult, check, fetch_stored
-from ._table import format_table
 
 #: Seconds to wait for the delivery of the events.
 _DELIVERY_TIMEOUT = 15.0
@@ -65,7 +64,7 @@ def run(
             with live_progress(_progress):
                 is_delivered = libretto.shutdown(_DELIVERY_TIMEOUT)
         _print("\nRead back from Libretto:\n")
-        results = check(SCENARIOS, fetch_stored(url, run_id))
+        results = check_stored(url, run_id, SCENARIOS)
         _print(format_table(results))
         status = report_result(results, is_delivered)
         status = _tell_story(client, url, run_id) or status

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Set
 
 from ._chat import check_messages
-from ._errors import ApiError
 from ._replies import (
+    ApiError,
     Exchange,
     Json,
     ModelReply,

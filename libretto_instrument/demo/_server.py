@@ -20,8 +20,8 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from . import _chat, _responses
-from ._errors import ApiError, raise_for_error_model
 from ._replies import (
+    ApiError,
     Exchange,
     Json,
     ModelRequest,
@@ -29,6 +29,7 @@ from ._replies import (
     count_tokens,
     dump_compact,
     generate_reply,
+    raise_for_error_model,
 )
 
 #: The default time of responses, so that a repeated response is the same.

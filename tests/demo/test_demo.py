@@ -16,9 +16,8 @@ import pytest
 from libretto_instrument import installed
 from libretto_instrument.demo import OfflineModel, _scenarios
 from libretto_instrument.demo._demo import report_result, run
+from libretto_instrument.demo._results import check, format_table
 from libretto_instrument.demo._scenarios import SCENARIOS, Expected, Scenario
-from libretto_instrument.demo._stored_events import StoredEvents, check
-from libretto_instrument.demo._table import format_table
 
 EXPECTED = [expected.prompt for one in SCENARIOS for expected in one.expected]
 
@@ -131,8 +130,7 @@ def test_the_exit_status_says_whether_all_arrived(
     arrived: bool, delivered: bool, status: int
 ) -> None:
     """Only all events read back and nothing left undelivered make a success."""
-    rows = (row("a"),) if arrived else ()
-    results = check([scenario("a")], StoredEvents(rows, {}))
+    results = check([scenario("a")], [row("a")] if arrived else [], set())
     assert report_result(results, delivered) == status
 
 
@@ -188,14 +186,14 @@ def test_what_is_missing_is_found(
     wanted: Scenario, rows: list[dict[str, Any]], problems: list[str]
 ) -> None:
     """Each expected event is matched once, and what it lacks is named."""
-    results = check([wanted], StoredEvents(tuple(rows), {"c": "result"}))
+    results = check([wanted], rows, {"c"})
     assert [result.problem for result in results] == problems
 
 
 def test_the_table_fits_its_width() -> None:
     """No line is longer than the terminal, however long the answer."""
-    rows = (row("a", event={"response": "word " * 99}), row("b", tokens=None))
-    results = check([scenario("a", "b", "c")], StoredEvents(rows, {}))
+    rows = [row("a", event={"response": "word " * 99}), row("b", tokens=None)]
+    results = check([scenario("a", "b", "c")], rows, set())
     lines = format_table(results, width=80).splitlines()
     assert len(lines) == 5
     assert max(map(len, lines)) <= 80
