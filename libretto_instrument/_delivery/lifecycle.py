@@ -1,21 +1,14 @@
 """What becomes of delivery when the process forks and when it ends."""
 
-import _imp
 import atexit
 import os
 import sys
-import threading
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 from weakref import WeakSet
 
 from .._util.termination import finishing, handle_termination
-from .clock import monotonic
-
-#: How long a fork waits for an import that is under way on a worker, in seconds.
-_IMPORT_TIMEOUT = 2.0
 
 
 class ForkAware(Protocol):
@@ -37,7 +30,6 @@ class Drainable(Protocol):
 _fork_aware: "WeakSet[ForkAware]" = WeakSet()
 _drainable: "WeakSet[Drainable]" = WeakSet()
 _hooked: set[str] = set()
-_busy_checks: "WeakSet[Any]" = WeakSet()
 
 
 def on_fork(target: ForkAware) -> None:
@@ -46,20 +38,7 @@ def on_fork(target: ForkAware) -> None:
     # Hooks at fork can't be taken away again, hence one for all, and weak references.
     if "fork" not in _hooked and hasattr(os, "register_at_fork"):
         _hooked.add("fork")
-        os.register_at_fork(
-            before=_before_fork,
-            after_in_parent=_imp.release_lock,
-            after_in_child=_after_fork_in_child,
-        )
-
-
-def delay_forks_for_imports(target: Any) -> None:
-    """Have forks wait while ``target.is_busy`` and a module is half imported.
-
-    A module that a worker imports (for a hook of the user's, say) while another thread
-    forks stays half imported in the child for ever, and its lock held.
-    """
-    _busy_checks.add(target)
+        os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def on_exit(target: Drainable) -> None:
@@ -111,32 +90,7 @@ def _handle_termination() -> None:
         _hooked.discard("SIGTERM")
 
 
-def _before_fork() -> None:
-    """Wait for imports that are under way, and let none begin until the fork is done.
-
-    Each import takes this lock for a moment when it begins.
-    """
-    deadline = monotonic() + _IMPORT_TIMEOUT
-    while True:
-        _imp.acquire_lock()
-        is_busy = any(target.is_busy for target in list(_busy_checks))
-        if not (is_busy and _is_importing()) or monotonic() > deadline:
-            return
-        _imp.release_lock()
-        time.sleep(0.005)
-
-
-def _is_importing() -> bool:
-    """Say whether another thread is importing a module."""
-    bootstrap: Any = sys.modules["_frozen_importlib"]
-    # Of CPython: a weak reference to the lock of each module that is being imported.
-    locks = [ref() for ref in list(getattr(bootstrap, "_module_locks", {}).values())]
-    here = threading.get_ident()
-    return any(getattr(lock, "owner", None) not in (None, here) for lock in locks)
-
-
 def _after_fork_in_child() -> None:
-    _imp.release_lock()
     _hooked.difference_update({"multiprocessing.util", "billiard.util", "SIGTERM"})
     for target in list(_fork_aware):
         target.reset_after_fork()

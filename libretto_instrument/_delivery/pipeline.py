@@ -77,7 +77,6 @@ class Pipeline:
         self._max_deferred = min(MAX_DEFERRED, max_events // 8)
         self._reset()
         lifecycle.on_fork(self)
-        lifecycle.delay_forks_for_imports(self)
 
     def _reset(self) -> None:
         self._pid = os.getpid()
@@ -273,11 +272,6 @@ class Pipeline:
         """Whether nothing is left to do after ``retire``."""
         scheduler = self._scheduler
         return scheduler.is_retiring and scheduler.is_released and not scheduler.pending
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether a worker prepares or sends right now."""
-        return self._workers.busy > 0
 
     # Statistics
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from attrs import define, field, frozen
 
-from .._util import errors
+from .._util import errors, forks
 from .clock import monotonic
 from .flush import FlushMarker
 
@@ -205,6 +205,7 @@ class WorkerPool:
             self._run(worker)
 
     def _run(self, worker: object) -> None:
+        forks.worker_threads.add(threading.get_ident())
         try:
             self._work(worker)
         except BaseException as exc:
@@ -218,6 +219,7 @@ class WorkerPool:
             if is_needed and not self._live and now - before > _RESTART_INTERVAL:
                 self._spawn(1)
         finally:
+            forks.worker_threads.discard(threading.get_ident())
             self._live.discard(worker)
             if not self._live:
                 self.due_at = 0.0

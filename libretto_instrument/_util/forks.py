@@ -5,14 +5,21 @@ are out of reach: `pydantic` takes one as it builds a model, and `pydantic_core`
 when it is first used, so that the program's own calls would never return in the child.
 """
 
+import _imp
 import os
+import sys
 import time
 from threading import get_ident
 from types import TracebackType
+from typing import Any
 
 #: For how long a fork is held up by a block, in seconds; it may be in a user's hook.
 _MAX_SECONDS = 2.0
 _POLL_INTERVAL = 0.001
+
+#: Threads of ours whose imports hold up a fork: a module that is half imported then
+#: stays so in the child for ever.
+worker_threads: set[int] = set()
 
 # When each thread entered its block. No lock guards this: one side writes here and then
 # reads `_forking`, the other does so the other way round.
@@ -53,15 +60,33 @@ def _before_fork() -> None:
         if other != thread
     ):
         time.sleep(_POLL_INTERVAL)
+    # Each import takes this lock for a moment when it begins, so that none does so
+    # between the look for one and the fork.
+    deadline = time.monotonic() + _MAX_SECONDS
+    _imp.acquire_lock()
+    while _is_importing() and time.monotonic() < deadline:
+        _imp.release_lock()
+        time.sleep(_POLL_INTERVAL)
+        _imp.acquire_lock()
+
+
+def _is_importing() -> bool:
+    bootstrap: Any = sys.modules["_frozen_importlib"]
+    # Of CPython: a weak reference to the lock of each module that is being imported.
+    locks = [ref() for ref in list(getattr(bootstrap, "_module_locks", {}).values())]
+    return any(getattr(lock, "owner", None) in worker_threads for lock in locks)
 
 
 def _after_fork_in_parent() -> None:
+    _imp.release_lock()
     _forking.discard(get_ident())
 
 
 def _after_fork_in_child() -> None:
+    _imp.release_lock()
     _entered_at.clear()
     _forking.clear()
+    worker_threads.clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -139,7 +139,7 @@ def test_sent_in_bursts(start, monkeypatch):
     transport = ScriptedTransport()
     pipeline = start(transport)
     pipeline.put(Parcel("a"))
-    eventually(lambda: transport.delivered and not pipeline.is_busy)
+    eventually(lambda: transport.delivered and not pipeline._workers.busy)
     pipeline.put(Parcel("b"))
     stats = pipeline.stats()
     assert (stats.accepted, stats.queued, stats.sent) == (2, 1, 1)
@@ -155,7 +155,7 @@ def test_sent_again_and_again(start, monkeypatch):
     for n in range(20):
         pipeline.put(Parcel(str(n)))
         eventually(
-            lambda n=n: len(transport.delivered) == n + 1 and not pipeline.is_busy
+            lambda n=n: len(transport.delivered) == n + 1 and not pipeline._workers.busy
         )
     assert len(workers()) == 1
 
@@ -167,7 +167,7 @@ def test_many_or_large_items_do_not_wait(start, monkeypatch, count, size):
     transport = ScriptedTransport()
     pipeline = start(transport)
     pipeline.put(Parcel("first"))
-    eventually(lambda: transport.delivered and not pipeline.is_busy)
+    eventually(lambda: transport.delivered and not pipeline._workers.busy)
     for n in range(count):
         pipeline.put(Parcel(str(n), size_bytes=size))
     eventually(lambda: len(transport.delivered) >= count)
