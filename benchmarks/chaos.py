@@ -22,7 +22,7 @@ from chaos_rig.killing import Killed, kill
 #: flush than it was given, in seconds.
 _SLOWER, _LATE = 1.05, 0.5
 
-#: How much the memory may grow once the queue, of so many events, is full, in bytes.
+#: How much the memory may grow once the queue is full, in bytes; its size, in events.
 _FLAT, _QUEUE = 8_000_000, 10_000
 
 #: The ways to be down in which memory could grow.

@@ -7,7 +7,7 @@
 The one that is well writes JSON lines to a file. Measured is how many of the calls it
 has when the load ends, and how old a call is, from its end, when it is in the file:
 without a neighbour, beside one that fails at each attempt, beside one that never comes
-back, and beside a Libretto that nobody can connect to. They take turns, in one run.
+back, and beside a Libretto that refuses connections. They take turns, in one run.
 """
 
 import argparse
@@ -81,7 +81,7 @@ class Row:
         delivered: How many of them were in the file when the load ended.
         later: How many were in it in the end.
         ages: How old each was then, in seconds.
-        counted: Whether the figures of `stats()` were right, for both.
+        counted: Whether `stats()` was right, for both.
     """
 
     offered: int = 0
@@ -193,7 +193,7 @@ def main() -> None:
     wanted = parser.parse_args()
     rounds, seconds = (1, 2.0) if wanted.quick else (3, 5.0)
 
-    # A port of this machine that nobody listens on.
+    # A port of this machine without a listener.
     os.environ["LIBRETTO_API_PREFIX"] = "http://127.0.0.1:9"
     canned.make_ahead(CASE.answer, CASE.request())
     print(f"{machine.describe()}; {machine.load()}\n")

@@ -1,4 +1,4 @@
-"""Change one import: this client's calls are recorded, and nobody else's.
+"""Change one import: this client's calls are recorded, and no others.
 
 To run it:
 

@@ -48,14 +48,14 @@ app = FastAPI(lifespan=lifespan)
 
 
 class Question(BaseModel):
-    """What somebody asks."""
+    """A question."""
 
     question: str
     session: str
 
 
 class Feedback(BaseModel):
-    """What somebody thought of an answer."""
+    """A rating of an answer."""
 
     key: str = Field(min_length=1)
     rating: float = Field(ge=0, le=1)

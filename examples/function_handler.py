@@ -41,8 +41,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             )
         return {"mood": completion.choices[0].message.content}
     finally:
-        # Also when the call failed: its event says how. At most so many seconds are
-        # added to the invocation, and only while Libretto cannot be reached.
+        # Also when the call failed: its event says how. This adds at most two seconds
+        # to the invocation, and only while Libretto cannot be reached.
         libretto.flush(timeout=2)
 
 

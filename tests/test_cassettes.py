@@ -148,7 +148,7 @@ def test_the_bare_client_asks_what_is_recorded(
 def test_the_recorded_client_asks_the_same(
     scenario: Scenario, client: DemoClient
 ) -> None:
-    """A recorded client asks the same, byte for byte (failure-modes 8)."""
+    """A recorded client asks the same, byte for byte."""
     with capture_events() as events, cassette(scenario) as recorded:
         scenario.run(client)
         assert len(events) == len(scenario.expected)
@@ -239,7 +239,7 @@ def test_a_tool_call_is_in_its_event(client: DemoClient) -> None:
 
 
 def test_the_keyword_never_reaches_openai(client: DemoClient) -> None:
-    """With ``libretto=`` the request is the same bytes, too (failure-modes 25)."""
+    """With ``libretto=`` the request is the same bytes, too."""
     (scenario,) = (one for one in SCENARIOS if one.name == "a chat template")
     messages = libretto.TemplateChat(
         [

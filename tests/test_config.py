@@ -66,8 +66,7 @@ def test_a_value_cannot_be_changed(kind: type) -> None:
 
 @pytest.mark.parametrize("kind", [LibrettoConfig, LibrettoCreateParams])
 def test_keys_are_not_shown(kind: type) -> None:
-    """No repr shows a key, a context, a template or its parameters
-    (failure-modes 56)."""
+    """No repr shows a key, a context, a template or its parameters."""
     secret = "sk-very-secret"
     fields: dict[str, Any] = {
         "api_key": secret,

@@ -260,7 +260,7 @@ def test_what_is_missing_is_told_once(
     named: str,
 ) -> None:
     """Calls without a key, or without a name, go through unrecorded, with one warning
-    that says what to set (failure-modes 31)."""
+    that says what to set."""
     libretto.install(**given)
     for _ in range(3):
         assert client.completions.create(model="any", prompt="Hi").choices[0].text

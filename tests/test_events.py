@@ -129,5 +129,5 @@ def test_order() -> None:
     ids=lambda report: report.kind,
 )
 def test_keys_are_not_shown(report: object) -> None:
-    """No repr of a report shows a key (failure-modes 56)."""
+    """No repr of a report shows a key."""
     assert "sk-secret" not in repr(report)

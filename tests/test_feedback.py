@@ -188,8 +188,7 @@ def test_nothing_need_be_installed(
 def test_no_key(
     backend: Backend, caplog: pytest.LogCaptureFixture, tell: Callable[..., None]
 ) -> None:
-    """Without a key one warning names the variable, and then it is quiet
-    (failure-modes 31)."""
+    """Without a key one warning names the variable, and then it is quiet."""
     for _ in range(3):
         tell()
     assert libretto.flush(10)
@@ -214,8 +213,7 @@ def test_a_fault_of_ours(
     caplog: pytest.LogCaptureFixture,
     tell: Callable[..., None],
 ) -> None:
-    """A fault while something is taken for delivery never reaches the caller
-    (failure-modes 28)."""
+    """A fault while something is taken for delivery never reaches the caller."""
 
     def fail(item: object) -> None:
         raise MemoryError

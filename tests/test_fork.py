@@ -155,10 +155,7 @@ def ran(model: OfflineModel, backend: Backend) -> Callable[..., None]:
 def test_the_parents_stream_is_the_parents(
     ran: Callable[[str], None], backend: Backend
 ) -> None:
-    """A stream open at a fork is one event, of the process that reads it on.
-
-    (failure-modes 41)
-    """
+    """A stream open at a fork is one event, of the process that reads it on."""
     ran(THE_PARENTS_STREAM)
     backend.wait_for(1)
     (event,) = backend.events
@@ -168,10 +165,7 @@ def test_the_parents_stream_is_the_parents(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
 def test_a_stream_left_in_a_child(ran: Callable[[str], None], backend: Backend) -> None:
-    """A child of multiprocessing that has delivered tells of its left stream, too.
-
-    (failure-modes 43)
-    """
+    """A child of multiprocessing that has delivered tells of its left stream, too."""
     ran(A_CHILDS_STREAM)
     backend.wait_for(2)
     whole, left = backend.events
@@ -183,10 +177,7 @@ def test_a_stream_left_in_a_child(ran: Callable[[str], None], backend: Backend) 
 def test_nothing_but_a_left_stream(
     ran: Callable[[str], None], backend: Backend
 ) -> None:
-    """A child of multiprocessing tells of its left stream as its only event, too.
-
-    (failure-modes 43)
-    """
+    """A child of multiprocessing tells of its left stream as its only event, too."""
     ran(A_STREAM_ALONE)
     backend.wait_for(1)
     (left,) = backend.events

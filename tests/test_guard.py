@@ -70,7 +70,7 @@ def test_where_it_was_raised(caplog: pytest.LogCaptureFixture, level: int) -> No
 def test_a_place_is_heard_once_a_minute(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A place that fails again and again is logged once a minute (failure-modes 28)."""
+    """A place that fails again and again is logged once a minute."""
     now = 1000.0
     set_clock(monkeypatch, lambda: now)
     for _ in range(50):

@@ -196,7 +196,7 @@ async def test_async_stream(server, ascripted, recorded):
 
 
 def test_text_is_shared(server, scripted, recorded):
-    """A megabyte of text is neither copied nor looked through (failure-modes 48)."""
+    """A megabyte of text is neither copied nor looked through."""
     small = work_of_second_call(server, scripted)
     large = [{"role": "user", "content": "x" * 1_000_000}]
     server.answer(completion())
@@ -368,11 +368,8 @@ def test_locks(server, scripted, delivered):
 
 
 def test_the_other_httpx():
-    """Delivering never loads the edition of httpx that openai does not use.
-
-    Each call of openai 3 looks whether ``httpx`` is loaded, breaks if it is half loaded
-    (failure-modes 38), and takes longer once it is.
-    """
+    """Delivering never loads the edition of httpx that openai does not use."""
+    # openai 3 looks for `httpx` in each call, and breaks if it is half loaded.
     script = """
 import json, sys, openai, libretto_instrument
 libretto_instrument.install(api_key="key", prompt_template_name="hot")

@@ -264,7 +264,7 @@ def run(code: str) -> str:
 
 def test_importing_does_nothing() -> None:
     """Importing starts no thread, opens no socket and no file to write, and loads
-    neither openai nor an HTTP library nor an extra (failure-modes 29, 30)."""
+    neither openai nor an HTTP library nor an extra."""
     code = """
 import sys
 
@@ -291,7 +291,7 @@ print(done, sorted(set(heavy) & set(sys.modules)))
 
 def test_importing_patches_nothing() -> None:
     """Importing either package leaves every method of openai as it is; making a client
-    of ours does not (failure-modes 29)."""
+    of ours does not."""
     code = """
 import openai
 from libretto_instrument._capture import TARGETS
@@ -318,7 +318,7 @@ print(any(map(lambda a, b: a is not b, before, methods())))
 
 def test_installing_without_openai() -> None:
     """install() loads neither openai nor an HTTP library and starts no thread: both
-    wait for the first call (failure-modes 30)."""
+    wait for the first call."""
     code = """
 import sys, threading
 import libretto_instrument as libretto

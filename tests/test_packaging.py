@@ -13,16 +13,13 @@ def _requirements() -> list[str]:
 
 
 def test_few_dependencies() -> None:
-    """An application takes on four packages, two of which it has with openai.
-
-    (failure-modes 39)
-    """
+    """An application takes on four packages, two of which it has with openai."""
     always = [line for line in _requirements() if "extra ==" not in line]
     assert {re.split(r"[^\w-]", line)[0] for line in always} == RUNTIME
 
 
 def test_lower_bounds_only() -> None:
-    """Nobody's resolver is kept from a newer release of anything (failure-modes 39)."""
+    """Nobody's resolver is kept from a newer release of anything."""
     for line in _requirements():
         pins = line.split(";")[0]
         assert "<" not in pins, line

@@ -238,7 +238,7 @@ def test_threads() -> None:
 
 def test_leaving_in_another_context() -> None:
     """A scope left in another context than it was entered in raises nothing there and
-    ends nobody else's (failure-modes 53)."""
+    ends nobody else's."""
     entered = libretto.scope(chat_id="entered elsewhere")
     elsewhere = contextvars.copy_context()
     elsewhere.run(entered.__enter__)
@@ -249,8 +249,7 @@ def test_leaving_in_another_context() -> None:
 
 
 async def test_a_generator_closed_by_another_task() -> None:
-    """An async generator with a scope inside may be closed by whoever finds it
-    (failure-modes 53)."""
+    """An async generator with a scope inside may be closed by whoever finds it."""
 
     async def numbers() -> AsyncGenerator[dict[str, Any], None]:
         with libretto.scope(chat_id="in the generator"):
@@ -316,7 +315,7 @@ def test_a_call_needs_no_extra_argument(
     client: openai.OpenAI, events: CapturedEvents
 ) -> None:
     """All that libretto= can say of a call but its event id, a scope can say around
-    it, so that no checker stumbles over an argument (failure-modes 26)."""
+    it, so that no checker stumbles over an argument."""
     said: dict[str, Any] = {
         "api_key": "key",
         "project_key": "project",
@@ -439,8 +438,7 @@ def test_a_scope_around_responses(
 
 
 def test_suppressing(client: openai.OpenAI, events: CapturedEvents) -> None:
-    """scope(enabled=False) records nothing inside, and a scope inside it may again
-    (failure-modes 33)."""
+    """scope(enabled=False) records nothing inside, and a scope inside it may again."""
     with libretto.scope(enabled=False):
         chat(client)
         with libretto.scope(enabled=True, prompt_template_name="again"):
@@ -453,8 +451,7 @@ def test_suppressing(client: openai.OpenAI, events: CapturedEvents) -> None:
 def test_a_stream_keeps_its_scope(
     client: openai.OpenAI, events: CapturedEvents
 ) -> None:
-    """A stream that ends outside its scope, inside another, is recorded in its own
-    (failure-modes 53)."""
+    """A stream that ends outside its scope, inside another, is recorded in its own."""
     with libretto.scope(prompt_template_name="mine", context={"a": 1}):
         stream = chat(client, stream=True)
     with libretto.scope(prompt_template_name="another's", context={"b": 2}):
@@ -467,8 +464,7 @@ def test_a_stream_keeps_its_scope(
 def test_a_stream_read_by_another_thread(
     client: openai.OpenAI, events: CapturedEvents
 ) -> None:
-    """A stream that a worker thread of a web server reads keeps its scope
-    (failure-modes 53)."""
+    """A stream that a worker thread of a web server reads keeps its scope."""
     with libretto.scope(prompt_template_name="mine"):
         stream = chat(client, stream=True)
     reader = threading.Thread(target=list, args=[stream])
@@ -481,7 +477,7 @@ def test_a_scope_in_a_streaming_generator(
     client: openai.OpenAI, events: CapturedEvents
 ) -> None:
     """A generator that streams inside a scope may be resumed and closed in other
-    contexts, as web servers do (failure-modes 53)."""
+    contexts, as web servers do."""
 
     def tokens() -> Generator[Any]:
         with (

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [
     page
     for page in sorted((ROOT / "docs").rglob("*.md"))
-    if page.parent.name != "_figures"
+    if page.parent.name != "_tables"
 ]
 
 #: A test as the pages name it.
@@ -32,9 +32,24 @@ _FETCHED = re.compile(
 def test_the_tests_that_are_named() -> None:
     """Each test that a page refers to exists."""
     named = {found for page in PAGES for found in _TEST.findall(page.read_text())}
-    assert len(named) > 40
+    assert len(named) > 150
     for path, name in sorted(named):
-        assert f"def {name}(" in (ROOT / path).read_text("utf-8"), f"{path}::{name}"
+        defined = rf"^(?:async )?def {name}\("
+        found = re.search(defined, (ROOT / path).read_text("utf-8"), re.MULTILINE)
+        assert found, f"{path}::{name}"
+
+
+def test_each_promise_names_its_test() -> None:
+    """Each row of the guarantees leads to a test, or says why none is possible."""
+    page = (ROOT / "docs" / "guarantees.md").read_text("utf-8")
+    notes = dict(re.findall(r"^\[\^([\w-]+)\]: (.*)$", page, re.MULTILINE))
+    assert set(re.findall(r"\[\^([\w-]+)\](?!:)", page)) == set(notes)
+    assert all(_TEST.fullmatch(note) for note in notes.values())
+    tables = re.findall(r"^\| .*\n\| ---.*\n((?:\|.*\n)+)", page, re.MULTILINE)
+    rows = [row for table in tables for row in table.splitlines()]
+    assert len(rows) > 100
+    for row in rows:
+        assert "[^" in row or re.search(r"\(.*\btest\b.*\)", row), row
 
 
 @pytest.mark.parametrize(

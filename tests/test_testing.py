@@ -37,7 +37,7 @@ def test_events_as_libretto_gets_them(client: openai.OpenAI, backend: Backend) -
 
 
 def test_nothing_is_sent(client: openai.OpenAI, backend: Backend) -> None:
-    """Inside the block nothing is sent and no thread is started (failure-modes 30)."""
+    """Inside the block nothing is sent and no thread is started."""
     threads, before = set(threading.enumerate()), libretto.stats()
     with capture_events() as events:
         greet(client)

@@ -36,10 +36,7 @@ def shown(exc: BaseException) -> str:
 def test_a_traceback_with_variables(
     client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An error reporter that captures local variables learns neither key nor prompt.
-
-    (failure-modes 56)
-    """
+    """An error reporter that captures local variables learns neither key nor prompt."""
     taken: list[Any] = []
     monkeypatch.setattr(runtime, "sink", taken.append)
     libretto.install(api_key=KEY, prompt_template_name="name")

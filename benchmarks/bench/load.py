@@ -18,7 +18,7 @@ from .memory import rss
 
 CASE = CASES["chat"]
 
-#: Calls are made in bursts, so many seconds apart.
+#: Seconds between two bursts of calls.
 _TICK = 0.01
 
 
@@ -71,12 +71,12 @@ def main() -> None:
     began = monotonic()
     offered, memory = offer(create, wanted.rate, wanted.seconds)
     seconds = monotonic() - began
-    delivered = sink.tally(wanted.sink).get("posts", 0)
+    delivered = sink.get_counts(wanted.sink).get("posts", 0)
     began = monotonic()
     switched.flush()
     switched.finish()
     later = monotonic() - began
-    lost = 1 + offered - sink.tally(wanted.sink)["posts"]
+    lost = 1 + offered - sink.get_counts(wanted.sink)["posts"]
     print(
         json.dumps(
             {

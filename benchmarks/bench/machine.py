@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""The machine that the benchmarks ran on."""
 
 import os
 import platform

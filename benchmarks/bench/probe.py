@@ -194,12 +194,12 @@ def main() -> None:
     def turn(recording: bool) -> None:
         switch.turn(recording=recording)
 
-    before = sink.tally(wanted.sink)
+    before = sink.get_counts(wanted.sink)
     # Connections, caches and first imports belong to no call.
     take_turns(one, turn, switched.flush, _WARMING, 1)
     pairs = take_turns(one, turn, switched.flush, wanted.blocks, case.size)
     switched.finish()
-    after = sink.tally(wanted.sink)
+    after = sink.get_counts(wanted.sink)
     loop.run_until_complete(loop.shutdown_asyncgens())
     loop.close()
 

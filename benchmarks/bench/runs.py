@@ -14,7 +14,7 @@ from .libraries import BARE
 
 _HERE = Path(__file__).parent.parent
 
-#: Settings of whoever runs the benchmark, which must not change what is measured.
+#: Variables of the user's environment, which must not change what is measured.
 _PRIVATE = ("LIBRETTO_", "OPENAI_", "OTEL_", "LANG", "LOGFIRE_", "PYTHON", "COVERAGE_")
 
 

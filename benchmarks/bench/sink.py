@@ -1,7 +1,7 @@
 """A loopback server that takes telemetry of any kind and says thank you.
 
 It runs in a process of its own, so that none of its work is counted, and answers at
-once or so many milliseconds late. ``GET /_sink`` returns what it got so far.
+once or a number of milliseconds late. ``GET /_sink`` returns what it got so far.
 """
 
 import argparse
@@ -36,8 +36,8 @@ _PROTOBUF = "application/x-protobuf"
 class _Connection(asyncio.Protocol):
     """One keep-alive connection, one request after the other."""
 
-    def __init__(self, tally: Counter[str], latency: float) -> None:
-        self._tally = tally
+    def __init__(self, counts: Counter[str], latency: float) -> None:
+        self._counts = counts
         self._latency = latency
         self._received = bytearray()
 
@@ -78,12 +78,12 @@ class _Connection(asyncio.Protocol):
         self, method: str, path: str, headers: dict[str, str], size: int
     ) -> None:
         if path == TALLY:
-            self._say(json.dumps(self._tally).encode(), "application/json")
+            self._say(json.dumps(self._counts).encode(), "application/json")
             return
         if method == "POST":
-            self._tally["posts"] += 1
-            self._tally["bytes"] += size
-            self._tally[path] += 1
+            self._counts["posts"] += 1
+            self._counts["bytes"] += size
+            self._counts[path] += 1
         if headers.get("content-type") == _PROTOBUF:
             answer = (b"", _PROTOBUF)
         else:
@@ -115,10 +115,10 @@ def _after_chunks(received: bytearray, start: int) -> int | None:
 
 
 async def _serve(latency: float) -> None:
-    tally: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: _Connection(tally, latency), "127.0.0.1", 0, backlog=1_000
+        lambda: _Connection(counts, latency), "127.0.0.1", 0, backlog=1_000
     )
     print(server.sockets[0].getsockname()[1], flush=True)
     # Whoever started this process holds its standard input, and need not end it.
@@ -146,7 +146,7 @@ def running_sink(latency_ms: float = 0) -> Iterator[str]:
             process.terminate()
 
 
-def tally(url: str) -> dict[str, int]:
+def get_counts(url: str) -> dict[str, int]:
     """Return what a sink got so far: ``posts``, ``bytes``, and the posts by path."""
     with urllib.request.urlopen(url + TALLY) as answer:
         found: dict[str, int] = json.load(answer)

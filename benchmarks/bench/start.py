@@ -15,7 +15,7 @@ from .cases import CASES
 from .libraries import LIBRARIES
 from .memory import rss
 
-#: What is there after so many calls stays.
+#: Memory in use after this many calls counts as permanent.
 _CALLS = 300
 
 

@@ -13,7 +13,7 @@ _Members = dict[tuple[type, str], Any]
 def _members() -> _Members:
     """Return the members of the classes that openai's clients and streams are made of.
 
-    The models are left out: they are many, and nobody patches them.
+    The models are left out: they are many, and no library patches them.
     """
     found: _Members = {}
     for name, module in list(sys.modules.items()):

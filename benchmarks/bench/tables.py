@@ -1,4 +1,4 @@
-"""The figures as Markdown, each beside its budget."""
+"""The results as Markdown tables, each beside its budget."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

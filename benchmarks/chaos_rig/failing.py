@@ -98,8 +98,8 @@ class Ratio:
     def of(cls, ours: Sequence[float], theirs: Sequence[float]) -> "Ratio":
         """Compare what was done in turns."""
         ratios = sorted(one / other for one, other in zip(ours, theirs, strict=True))
-        # How far from the middle the median of so many can be by chance: the signs of
-        # the differences from the true one are tosses of a coin.
+        # The interval of the median by the sign test: each difference from the true
+        # median is positive or negative with equal chance.
         last = len(ratios) - 1
         apart = 0.98 * sqrt(len(ratios))
         low, high = round(last / 2 - apart), round(last / 2 + apart)
@@ -176,7 +176,7 @@ class _Pair:
         recorded = stats["accepted"]
         known = {str(UUID(int=number)) for number in range(recorded)}
         if arrived.keys() - known:
-            raise RuntimeError("events arrived that nobody recorded")
+            raise RuntimeError("events arrived that were not recorded")
         return Arrivals(
             recorded,
             len(arrived),

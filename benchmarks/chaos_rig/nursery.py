@@ -26,15 +26,15 @@ from .peers import obey
 
 _CASE = CASES["chat"]
 
-#: A process is killed when so many calls have returned, and up to so many seconds
-#: later: anywhere in a call, or in what goes on beside it.
+#: A process is killed after a random number of calls in this range, and up to this many
+#: seconds later: anywhere in a call, or in what happens beside it.
 _CALLS, _LATER = (0, 1_000), 0.02
 
-#: Or, if calls are that slow, when the round is so many seconds old.
+#: The longest round, in seconds, if calls are slow.
 _LONGEST = 5.0
 
-#: The length of an event's id, and of what is said of it. So few bytes go through a
-#: pipe in one piece.
+#: The length of an event's id, and of a line about it, in bytes. A pipe takes a line of
+#: this length in one piece.
 _ID, _LINE = 36, 37
 
 #: Where an event is when its call returns.

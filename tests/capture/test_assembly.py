@@ -46,10 +46,7 @@ def streamed(server: ScriptedModel, scripted: openai.OpenAI, kept: Kept) -> Any:
 
 
 def test_tool_calls_in_pieces(streamed: Any) -> None:
-    """Pieces of two calls, interleaved, become two calls by their index.
-
-    (failure-modes 11)
-    """
+    """Pieces of two calls, interleaved, become two calls by their index."""
     event = streamed(
         chunk(role="assistant", tool_calls=[call_piece(0, "", "c1", "look")]),
         chunk(tool_calls=[call_piece(1, "", "c2", "tell")]),
@@ -66,7 +63,7 @@ def test_tool_calls_in_pieces(streamed: Any) -> None:
 
 
 def test_a_new_id_at_an_occupied_index_is_a_new_call(streamed: Any) -> None:
-    """Gateways that send index 0 for each call lose none of them (failure-modes 11)."""
+    """Gateways that send index 0 for each call lose none of them."""
     event = streamed(
         chunk(tool_calls=[call_piece(0, '{"a": 1}', "c1", "look")]),
         chunk(tool_calls=[call_piece(0, '{"b"', "c2", "tell")]),
@@ -80,10 +77,7 @@ def test_a_new_id_at_an_occupied_index_is_a_new_call(streamed: Any) -> None:
 
 
 def test_no_index_at_all(streamed: Any) -> None:
-    """Pieces with a null index go to the call of their id, or the last one.
-
-    (failure-modes 10)
-    """
+    """Pieces with a null index go to the call of their id, or the last one."""
     event = streamed(
         chunk(tool_calls=[call_piece(None, None, "c1", "look")]),
         chunk(tool_calls=[call_piece(None, '{"a"')]),
@@ -97,10 +91,7 @@ def test_no_index_at_all(streamed: Any) -> None:
 
 
 def test_interleaved_choices_stay_apart(streamed: Any) -> None:
-    """n=2 with text and tools, interleaved, is two separate outputs.
-
-    (failure-modes 12)
-    """
+    """n=2 with text and tools, interleaved, is two separate outputs."""
     event = streamed(
         chunk("ten", index=0),
         chunk("foot", index=1),
@@ -157,10 +148,7 @@ def test_a_streamed_refusal_is_the_response(streamed: Any) -> None:
 
 
 def test_no_finish_reason_and_null_choices(streamed: Any) -> None:
-    """A stream with ``choices: null`` and no finish reason is read all the same.
-
-    (failure-modes 9)
-    """
+    """A stream with ``choices: null`` and no finish reason is read all the same."""
     event = streamed(
         {**chunk("a"), "choices": None},
         chunk("b"),

@@ -46,10 +46,7 @@ async def settled(kept: Kept) -> None:
 async def test_a_left_loop_is_settled_by_a_flush(
     kept: Kept, server: ScriptedModel, ascripted: openai.AsyncOpenAI
 ) -> None:
-    """``break`` alone ends nothing; settling does, with the partial text.
-
-    (failure-modes 3)
-    """
+    """``break`` alone ends nothing; settling does, with the partial text."""
     server.wire().send(chunk("he"), chunk("llo"))
     stream = await ask(ascripted)
     async for piece in stream:
@@ -105,10 +102,7 @@ async def test_a_second_loop_is_not_taken_for_a_left_one(
 async def test_the_callers_exception_in_the_loop(
     kept: Kept, server: ScriptedModel, ascripted: openai.AsyncOpenAI
 ) -> None:
-    """An error of the caller's own goes its way; the stream is told of as left.
-
-    (failure-modes 3)
-    """
+    """An error of the caller's own goes its way; the stream is told of as left."""
     server.wire().send(chunk("he"))
     stream = await ask(ascripted)
 
@@ -128,7 +122,7 @@ async def test_the_callers_exception_in_the_loop(
 async def test_a_forgotten_stream_is_told_of_by_the_garbage_collector(
     kept: Kept, server: ScriptedModel, ascripted: openai.AsyncOpenAI
 ) -> None:
-    """A stream lost in a cycle is one event once it is collected (failure-modes 3)."""
+    """A stream lost in a cycle is one event once it is collected."""
     server.wire().send(chunk("he"))
     stream = await ask(ascripted)
     await anext(stream)
@@ -143,10 +137,7 @@ async def test_a_forgotten_stream_is_told_of_by_the_garbage_collector(
 
 
 def test_a_loop_left_as_the_event_loop_ends(kept: Kept, server: ScriptedModel) -> None:
-    """A stream still open when asyncio.run() ends is one event with what came.
-
-    (failure-modes 3)
-    """
+    """A stream still open when asyncio.run() ends is one event with what came."""
     server.wire().send(chunk("he"))
 
     async def main() -> None:

@@ -34,7 +34,7 @@ async def rest(stream: Any) -> str:
 async def test_a_chunk_arrives_before_the_next_is_sent(
     kept: Kept, server: ScriptedModel, ascripted: openai.AsyncOpenAI
 ) -> None:
-    """Chunk k reaches the caller before chunk k+1 is on the wire (failure-modes 13)."""
+    """Chunk k reaches the caller before chunk k+1 is on the wire."""
     wire = server.wire()
     texts = []
     wire.send(chunk("0"))
@@ -51,10 +51,7 @@ async def test_a_chunk_arrives_before_the_next_is_sent(
 async def test_a_recorded_stream_is_openais(
     kept: Kept, server: ScriptedModel, ascripted: openai.AsyncOpenAI
 ) -> None:
-    """It is an openai.AsyncStream to isinstance, with its response.
-
-    (failure-modes 1, 24)
-    """
+    """It is an openai.AsyncStream to isinstance, with its response."""
     server.stream(*chunks("a"), times=2)
     recorded = await ask(ascripted)
     _capture.unpatch()
@@ -182,10 +179,7 @@ async def test_each_end_is_one_event_at_once(
     server: ScriptedModel,
     ascripted: openai.AsyncOpenAI,
 ) -> None:
-    """However a stream ends, one event tells what came and how it ended.
-
-    (failure-modes 1-5)
-    """
+    """However a stream ends, one event tells what came and how it ended."""
     wire = server.wire()
     wire.send(chunk("he"), chunk("llo"))
     stream = await ask(ascripted)
@@ -219,7 +213,7 @@ async def test_the_other_name_of_close(
 async def test_a_stream_read_in_another_task_keeps_its_scope(
     kept: Kept, server: ScriptedModel, ascripted: openai.AsyncOpenAI
 ) -> None:
-    """A stream made in a scope and read elsewhere has that scope (failure-modes 53)."""
+    """A stream made in a scope and read elsewhere has that scope."""
     server.stream(*chunks("a"))
     with libretto.scope(chat_id="made-here"):
         stream = await ask(ascripted)
@@ -231,10 +225,7 @@ async def test_a_stream_read_in_another_task_keeps_its_scope(
 async def test_a_generator_over_a_stream_closed_elsewhere(
     kept: Kept, server: ScriptedModel, ascripted: openai.AsyncOpenAI
 ) -> None:
-    """A scope inside a generator that another task closes upsets nobody's.
-
-    (failure-modes 53)
-    """
+    """A scope inside a generator that another task closes upsets nobody's."""
     server.wire().send(chunk("he"))
 
     async def tokens() -> Any:

@@ -1,4 +1,4 @@
-"""Pictures, sound and files become markers; long text is cut (failure-modes 54)."""
+"""Pictures, sound and files become markers; long text is cut."""
 
 import hashlib
 import json

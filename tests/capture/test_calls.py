@@ -58,7 +58,7 @@ async def ask_async(client: openai.AsyncOpenAI, **more: Any) -> Any:
 def test_the_very_object_comes_back(
     returned: list[Any], kept: Kept, server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """The caller gets the object that openai returned (failure-modes 24)."""
+    """The caller gets the object that openai returned."""
     server.answer(completion("tennis"))
     answer = ask(scripted)
     assert answer is returned[0]
@@ -69,10 +69,7 @@ def test_the_very_object_comes_back(
 def test_a_response_differs_by_its_key_alone(
     server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """A recorded response equals a bare one but for the feedback key.
-
-    (failure-modes 23)
-    """
+    """A recorded response equals a bare one but for the feedback key."""
     server.answer(completion("tennis"), times=2)
     bare = ask(scripted)
     recorder = Kept()
@@ -159,7 +156,7 @@ def test_plain_text_is_handed_on(
 def test_odd_choices_are_recorded_as_they_came(
     choices: Any, kept: Kept, server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """An answer with no usable choice is handed on and recorded (failure-modes 9)."""
+    """An answer with no usable choice is handed on and recorded."""
     body = {**completion(), "choices": choices, "error": {"message": "filtered"}}
     server.answer(body, times=2)
     recorded = ask(scripted)
@@ -189,7 +186,7 @@ REQUESTS: list[dict[str, Any]] = [
 def test_the_body_is_the_bare_clients(
     more: dict[str, Any], server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """The HTTP body is byte for byte what a bare client sends (failure-modes 8)."""
+    """The HTTP body is byte for byte what a bare client sends."""
     streams = "stream" in more
     for _ in range(2):
         server.stream(*chunks("a")) if streams else server.answer(completion())

@@ -152,10 +152,7 @@ def test_a_fault_at_any_step(
     submitted: list[Any],
     warnings_of: pytest.LogCaptureFixture,
 ) -> None:
-    """A raise in any function of ours leaves a call as openai made it.
-
-    (failure-modes 28)
-    """
+    """A raise in any function of ours leaves a call as openai made it."""
 
     def run() -> Any:
         returned.clear()
@@ -175,10 +172,7 @@ def test_a_fault_at_any_step_async(
     submitted: list[Any],
     warnings_of: pytest.LogCaptureFixture,
 ) -> None:
-    """A raise in any function of ours leaves an async call as openai made it.
-
-    (failure-modes 28)
-    """
+    """A raise in any function of ours leaves an async call as openai made it."""
 
     async def main() -> Any:
         async with openai.AsyncOpenAI(
@@ -209,10 +203,7 @@ def test_a_fault_at_any_step_in_a_scope(
     submitted: list[Any],
     warnings_of: pytest.LogCaptureFixture,
 ) -> None:
-    """A raise in any function of ours, in a scope, is no concern of the caller.
-
-    (failure-modes 28)
-    """
+    """A raise in any function of ours, in a scope, is no concern of the caller."""
 
     def run() -> Any:
         return plain(server, scripted)[1]

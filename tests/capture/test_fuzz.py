@@ -92,10 +92,7 @@ def told(pieces: list[Any]) -> list[Any]:
 def test_any_stream_is_to_its_caller_as_it_is_bare(
     server: ScriptedModel, scripted: openai.OpenAI, pieces: list[Any]
 ) -> None:
-    """Any field null, absent or of a wrong type: recorded is as bare, and told.
-
-    (failure-modes 10)
-    """
+    """Any field null, absent or of a wrong type: recorded is as bare, and told."""
     server.stream(*pieces, times=2)
     ask: Any = scripted.chat.completions
     bare = outcome(ask.create(model="m", messages=MESSAGES, stream=True))
@@ -121,10 +118,7 @@ WHOLE = completion("text", tool_calls=[CALL], refusal=None, audio={"id": "a"})
 def test_any_answer_is_to_its_caller_as_it_is_bare(
     server: ScriptedModel, scripted: openai.OpenAI, body: Any
 ) -> None:
-    """Any field of a whole answer null, absent or of a wrong type: likewise.
-
-    (failure-modes 9, 10)
-    """
+    """Any field of a whole answer null, absent or of a wrong type: likewise."""
     server.answer(body, times=2)
     ask: Any = scripted.chat.completions
     bare = told([ask.create(model="m", messages=MESSAGES)])

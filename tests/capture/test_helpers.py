@@ -63,7 +63,7 @@ def test_a_helper_left_early(
     server: ScriptedModel,
     scripted: openai.OpenAI,
 ) -> None:
-    """A helper left early is one event with the partial text (failure-modes 3)."""
+    """A helper left early is one event with the partial text."""
     server.wire().send(*chunks("ten", "nis")[:3])
     manager = helper(scripted)
 
@@ -94,10 +94,7 @@ async def test_an_async_helper_read_to_its_end(
 async def test_an_async_helper_left_early(
     kept: Kept, server: ScriptedModel, ascripted: openai.AsyncOpenAI
 ) -> None:
-    """An async helper left early is one event with the partial text.
-
-    (failure-modes 3)
-    """
+    """An async helper left early is one event with the partial text."""
     server.wire().send(*chunks("ten", "nis")[:3])
     async with helper(ascripted) as stream:
         async for event in stream:
@@ -110,10 +107,7 @@ async def test_an_async_helper_left_early(
 def test_a_helper_whose_stream_fails(
     kept: Kept, server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """A helper whose stream fails raises openai's error, and is one event.
-
-    (failure-modes 5)
-    """
+    """A helper whose stream fails raises openai's error, and is one event."""
     wire = server.wire()
     wire.send(chunk("ten"))
     wire.cut()
@@ -189,7 +183,7 @@ def test_a_helpers_feedback_key(
 def test_a_helpers_tool_calls(
     kept: Kept, server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """The tool calls that a helper streams are assembled (failure-modes 11)."""
+    """The tool calls that a helper streams are assembled."""
     server.stream(
         chunk(tool_calls=[call_piece(0, "", "c1", "look")]),
         chunk(tool_calls=[call_piece(0, '{"x"')]),

@@ -36,10 +36,7 @@ def said(piece: Any) -> str:
 def test_a_left_loop_is_settled_by_a_flush(
     kept: Kept, server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """``break`` alone ends nothing; settling does, with the partial text.
-
-    (failure-modes 3)
-    """
+    """``break`` alone ends nothing; settling does, with the partial text."""
     server.wire().send(chunk("he"), chunk("llo"))
     stream = ask(scripted)
     for piece in stream:
@@ -127,10 +124,7 @@ def test_reading_on_after_a_flush_changes_no_event(
 def test_the_callers_exception_in_the_loop(
     kept: Kept, server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """An error of the caller's own goes its way; the stream is told of as left.
-
-    (failure-modes 3)
-    """
+    """An error of the caller's own goes its way; the stream is told of as left."""
     server.wire().send(chunk("he"))
 
     def loop() -> None:
@@ -151,10 +145,7 @@ def test_the_callers_exception_in_the_loop(
 def test_a_stream_dropped_after_its_loop_was_left(
     kept: Kept, server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """Left and dropped in one go is closed early, as it is when it is flushed.
-
-    (failure-modes 3)
-    """
+    """Left and dropped in one go is closed early, as it is when it is flushed."""
     server.wire().send(chunk("he"))
     for _ in ask(scripted):
         break
@@ -166,7 +157,7 @@ def test_a_stream_dropped_after_its_loop_was_left(
 def test_a_forgotten_stream_is_told_of_by_the_garbage_collector(
     kept: Kept, server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """A stream lost in a cycle is one event once it is collected (failure-modes 3)."""
+    """A stream lost in a cycle is one event once it is collected."""
     server.wire().send(chunk("he"))
     stream = ask(scripted)
     next(stream)

@@ -255,7 +255,7 @@ def test_one_event_for_each_way_to_ask(
     ask: Ask, any_client: Any, events: CapturedEvents
 ) -> None:
     """Whatever the method, the view and the client, there is one event, and it has the
-    text that the caller read (failure-modes 15, 16, 17, 19, 20, 24, 37, 38, 57).
+    text that the caller read.
     """
     text = call(ask, any_client)
     right(ask, events, text)
@@ -265,7 +265,7 @@ def test_one_event_for_each_way_to_ask(
 async def test_one_event_for_each_async_way_to_ask(
     ask: Ask, any_async_client: Any, events: CapturedEvents
 ) -> None:
-    """So it is with the async clients (failure-modes 18, 19)."""
+    """So it is with the async clients."""
     text = await acall(ask, any_async_client)
     right(ask, events, text)
 
@@ -297,7 +297,7 @@ def right(ask: Ask, events: CapturedEvents, text: str) -> None:
 def test_calls_that_ask_no_model_are_not_recorded(
     client: openai.OpenAI, events: CapturedEvents, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Listing models is neither recorded nor logged about (failure-modes 27)."""
+    """Listing models is neither recorded nor logged about."""
     assert list(client.models.list())
     assert client.models.with_raw_response.retrieve("any").status_code == 200
     assert len(events) == 0

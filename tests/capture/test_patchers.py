@@ -75,10 +75,7 @@ def ask(server: ScriptedModel, scripted: openai.OpenAI) -> Callable[[], Any]:
 def test_theirs_on_top_survives_and_ours_sleeps_and_wakes(
     ask: Callable[[], Any],
 ) -> None:
-    """A foreign wrapper on top stays; ours sleeps beneath it, and wakes again.
-
-    (failure-modes 35)
-    """
+    """A foreign wrapper on top stays; ours sleeps beneath it, and wakes again."""
     kept, seen = Kept(), list[str]()
     _capture.patch(kept)
     take_off = by_wrapt(seen)
@@ -101,10 +98,7 @@ def test_theirs_on_top_survives_and_ours_sleeps_and_wakes(
 
 
 def test_ours_first_theirs_off_first(theirs: Patcher, ask: Callable[[], Any]) -> None:
-    """Ours beneath, theirs removed before ours: openai is as it was.
-
-    (failure-modes 35)
-    """
+    """Ours beneath, theirs removed before ours: openai is as it was."""
     kept, seen = Kept(), list[str]()
     _capture.patch(kept)
     take_off = theirs(seen)
@@ -116,10 +110,7 @@ def test_ours_first_theirs_off_first(theirs: Patcher, ask: Callable[[], Any]) ->
 
 
 def test_ours_first_ours_off_first(theirs: Patcher, ask: Callable[[], Any]) -> None:
-    """Ours beneath, removed first: theirs works on, and ours still leaves.
-
-    (failure-modes 35)
-    """
+    """Ours beneath, removed first: theirs works on, and ours still leaves."""
     kept, seen = Kept(), list[str]()
     original = Completions.__dict__["create"]
     _capture.patch(kept)
@@ -137,10 +128,7 @@ def test_ours_first_ours_off_first(theirs: Patcher, ask: Callable[[], Any]) -> N
 
 
 def test_theirs_first_ours_off_first(theirs: Patcher, ask: Callable[[], Any]) -> None:
-    """Theirs beneath: uninstalling puts their wrapper back, the very one.
-
-    (failure-modes 35)
-    """
+    """Theirs beneath: uninstalling puts their wrapper back, the very one."""
     kept, seen = Kept(), list[str]()
     take_off = theirs(seen)
     beneath = Completions.__dict__["create"]
@@ -166,10 +154,7 @@ def test_theirs_first_theirs_off_first(theirs: Patcher, ask: Callable[[], Any]) 
 
 
 def test_a_plain_function_on_top_and_install_again(ask: Callable[[], Any]) -> None:
-    """Ours under a function that hides it is not stacked by installing again.
-
-    (failure-modes 33)
-    """
+    """Ours under a function that hides it is not stacked by installing again."""
     kept, seen = Kept(), list[str]()
     _capture.patch(kept)
     take_off = by_function(seen)

@@ -80,9 +80,7 @@ def comparable(event: dict[str, Any]) -> dict[str, Any]:
 def test_a_raw_response_is_native(
     server: ScriptedModel, scripted: openai.OpenAI, kept: Kept
 ) -> None:
-    """Headers, status and parse() are openai's own; the event is the plain call's
-    (failure-modes 15, 16).
-    """
+    """Headers, status and parse() are openai's own; the event is the plain call's."""
     server.answer(completion(), headers={"x-request-id": "req-7"}, times=3)
     plain = scripted.chat.completions.create(**ASK)
     raw = scripted.chat.completions.with_raw_response.create(**ASK)
@@ -102,7 +100,7 @@ def test_a_raw_response_is_native(
 async def test_an_async_raw_response_is_native(
     server: ScriptedModel, ascripted: openai.AsyncOpenAI, kept: Kept
 ) -> None:
-    """So it is with the async client (failure-modes 16, 18)."""
+    """So it is with the async client."""
     server.answer(completion(), headers={"x-request-id": "req-7"})
     raw = await ascripted.chat.completions.with_raw_response.create(**ASK)
     assert raw.headers["x-request-id"] == "req-7"
@@ -134,7 +132,7 @@ def test_each_way_to_read_is_one_event(
 async def test_each_async_way_to_read_is_one_event(
     server: ScriptedModel, ascripted: openai.AsyncOpenAI, kept: Kept, way: str
 ) -> None:
-    """So it is with the async client, where they are coroutines (failure-modes 18)."""
+    """So it is with the async client, where they are coroutines."""
     server.answer(completion())
     asked = ascripted.chat.completions.with_streaming_response.create(**ASK)
     async with asked as raw:
@@ -149,7 +147,7 @@ def test_the_body_is_not_waited_for(
     server: ScriptedModel, scripted: openai.OpenAI, kept: Kept
 ) -> None:
     """The caller has the headers before the first byte of the body is sent, and each
-    chunk before the next (failure-modes 13, 17).
+    chunk before the next.
     """
     wire = server.wire()
     asked = scripted.chat.completions.with_streaming_response.create(**ASK, stream=True)
@@ -172,7 +170,7 @@ def test_the_body_is_not_waited_for(
 async def test_the_body_is_not_waited_for_async(
     server: ScriptedModel, ascripted: openai.AsyncOpenAI, kept: Kept
 ) -> None:
-    """So it is with the async client (failure-modes 17, 18)."""
+    """So it is with the async client."""
     wire = server.wire()
     create = ascripted.chat.completions.with_streaming_response.create
     async with create(**ASK, stream=True) as raw:
@@ -197,7 +195,7 @@ async def test_a_raw_stream_is_parsed_by_its_caller(
     is_async: bool,
 ) -> None:
     """with_raw_response of a stream parses to openai's stream, and is recorded when
-    that ends (failure-modes 17).
+    that ends.
     """
     server.stream(*chunks("ten", "nis"), no_choices(usage=USAGE))
     if is_async:
@@ -233,7 +231,7 @@ def test_a_response_closed_unread(
 def test_a_raw_stream_closed_early(
     server: ScriptedModel, scripted: openai.OpenAI, kept: Kept
 ) -> None:
-    """What was read before the response closed is recorded (failure-modes 3)."""
+    """What was read before the response closed is recorded."""
     wire = server.wire()
     asked = scripted.chat.completions.with_streaming_response.create(**ASK, stream=True)
     with asked as raw:
@@ -369,7 +367,7 @@ def test_a_view_made_before_recording_is_recorded(
     server: ScriptedModel, scripted: openai.OpenAI, way: str
 ) -> None:
     """A raw view that the client keeps is recorded whenever recording is on, however
-    often that was, and never when it is off (failure-modes 32, 34).
+    often that was, and never when it is off.
     """
     server.answer(completion(), times=7)
     view = VIEWS[way](scripted)
@@ -387,7 +385,7 @@ def test_a_view_made_before_recording_is_recorded(
 async def test_an_async_view_made_before_recording_is_recorded(
     server: ScriptedModel, ascripted: openai.AsyncOpenAI
 ) -> None:
-    """So it is with the async client and its streaming responses (failure-modes 32)."""
+    """So it is with the async client and its streaming responses."""
     server.answer(completion(), times=2)
     view = ascripted.chat.completions.with_streaming_response
     for wanted in (0, 1):

@@ -133,7 +133,7 @@ def test_instructions_and_input_become_the_template(
 def test_an_answer_is_its_text_usage_and_status(
     server: ScriptedModel, scripted: openai.OpenAI, kept: Kept
 ) -> None:
-    """The output text is the response; usage is verbatim (failure-modes 58)."""
+    """The output text is the response; usage is verbatim."""
     thought = {"id": "rs_1", "type": "reasoning", "summary": []}
     server.answer(response(thought, message("ten"), message("nis")))
     scripted.responses.create(model="gpt-test", input="Which sport?")
@@ -265,9 +265,7 @@ def test_a_stream_is_its_closing_response(
 def test_a_stream_cut_short_keeps_what_came(
     server: ScriptedModel, scripted: openai.OpenAI, kept: Kept
 ) -> None:
-    """Text and arguments that came before the connection broke are recorded
-    (failure-modes 5).
-    """
+    """Text and arguments that came before the connection broke are recorded."""
     opened = {"type": "response.output_item.added", "output_index": 1}
     call = {**function_call(), "arguments": "", "status": "in_progress"}
     said = events_of(
@@ -321,7 +319,7 @@ class Sport(BaseModel):
 def test_parse_is_one_event(
     server: ScriptedModel, scripted: openai.OpenAI, kept: Kept
 ) -> None:
-    """A parsed response is recorded once, with its schema (failure-modes 19)."""
+    """A parsed response is recorded once, with its schema."""
     server.answer(response(message('{"name":"tennis"}')))
     parsed = scripted.responses.parse(
         model="gpt-test", input="Which sport?", text_format=Sport

@@ -53,10 +53,7 @@ def ask(server: ScriptedModel, scripted: openai.OpenAI) -> Callable[..., Any]:
 def test_changes_after_the_call_do_not_show(
     kept: Kept, ask: Callable[..., Any]
 ) -> None:
-    """The event has the request as it was, whatever becomes of it later.
-
-    (failure-modes 49)
-    """
+    """The event has the request as it was, whatever becomes of it later."""
     part = {"type": "text", "text": "before"}
     messages = [{"role": "user", "content": [part]}]
     parameters: dict[str, Any] = {"type": "object", "properties": {}}
@@ -75,10 +72,7 @@ def test_changes_after_the_call_do_not_show(
 def test_changes_between_call_and_chunks_do_not_show(
     kept: Kept, server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """The snapshot is taken at the call, not at the end of its stream.
-
-    (failure-modes 49)
-    """
+    """The snapshot is taken at the call, not at the end of its stream."""
     server.stream(*chunks("a"))
     messages: list[Any] = [{"role": "user", "content": "before"}]
     stream = scripted.chat.completions.create(model="m", messages=messages, stream=True)
@@ -90,10 +84,7 @@ def test_changes_between_call_and_chunks_do_not_show(
 def test_changes_of_templates_and_their_parameters_do_not_show(
     kept: Kept, ask: Callable[..., Any]
 ) -> None:
-    """Templates and parameters are those of the call, at every depth.
-
-    (failure-modes 49)
-    """
+    """Templates and parameters are those of the call, at every depth."""
     listed, given = ["before"], {"also": ["before"]}
     chat = TemplateChat([{"role": "user", "content": "{listed}"}], {"listed": listed})
     text = TemplateText("{listed}", {"listed": listed})
@@ -111,10 +102,7 @@ def test_changes_of_templates_and_their_parameters_do_not_show(
 
 
 def test_changes_of_a_response_do_not_show(kept: Kept, ask: Callable[..., Any]) -> None:
-    """What the caller makes of the response is not what the event says.
-
-    (failure-modes 49)
-    """
+    """What the caller makes of the response is not what the event says."""
     answer = ask()
     answer.choices[0].message.content = "after"
     answer.usage = None
@@ -141,17 +129,14 @@ def test_the_callers_own_values_are_left_alone(
 def test_messages_from_a_generator_reach_openai_whole(
     kept: Kept, server: ScriptedModel, ask: Callable[..., Any]
 ) -> None:
-    """An iterator is openai's to use up, not ours (failure-modes 50)."""
+    """An iterator is openai's to use up, not ours."""
     ask(message for message in MESSAGES)
     assert server.requests[0].json["messages"] == MESSAGES
     assert "iterator" in kept.event["promptTemplateChat"][0]
 
 
 def test_no_iterator_is_consumed() -> None:
-    """Iterators of every kind come out of a snapshot as they went in.
-
-    (failure-modes 50)
-    """
+    """Iterators of every kind come out of a snapshot as they went in."""
 
     async def agenerate() -> Any:
         yield 1
@@ -218,10 +203,7 @@ VALUES: list[tuple[Any, Any]] = [
 
 @pytest.mark.parametrize(("value", "form"), VALUES, ids=lambda value: repr(value)[:20])
 def test_a_value_becomes_what_json_can_say(value: Any, form: Any) -> None:
-    """Values that JSON does not know become the nearest that it does.
-
-    (failure-modes 51)
-    """
+    """Values that JSON does not know become the nearest that it does."""
     assert json.loads(encode(snapshot({"v": value}, CopyBudget()))) == {"v": form}
 
 
@@ -231,10 +213,7 @@ def test_a_value_becomes_what_json_can_say(value: Any, form: Any) -> None:
 def test_anything_else_becomes_a_short_text(
     kept: Kept, ask: Callable[..., Any], value: Any
 ) -> None:
-    """A lock, an object, even one with no repr, costs the event nothing else.
-
-    (failure-modes 51)
-    """
+    """A lock, an object, even one with no repr, costs the event nothing else."""
     ask(libretto={"context": {"odd": value, "even": 2}})
     context = json.loads(encode(kept.event))["context"]
     assert context["even"] == 2
@@ -254,10 +233,7 @@ def test_a_huge_repr_is_cut() -> None:
 
 
 def test_nesting_without_end(kept: Kept, ask: Callable[..., Any]) -> None:
-    """A structure that holds itself is cut off, and the event is made.
-
-    (failure-modes 51)
-    """
+    """A structure that holds itself is cut off, and the event is made."""
     endless: dict[str, Any] = {"role": "user"}
     endless["again"] = [endless]
     ask(libretto={"template_params": {"endless": endless}})
@@ -278,7 +254,7 @@ def test_pydantic_models_as_messages(
 def test_arguments_not_given_are_not_recorded(
     kept: Kept, ask: Callable[..., Any]
 ) -> None:
-    """Arguments that are marked as not given are dropped (failure-modes 22)."""
+    """Arguments that are marked as not given are dropped."""
     ask(
         temperature=NOT_GIVEN,
         tools=NOT_GIVEN,
@@ -295,7 +271,7 @@ def test_arguments_not_given_are_not_recorded(
 
 
 def test_what_was_not_given_is_dropped_at_any_depth() -> None:
-    """So are the marks in nested parameters, which openai drops (failure-modes 22)."""
+    """So are the marks in nested parameters, which openai drops."""
     given = {
         "role": "user",
         "name": NOT_GIVEN,
@@ -336,7 +312,7 @@ def test_no_key_or_header_is_recorded(
     server: ScriptedModel,
     ask: Callable[..., Any],
 ) -> None:
-    """Headers, clients and keys are in no event and in no log (failure-modes 56)."""
+    """Headers, clients and keys are in no event and in no log."""
     ask(
         extra_headers={"Authorization": "Bearer sk-header"},
         extra_query={"code": "sk-query"},
@@ -353,10 +329,7 @@ def test_no_key_or_header_is_recorded(
 def test_no_key_or_prompt_is_logged(
     warnings_of: pytest.LogCaptureFixture, ask: Callable[..., Any]
 ) -> None:
-    """A call that is not recorded is logged without its prompt and keys.
-
-    (failure-modes 56)
-    """
+    """A call that is not recorded is logged without its prompt and keys."""
     libretto.install(api_key="sk-libretto")
     ask([{"role": "user", "content": "my prompt"}])
     assert warnings_of.records
@@ -368,10 +341,7 @@ def test_no_key_or_prompt_is_logged(
 def test_a_cycle_does_not_hang_the_call(
     name: str, client: openai.OpenAI, events: CapturedEvents
 ) -> None:
-    """A tree whose nodes point back to their parent is cut off, and the call is made.
-
-    (failure-modes 51)
-    """
+    """A tree whose nodes point back to their parent is cut off, and the call is made."""
     root: dict[str, Any] = {"children": []}
     for _ in range(3):
         root["children"].append({"parent": root, "root": root})

@@ -31,7 +31,7 @@ def said(piece: Any) -> str:
 def test_a_chunk_arrives_before_the_next_is_sent(
     kept: Kept, server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """Chunk k reaches the caller before chunk k+1 is on the wire (failure-modes 13)."""
+    """Chunk k reaches the caller before chunk k+1 is on the wire."""
     wire = server.wire()
     texts = []
     wire.send(chunk("0"))
@@ -61,10 +61,7 @@ def test_a_stream_is_returned_before_its_first_chunk(
 def test_a_recorded_stream_is_openais(
     kept: Kept, server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """It is an openai.Stream to isinstance, with a response and headers.
-
-    (failure-modes 1, 24)
-    """
+    """It is an openai.Stream to isinstance, with a response and headers."""
     server.stream(*chunks("a"), times=2)
     recorded = ask(scripted)
     _capture.unpatch()
@@ -177,10 +174,7 @@ def test_each_end_is_one_event_at_once(
     server: ScriptedModel,
     scripted: openai.OpenAI,
 ) -> None:
-    """However a stream ends, one event tells what came and how it ended.
-
-    (failure-modes 1-3, 5)
-    """
+    """However a stream ends, one event tells what came and how it ended."""
     wire = server.wire()
     wire.send(chunk("he"), chunk("llo"))
     stream = ask(scripted)
@@ -197,7 +191,7 @@ def test_each_end_is_one_event_at_once(
 def test_a_failing_stream_raises_what_a_bare_one_does(
     course: Callable[[Any, Wire], None], server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """The error is openai's own, and the event says the same (failure-modes 5)."""
+    """The error is openai's own, and the event says the same."""
     raised = []
     recorder = Kept()
     for recorded in (False, True):
@@ -225,7 +219,7 @@ def test_a_failing_stream_raises_what_a_bare_one_does(
 def test_with_yields_the_stream_that_is_recorded(
     kept: Kept, server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """What ``with`` hands out is recorded, not the stream beneath (failure-modes 2)."""
+    """What ``with`` hands out is recorded, not the stream beneath."""
     server.stream(*chunks("a", "b"))
     stream = ask(scripted)
     with stream as entered:
@@ -241,7 +235,7 @@ def test_with_yields_the_stream_that_is_recorded(
 def test_a_stream_read_on_another_thread_keeps_its_scope(
     kept: Kept, server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """A stream made in a scope and read elsewhere has that scope (failure-modes 53)."""
+    """A stream made in a scope and read elsewhere has that scope."""
     server.stream(*chunks("a"))
     with libretto.scope(chat_id="made-here"):
         stream = ask(scripted)
@@ -256,10 +250,7 @@ def test_a_stream_read_on_another_thread_keeps_its_scope(
 def test_the_first_token_is_the_first_content(
     kept: Kept, server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """The time to the first token runs to the first content delta.
-
-    (failure-modes 14)
-    """
+    """The time to the first token runs to the first content delta."""
     wire = server.wire()
     wire.send(chunk(role="assistant", content=""))
     stream = ask(scripted)
@@ -283,10 +274,7 @@ def test_the_first_token_is_the_first_content(
 def test_the_usage_of_a_chunk_without_choices(
     kept: Kept, server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """A filter's chunk and the usage's have no choices, and lose nothing.
-
-    (failure-modes 6, 7)
-    """
+    """A filter's chunk and the usage's have no choices, and lose nothing."""
     filtered = no_choices(prompt_filter_results=[{"prompt_index": 0}])
     server.stream(filtered, *chunks("a"), no_choices(usage=USAGE))
     assert len(list(ask(scripted))) == 5

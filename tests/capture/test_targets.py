@@ -55,10 +55,7 @@ def ask(client: Any, **more: Any) -> Any:
 
 
 def test_five_cycles_restore_the_identical_functions() -> None:
-    """install() and uninstall(), five times, leave openai as it was.
-
-    (failure-modes 34)
-    """
+    """install() and uninstall(), five times, leave openai as it was."""
     before = standing()
     assert (Completions, "create") in before
     assert (AsyncCompletions, "create") in before
@@ -76,7 +73,7 @@ def test_five_cycles_restore_the_identical_functions() -> None:
 def test_installing_again_wraps_nothing_again(
     server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """install() twice is one wrapper and one event (failure-modes 33)."""
+    """install() twice is one wrapper and one event."""
     kept = Kept()
     _capture.patch(kept)
     once = standing()
@@ -97,10 +94,7 @@ def test_a_patched_method_looks_like_openais() -> None:
 def test_a_missing_method_leaves_the_rest_recorded(
     monkeypatch: pytest.MonkeyPatch, server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """What a version of openai does not have is skipped, and only that.
-
-    (failure-modes 20)
-    """
+    """What a version of openai does not have is skipped, and only that."""
     known = TARGETS[0]
     module, shape, driver = known.module, known.endpoint, known.wrapper_factory
     absent = (
@@ -125,10 +119,7 @@ def test_a_target_that_cannot_be_patched_leaves_the_rest_recorded(
     server: ScriptedModel,
     scripted: openai.OpenAI,
 ) -> None:
-    """A fault in patching one target is logged, and the others work.
-
-    (failure-modes 37)
-    """
+    """A fault in patching one target is logged, and the others work."""
 
     def broken(shape: Any, recorder: Any, switch: Any) -> Any:
         raise RuntimeError("this driver cannot be made")
@@ -165,10 +156,7 @@ def test_other_methods_are_not_recorded(
     server: ScriptedModel,
     scripted: openai.OpenAI,
 ) -> None:
-    """Listing models, embedding and the like are no events, and no log.
-
-    (failure-modes 27)
-    """
+    """Listing models, embedding and the like are no events, and no log."""
     server.answer({"object": "list", "data": []}, times=3)
     list(scripted.models.list())
     list(scripted.files.list())
@@ -183,10 +171,7 @@ def test_other_methods_are_not_recorded(
 def test_clients_made_before_and_after(
     events: CapturedEvents, server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """Clients made before and after, and their copies, are recorded.
-
-    (failure-modes 32)
-    """
+    """Clients made before and after, and their copies, are recorded."""
     server.answer(completion(), times=4)
     after = openai.OpenAI(api_key="sk-test", base_url=server.url)
     bound_before = scripted.chat.completions.create
@@ -202,10 +187,7 @@ def test_clients_made_before_and_after(
 def test_a_resource_taken_before_patching(
     server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """A resource object that was taken from its client before is recorded.
-
-    (failure-modes 32)
-    """
+    """A resource object that was taken from its client before is recorded."""
     completions = scripted.chat.completions
     kept = Kept()
     _capture.patch(kept)
@@ -217,7 +199,7 @@ def test_a_resource_taken_before_patching(
 def test_the_module_level_client(
     kept: Kept, server: ScriptedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """openai.chat.completions.create() is recorded (failure-modes 32)."""
+    """openai.chat.completions.create() is recorded."""
     monkeypatch.setattr(openai, "api_key", "sk-test")
     monkeypatch.setattr(openai, "base_url", server.url)
     server.answer(completion())
@@ -227,7 +209,7 @@ def test_the_module_level_client(
 
 
 def test_a_subclass_is_one_event(kept: Kept, server: ScriptedModel) -> None:
-    """A subclass whose create() calls openai's is one event (failure-modes 33)."""
+    """A subclass whose create() calls openai's is one event."""
 
     class Ours(Completions):
         def create(self, **kwargs: Any) -> Any:
@@ -248,10 +230,7 @@ def test_a_subclass_is_one_event(kept: Kept, server: ScriptedModel) -> None:
 def test_many_clients_share_one_delivery(
     server: ScriptedModel, backend: Backend
 ) -> None:
-    """However many clients, there is one delivery, not a thread for each.
-
-    (failure-modes 47)
-    """
+    """However many clients, there is one delivery, not a thread for each."""
     libretto.install(api_key="k", prompt_template_name="n")
     server.answer(completion(), times=20)
     clients = [openai.OpenAI(api_key="sk-test", base_url=server.url) for _ in range(20)]

@@ -35,10 +35,7 @@ async def ask_async(client: openai.AsyncOpenAI, **more: Any) -> Any:
 def test_a_call_of_the_same_client_inside_is_part_of_it(
     monkeypatch: pytest.MonkeyPatch, server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """A recorded method that calls another on its client is one event.
-
-    (failure-modes 21)
-    """
+    """A recorded method that calls another on its client is one event."""
     original = Completions.create
 
     def parse(self: Completions, **kwargs: Any) -> Any:
@@ -59,10 +56,7 @@ def test_a_call_of_the_same_client_inside_is_part_of_it(
 def test_a_call_of_another_client_inside_is_its_own(
     monkeypatch: pytest.MonkeyPatch, server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """A call on a different client inside a recorded one is a second event.
-
-    (failure-modes 21)
-    """
+    """A call on a different client inside a recorded one is a second event."""
     original = Completions.create
     other = scripted.with_options(timeout=5)
 
@@ -107,7 +101,7 @@ def test_a_call_while_a_stream_is_open_is_its_own(
 def test_the_sync_client_inside_a_running_loop(
     kept: Kept, server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """The sync client is recorded inside a running event loop (failure-modes 52)."""
+    """The sync client is recorded inside a running event loop."""
     server.answer(completion("tennis"))
 
     async def main() -> Any:
@@ -139,7 +133,7 @@ async def test_each_task_has_its_own_scope(
 async def test_an_awaited_call_keeps_the_scope_it_was_made_in(
     kept: Kept, server: ScriptedModel, ascripted: openai.AsyncOpenAI
 ) -> None:
-    """The scope is that of the call, not of the await (failure-modes 53)."""
+    """The scope is that of the call, not of the await."""
     server.answer(completion())
     with libretto.scope(chat_id="made-here"):
         coroutine = ascripted.chat.completions.create(model="m", messages=MESSAGES)
@@ -150,10 +144,7 @@ async def test_an_awaited_call_keeps_the_scope_it_was_made_in(
 async def test_a_call_cancelled_before_its_answer(
     kept: Kept, server: ScriptedModel, ascripted: openai.AsyncOpenAI
 ) -> None:
-    """Cancelling a call that waits for its answer records and re-raises it.
-
-    (failure-modes 4)
-    """
+    """Cancelling a call that waits for its answer records and re-raises it."""
     server.silence()
     waiting = asyncio.create_task(ask_async(ascripted))
     await until(lambda: server.requests)

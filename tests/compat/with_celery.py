@@ -26,7 +26,7 @@ def test_each_event_once(
     running: Gateway, backend: Backend, tmp_path: Path, recycled: bool
 ) -> None:
     """The worker's processes deliver what they recorded, also those that end after a
-    few tasks (failure-modes 41)."""
+    few tasks."""
     for name in ("queue", "control", "results"):
         (tmp_path / name).mkdir()
     variables = environment(backend, CELERY_FOLDER=str(tmp_path))

@@ -47,7 +47,7 @@ def test_each_event_once(
     running: Gateway, backend: Backend, kind: str, recycled: bool
 ) -> None:
     """Workers deliver their own events and the parent its own, also as they are
-    replaced (failure-modes 41)."""
+    replaced."""
     options = ["--worker-class", kind, *(["--max-requests=15"] if recycled else [])]
     identities = [f"request-{number}" for number in range(REQUESTS)]
     with served(backend, *options) as address:

@@ -1,4 +1,4 @@
-"""instructor, which patches a client's method, too (failure-modes 35)."""
+"""instructor, which patches a client's method, too."""
 
 import asyncio
 from typing import Any

@@ -42,7 +42,7 @@ def test_chat(llm: ChatOpenAI, running: Gateway) -> None:
 
 
 def test_stream(llm: ChatOpenAI, running: Gateway) -> None:
-    """A stream is the same piece by piece (failure-modes 1)."""
+    """A stream is the same piece by piece."""
     same(lambda: [piece.text for piece in llm.stream("Hello you")], running)
 
     async def pieces() -> list[Any]:

@@ -39,7 +39,7 @@ def test_chat(running: Gateway) -> None:
 
 
 def test_stream(running: Gateway) -> None:
-    """A stream is the same piece by piece (failure-modes 17)."""
+    """A stream is the same piece by piece."""
 
     def ask() -> Any:
         stream = litellm.completion(**ASK, stream=True)

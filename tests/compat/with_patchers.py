@@ -1,4 +1,4 @@
-"""Other libraries that patch openai, before us and after us (failure-modes 35).
+"""Other libraries that patch openai, before us and after us.
 
 ``LIBRETTO_PATCHER`` names the one to try; each is tried in a process of its own.
 """

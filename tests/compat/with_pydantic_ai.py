@@ -29,7 +29,7 @@ def test_chat(model: Any, running: Gateway) -> None:
 
 
 def test_stream(model: Any, running: Gateway) -> None:
-    """A stream is the same piece by piece (failure-modes 1)."""
+    """A stream is the same piece by piece."""
 
     async def pieces() -> list[str]:
         async with Agent(model("any")).run_stream("Hello you") as result:

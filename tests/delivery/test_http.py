@@ -257,7 +257,7 @@ def test_rejected(backend, sender, code, caplog):
 
 @pytest.mark.parametrize("code", [401, 403])
 def test_wrong_key(backend, sender, code, caplog):
-    """A refused key is said once, with the variable's name (failure-modes 31)."""
+    """A refused key is said once, with the variable's name."""
     backend.answer(status(code, {"message": "no such key: key-123"}))
     assert not sender.send().retry
     assert not sender.send().retry

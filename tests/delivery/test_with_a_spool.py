@@ -1,5 +1,6 @@
 """Delivery through the spool."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -166,6 +167,23 @@ def test_spool_only_without_a_spool_to_be_had(make, tmp_path):
 def test_no_spool_to_be_had(make, backend, tmp_path):
     """Where the spool can't even be made, all goes by way of the memory."""
     (tmp_path / "spool").write_text("in the way")
+    pipeline = make()
+    for n in range(10):
+        pipeline.persist(Parcel(str(n), "chat"))
+    eventually(lambda: pipeline.stats().sent == 10)
+    assert arrived(backend) == Counter(str(n) for n in range(10))
+    assert pipeline.stats().spool_failures == 10
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="fcntl is not for Windows")
+def test_no_locks_to_be_had(make, backend, monkeypatch):
+    """Where files can't be locked, all goes by way of the memory."""
+    import fcntl
+
+    def refuse(fd, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
     pipeline = make()
     for n in range(10):
         pipeline.persist(Parcel(str(n), "chat"))

@@ -560,7 +560,7 @@ def run(model: Any, tmp_path: Path, backend: Backend) -> Any:
 
 
 def test_exit(run: Any, backend: Backend, tmp_path: Path) -> None:
-    """What was recorded right before the end reaches everybody (failure-modes 43)."""
+    """What was recorded right before the end reaches everybody."""
     done = run("""
 libretto.install(api_key="key", prompt_template_name="n", exporters=[lines])
 for n in range(20):
@@ -603,7 +603,7 @@ ask("b")
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 def test_fork(run: Any, backend: Backend, tmp_path: Path) -> None:
-    """Parent and child each export their own, exactly once (failure-modes 41)."""
+    """Parent and child each export their own, exactly once."""
     done = run("""
 libretto.install(api_key="key", prompt_template_name="n", exporters=[lines])
 for n in range(20):

@@ -105,7 +105,7 @@ def test_a_configuration_must_be_one(kind: Any, model: OfflineModel) -> None:
 
 @each_class
 def test_the_key_is_not_shown(kind: Any, model: OfflineModel) -> None:
-    """No repr of a client shows Libretto's key (failure-modes 56)."""
+    """No repr of a client shows Libretto's key."""
     client = kind(
         **options(kind, model), libretto=LibrettoConfig(api_key="very-secret")
     )
@@ -154,8 +154,7 @@ async def test_nobody_elses_are(
     kind: Any, model: OfflineModel, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With only a client made, recorded are its calls, those that carry libretto=, and
-    those in a scope, and no others, though the environment has all that they need
-    (rule 5, failure-modes 29)."""
+    those in a scope, and no others, though the environment has all that they need."""
     monkeypatch.setenv("LIBRETTO_API_KEY", "of the environment")
     monkeypatch.setenv("LIBRETTO_TEMPLATE_NAME", "somebody else's")
     bare = BASES[kind](**options(kind, model))
@@ -203,8 +202,7 @@ async def test_a_client_and_all_the_others(
 
 
 async def test_two_clients(model: OfflineModel, backend: Backend) -> None:
-    """Two clients record each under its own configuration, one event a call
-    (failure-modes 33)."""
+    """Two clients record each under its own configuration, one event a call."""
     made = [
         Client(
             **options(Client, model),
@@ -225,8 +223,7 @@ class House(Client):
 
 
 async def test_subclasses(model: OfflineModel, backend: Backend) -> None:
-    """A call of a subclass is one event, and its copies are of the subclass
-    (failure-modes 33)."""
+    """A call of a subclass is one event, and its copies are of the subclass."""
     with House(**options(Client, model), libretto=CONFIG) as client:
         await ask(client)
         copied = client.with_options(timeout=5)
@@ -236,8 +233,7 @@ async def test_subclasses(model: OfflineModel, backend: Backend) -> None:
 
 
 async def test_a_client_may_be_off(model: OfflineModel, backend: Backend) -> None:
-    """A client configured with enabled=False records nothing, and starts nothing
-    (failure-modes 30)."""
+    """A client configured with enabled=False records nothing, and starts nothing."""
     config = LibrettoConfig(api_key="k", prompt_template_name="n", enabled=False)
     threads = set(threading.enumerate())
     with Client(**options(Client, model), libretto=config) as client:
@@ -263,8 +259,7 @@ async def test_a_client_may_be_off(model: OfflineModel, backend: Backend) -> Non
 async def test_the_argument_is_always_taken(
     kind: Any, off: dict[str, Any], model: OfflineModel, backend: Backend
 ) -> None:
-    """libretto= never reaches openai, also when nothing is recorded
-    (failure-modes 25)."""
+    """libretto= never reaches openai, also when nothing is recorded."""
     client = kind(**options(kind, model), libretto=LibrettoConfig(**off))
     answer = await ask(client, libretto={"chat_id": "chat"}, metadata={"mine": "kept"})
     assert answer.choices[0].message.content
@@ -280,8 +275,7 @@ async def test_the_argument_is_always_taken(
 async def test_openais_metadata_stays_openais(
     model: OfflineModel, backend: Backend
 ) -> None:
-    """openai's own argument metadata is sent and recorded as openai's
-    (failure-modes 25)."""
+    """openai's own argument metadata is sent and recorded as openai's."""
     with Client(**options(Client, model), libretto=CONFIG) as client:
         await ask(client, metadata={"user": "7"})
     assert names(backend) == ["by client"]

@@ -119,7 +119,7 @@ def test_a_fault_costs_the_ids_alone(
     client: openai.OpenAI, caplog: pytest.LogCaptureFixture
 ) -> None:
     """When a span of somebody's making fails to say its ids, the call is recorded
-    without them (failure-modes 28)."""
+    without them."""
 
     class Broken(NonRecordingSpan):
         def get_span_context(self) -> SpanContext:
