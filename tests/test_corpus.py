@@ -179,7 +179,7 @@ async def outcome_of(
 def test_an_exchange_is_the_same_and_recorded_once(
     name: str, endpoint: str, server: Any
 ) -> None:
-    """The same bytes are sent, the same answer comes back, and one right event is kept."""
+    """The bytes sent and the answer are the same, and one right event is recorded."""
     if endpoint == "responses" and find_spec("openai.resources.responses") is None:
         pytest.skip("this openai does not have the Responses API")
     way, records = WAYS[name], exchanges(endpoint)

@@ -341,7 +341,7 @@ def test_no_key_or_prompt_is_logged(
 def test_a_cycle_does_not_hang_the_call(
     name: str, client: openai.OpenAI, events: CapturedEvents
 ) -> None:
-    """A tree whose nodes point back to their parent is cut off, and the call is made."""
+    """A tree whose nodes point back to their parent is cut off; the call is made."""
     root: dict[str, Any] = {"children": []}
     for _ in range(3):
         root["children"].append({"parent": root, "root": root})
