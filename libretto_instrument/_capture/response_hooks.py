@@ -2,7 +2,7 @@
 
 openai's helper streams and raw responses read and close the HTTP response directly.
 Methods are set on the instance, call what was there before, and come off again when the
-response closes. No HTTP library is imported.
+response closes, so that it can be pickled as before. No HTTP library is imported.
 """
 
 import weakref
@@ -13,9 +13,21 @@ from typing import Any
 from .._util import errors
 from .stream_state import StreamState, track_async_iteration, track_iteration
 
+#: The attribute of a response that holds the state of its answer.
+_STATE_ATTR = "_libretto_state"
+_HOOKED = ("close", "aclose", "iter_bytes", "aiter_bytes")
+
+
+def own_state(response: Any, state: StreamState) -> None:
+    """Keep ``state`` until ``response`` is closed or dropped."""
+    setattr(response, _STATE_ATTR, state)
+
 
 def on_close(response: Any, state: StreamState) -> None:
-    """Notify ``state``, which is held weakly, when ``response`` has been closed."""
+    """Notify ``state``, which is held weakly, when ``response`` has been closed.
+
+    Hooks that were set on the response before come off as well.
+    """
     to_state = weakref.ref(state)
     close_before, aclose_before = response.close, response.aclose
 
@@ -33,11 +45,12 @@ def on_close(response: Any, state: StreamState) -> None:
 
     def notify() -> None:
         try:
-            for name, hook in hooks.items():
+            found, held = to_state(), response.__dict__
+            held.pop(_STATE_ATTR, None)
+            for name in _HOOKED:
                 # Unless another method was set on top of it.
-                if response.__dict__.get(name) is hook:
-                    del response.__dict__[name]
-            found = to_state()
+                if getattr(held.get(name), "__module__", None) == __name__:
+                    del held[name]
             if found is not None and not found.is_reading:
                 _record_content(response, found)
                 found.finish("closed_early")
@@ -46,8 +59,7 @@ def on_close(response: Any, state: StreamState) -> None:
 
     # The response is held, not looked up by a weak reference: those are already dead
     # when the garbage collector closes a forgotten stream.
-    hooks = {"close": close, "aclose": aclose}
-    response.__dict__.update(hooks)
+    response.__dict__.update(close=close, aclose=aclose)
 
 
 def tee_bytes(response: Any, state: StreamState) -> None:

@@ -14,7 +14,7 @@ from .._util import errors
 from . import feedback_keys
 from .call import Call
 from .proxies import Proxy, proxy_class
-from .response_hooks import content_if_read, on_close, tee_bytes
+from .response_hooks import content_if_read, on_close, own_state, tee_bytes
 from .stream_state import StreamState, track_async_iteration, track_iteration
 
 
@@ -120,7 +120,7 @@ def record_http_response(call: Call, response: Any) -> None:
         record.chunks.append(content)
         call.submit()
         return
-    # The response owns the state.
-    state = response._libretto_state = StreamState(call)
+    state = StreamState(call)
+    own_state(response, state)
     tee_bytes(response, state)
     on_close(response, state)

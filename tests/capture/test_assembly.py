@@ -288,3 +288,12 @@ def test_chunks_are_left_as_they_are() -> None:
     (output,) = response_events.merge_events(events)["output"]
     assert output["content"] == [{"type": "output_text", "text": "ab"}]
     assert events == before
+
+
+@pytest.mark.parametrize("name", [int, str, "{:02}".format])
+def test_choices_numbered_by_text(name: Any) -> None:
+    """Choices keep apart, whether a gateway numbers them by numbers or by texts."""
+    parts = [chunk(text, name(at)) for text, at in (("a", 0), ("b", 1), ("c", 0))]
+    merged = chat.merge_chunks(parts, {"n": 2})
+    texts = [choice["message"]["content"] for choice in merged["choices"]]
+    assert texts == ["ac", "b"]

@@ -1,9 +1,11 @@
 """Raw responses: native to their caller, read by nobody before, and recorded."""
 
+import copy
 import functools
 import gc
 import inspect
 import json
+import pickle
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from typing import Any
@@ -502,3 +504,29 @@ def test_a_resources_own_method_stays(scripted: openai.OpenAI) -> None:
     with capture_events():
         assert view.create is before
     assert view.create is before
+
+
+@pytest.mark.parametrize("way", ["raw", "streaming", "stream"])
+def test_a_response_is_pickled_and_copied_once_it_is_read(
+    way: str, server: ScriptedModel, scripted: openai.OpenAI, kept: Kept
+) -> None:
+    """A response that was read is copied and pickled as one that is not recorded."""
+    completions = scripted.chat.completions
+    if way == "stream":
+        server.stream(*chunks("tennis"))
+        stream = completions.create(**ASK, stream=True)
+        assert list(stream)
+        response = stream.response
+    else:
+        server.answer(completion())
+        if way == "raw":
+            response = completions.with_raw_response.create(**ASK).http_response
+        else:
+            with completions.with_streaming_response.create(**ASK) as raw:
+                raw.read()
+            response = raw.http_response
+    copies = [pickle.loads(pickle.dumps(response)), copy.deepcopy(response)]
+    assert [each.status_code for each in copies] == [200, 200]
+    if way != "stream":
+        assert [each.content for each in copies] == [response.content] * 2
+    assert kept.event["response"] == "tennis"

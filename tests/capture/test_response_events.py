@@ -229,3 +229,56 @@ def test_no_kind_of_delta_is_unknown() -> None:
         assert "SENT" in json.dumps(item), kind
         assert item.get("type"), f"no item is known for {kind}"
     assert known
+
+
+TEXT = {"type": "output_text", "text": "Hello"}
+SAID = {"id": "m", "type": "message", "role": "assistant", "content": [TEXT]}
+CALLED = {"id": "f", "type": "function_call", "name": "look", "arguments": "{}"}
+EVENTS = [
+    event("output_item.added", item={**SAID, "content": []}, item_id="m"),
+    event("output_text.delta", content_index=0, delta="Hello", item_id="m"),
+    event("output_item.added", item={**CALLED, "arguments": ""}, output_index=1),
+    event("function_call_arguments.delta", delta="{}", item_id="f", output_index=1),
+]
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        None,
+        [],
+        [{**SAID, "content": []}, CALLED],
+        [{**SAID, "content": None}, CALLED],
+        [{**SAID, "content": [{**TEXT, "text": ""}]}, CALLED],
+        [{**SAID, "id": "other", "content": []}, {**CALLED, "arguments": ""}],
+        [SAID],
+        [CALLED],
+        [SAID, CALLED],
+    ],
+)
+def test_a_closing_event_that_leaves_something_out(output: Any) -> None:
+    """What only the events before it brought is not lost."""
+    merged = merge_events([CREATED, *EVENTS, response("completed", output=output)])
+    summary = responses.parse_response(merged)
+    assert summary.text == "Hello"
+    assert [call["function"]["arguments"] for call in summary.tool_calls] == ["{}"]
+    assert len(merged["output"]) == 2
+
+
+def test_a_closing_event_that_is_whole() -> None:
+    """The closing event's output is recorded as it is, but for what it leaves out."""
+    other = {**SAID, "content": [{**TEXT, "text": "Hello, again"}], "status": "done"}
+    merged = merge_events([*EVENTS, response("completed", output=[other, CALLED])])
+    assert merged["output"] == [other, CALLED]
+
+
+def test_arguments_as_objects() -> None:
+    """Arguments that come as an object stand where those that are text do."""
+    item = {"type": "mcp_call", "name": "look", "arguments": ""}
+    events = [
+        event("output_item.added", item=item),
+        event("mcp_call_arguments.delta", delta={"a": 1}),
+    ]
+    assert merge_events(events)["output"] == [{**item, "arguments": {"a": 1}}]
+    events.append(event("mcp_call_arguments.done", arguments={"a": 2}))
+    assert merge_events(events)["output"] == [{**item, "arguments": {"a": 2}}]

@@ -154,3 +154,25 @@ def test_custom_tools() -> None:
     (call,) = calls.build()
     assert call["type"] == "custom"
     assert call["custom"] == {"name": "run", "input": "print(1)"}
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        [{"index": 0}, {"index": 0}],
+        [{"index": 0}, {"index": 1}],
+        [{"index": 0, "identity": "a"}, {"index": 0, "identity": "b"}],
+        [{"identity": "a"}, {"identity": "b"}],
+        [{}, {}],
+    ],
+)
+@pytest.mark.parametrize("second", ["look", "tell"])
+def test_arguments_as_objects(numbers: list[dict[str, Any]], second: str) -> None:
+    """Arguments that come as an object are those of one call each."""
+    found = merged(
+        [
+            fragment(**numbers[0], name="look", arguments={"city": "Paris"}),
+            fragment(**numbers[1], name=second, arguments={"city": "Rome"}),
+        ]
+    )
+    assert found == [("look", {"city": "Paris"}), (second, {"city": "Rome"})]

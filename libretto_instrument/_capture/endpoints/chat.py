@@ -23,7 +23,7 @@ from .summary import (
     iter_mappings,
     text_or_none,
 )
-from .tool_calls import ToolCalls, read_tool_calls
+from .tool_calls import ToolCalls, read_tool_calls, to_index
 
 __all__ = [
     "has_content",
@@ -133,7 +133,7 @@ def _merge(chunks: list[Any], *, has_one_choice: bool, is_text: bool) -> dict[st
             if name != "choices" and value is not None:
                 replace_value(completion, name, value)
         for part in iter_mappings(chunk.get("choices")):
-            index = part.get("index")
+            index = to_index(part.get("index"))
             at = index if isinstance(index, int) and not has_one_choice else 0
             choices.setdefault(at, _Choice(at, is_text)).add(part)
     if completion.get("object") == "chat.completion.chunk":

@@ -1,12 +1,12 @@
 """The Responses API: merging the events of a stream into a response.
 
-The closing event holds the whole response. If its output is empty, as some gateways
-send it, or it never came, the output is put together from the events before it.
+The closing event holds the whole response. Where it never came, or leaves out what the
+events before it brought, as some gateways' does, that is put together from these.
 """
 
 from typing import Any, NamedTuple
 
-from .deltas import append_delta, finalize, merge_delta, overlay
+from .deltas import append_delta, finalize, is_blank, merge_delta, overlay
 from .summary import iter_mappings
 
 __all__ = ["merge_events"]
@@ -54,6 +54,9 @@ _PLACES = {
     "shell_call_output_content": _Place("shell_call_output", "output", "output"),
 }
 
+#: Fields of an item that hold what the model said.
+_CONTENT_FIELDS = ("arguments", "code", "content", "input", "output", "summary")
+
 #: Events that bring a whole part, or what belongs to one.
 _PARTS = {
     "content_part": "content",
@@ -77,8 +80,8 @@ def merge_events(
         if kind == "error" or event.get("error"):
             response["error"] = event if kind == "error" else event["error"]
         output.add(event)
-    if output.items and not response.get("output"):
-        response["output"] = output.build()
+    if output.items:
+        response["output"] = output.complete(iter_mappings(response.get("output")))
     return response
 
 
@@ -134,11 +137,11 @@ class _Output:
         if phase == "done" or (phase == "added" and place.field == "command"):
             if place.field == "output" and isinstance(whole, list):
                 item.update({"output": whole})
-            elif isinstance(whole, str) and whole:
+            elif isinstance(whole, str | dict) and whole:
                 target[place.field] = append_delta(None, whole)
-        elif isinstance(delta, dict):
+        elif isinstance(delta, dict) and place.parts is not None:
             merge_delta(target, delta)
-        elif isinstance(delta, str):
+        elif isinstance(delta, str | dict):
             merge_delta(target, {place.field: delta})
         logprobs = event.get("logprobs")
         if place.field == "text" and isinstance(logprobs, list) and logprobs:
@@ -163,9 +166,48 @@ class _Output:
             self.items[index] = _Item(kind)
         return self.items[index]
 
-    def build(self) -> list[dict[str, Any]]:
-        """Return the items as a whole response has them."""
-        return [self.items[index].build() for index in sorted(self.items)]
+    def complete(self, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the output that the response gives, with what only events brought."""
+        built = [(at, item.build()) for at, item in sorted(self.items.items())]
+        if not given:
+            return [item for _, item in built]
+        output, unmatched = list(given), list(range(len(given)))
+        # By id first; some gateways give an item another one, or none, at the end.
+        for name in ("id", "type"):
+            rest = []
+            for at, item in built:
+                known = (n for n in unmatched if given[n].get(name) == item.get(name))
+                match = None if item.get(name) is None else next(known, None)
+                if match is None:
+                    rest.append((at, item))
+                    continue
+                unmatched.remove(match)
+                output[match] = _fill_in(given[match], item)
+            built = rest
+        for at, item in built:
+            if _fill_in({}, item):
+                output.insert(at, item)
+        return output
+
+
+def _fill_in(given: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
+    """Return an item with the content that only another form of it has."""
+    missing = {
+        name: item[name]
+        for name in _CONTENT_FIELDS
+        if _is_empty(given.get(name)) and not _is_empty(item.get(name))
+    }
+    return {**given, **missing} if missing else given
+
+
+def _is_empty(content: Any) -> bool:
+    """Return whether content is blank, or a list of parts that are, but for a type."""
+    if not isinstance(content, list):
+        return is_blank(content)
+    return all(
+        is_blank({**part, "type": None} if isinstance(part, dict) else part)
+        for part in content
+    )
 
 
 class _Item:

@@ -1,5 +1,6 @@
 """The tool calls of a streamed choice, put together from their fragments."""
 
+import json
 import re
 from typing import Any
 
@@ -25,7 +26,7 @@ class ToolCalls:
 
     def add(self, fragment: dict[str, Any]) -> None:
         """Append a fragment to its call."""
-        index, identity = _to_index(fragment.get("index")), fragment.get("id")
+        index, identity = to_index(fragment.get("index")), fragment.get("id")
         if not isinstance(identity, str | int) or not identity:
             identity = None
         name, arguments = _read_function(fragment)
@@ -121,7 +122,8 @@ class _JsonNesting:
                 self._depth += 1 if token in "{[" else -1
 
 
-def _to_index(value: Any) -> int | str | None:
+def to_index(value: Any) -> int | str | None:
+    """Return an index as a number, where it is one or is written as a text."""
     if isinstance(value, str) and value.isdecimal():
         return int(value) if len(value) < 10 else value
     return value if isinstance(value, int | str) else None
@@ -133,6 +135,9 @@ def _read_function(call: dict[str, Any]) -> tuple[Any, str]:
         called = call.get(kind)
         if isinstance(called, dict):
             given = called.get(field)
+            if isinstance(given, dict) and given:
+                # Some gateways give the arguments as an object, which is always whole.
+                return called.get("name") or None, json.dumps(finalize(given))
             return called.get("name") or None, given if isinstance(given, str) else ""
     return None, ""
 
