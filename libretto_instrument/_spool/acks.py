@@ -1,4 +1,4 @@
-"""What a destination has got, as a log that the destination's reader appends to.
+"""What a destination has got: in memory, and as a log that its reader appends to.
 
 A line is ``SEGMENT OFFSET`` for an entry that was delivered, ``SEGMENT OFFSET !`` for
 one that was rejected, and ``SEGMENT OFFSET = PENDING`` for the whole of a segment: what
@@ -14,6 +14,8 @@ from pathlib import Path
 from attrs import define, field
 
 from .._util.private_files import open_private, opened, read_at
+from .directory import replaced
+from .segment import Head
 
 #: A log longer than this, in bytes, is rewritten.
 COMPACT_BYTES = 2**17
@@ -22,13 +24,13 @@ _MAX_BYTES = 2**24
 
 
 @define
-class SegmentAcks:
-    """What of one segment a destination has got.
+class Progress:
+    """How much of one segment a destination has got.
 
     Attributes:
         read_to: What begins before this offset is done, unless it is pending.
         pending: Offsets before ``read_to`` that are not done.
-        done: Offsets that are done, whatever the rest says.
+        done: Offsets from there on that are done.
         rejected: Offsets of entries that the destination refused.
     """
 
@@ -39,13 +41,54 @@ class SegmentAcks:
 
     def has(self, offset: int) -> bool:
         """Return whether the entry at an offset is done."""
-        return offset in self.done or (
-            offset < self.read_to and offset not in self.pending
-        )
+        if offset < self.read_to:
+            return offset not in self.pending
+        return offset in self.done
 
     def is_complete(self, size: int) -> bool:
         """Return whether nothing of a segment of that size is left to be sent."""
-        return self.read_to >= size and self.pending <= self.done
+        return self.read_to >= size and not self.pending
+
+    def complete(self, offset: int, *, is_rejected: bool = False) -> None:
+        """Note that the entry at an offset is done."""
+        self.pending.discard(offset)
+        if offset >= self.read_to:
+            self.done.add(offset)
+        if is_rejected:
+            self.rejected.add(offset)
+
+    def format(self, segment: str) -> str:
+        """Return the lines that say so in the log."""
+        pending = ",".join(map(str, sorted(self.pending))) or "-"
+        lines = [f"{segment} {self.read_to} = {pending}"]
+        lines += [f"{segment} {offset}" for offset in sorted(self.done - self.rejected)]
+        lines += [f"{segment} {offset} !" for offset in sorted(self.rejected)]
+        return "\n".join(lines)
+
+
+@define
+class Cursor:
+    """How far one segment was read.
+
+    Attributes:
+        name: The segment.
+        progress: What the destination has got, and where to read next.
+        again: Pending offsets that have to be read again, in descending order.
+        size: How long the segment was when the directory was listed, in bytes.
+        next: The entry that comes next, if it is known.
+        damage: How many damaged places were found.
+        is_in_damage: Whether nothing but damage was found since the last entry.
+        noted: The size up to which the log says that all is done.
+    """
+
+    name: str
+    progress: Progress = field(factory=Progress)
+    again: list[int] = field(factory=list)
+    size: int = 0
+    next: Head | None = None
+    damage: int = 0
+    is_in_damage: bool = False
+    noted: int = 0
 
 
 class AckLog:
@@ -58,11 +101,11 @@ class AckLog:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._seen: tuple[int, int, int] | None = None
-        self.segments: dict[str, SegmentAcks] = {}
+        self.segments: dict[str, Progress] = {}
 
-    def get(self, segment: str) -> SegmentAcks:
+    def get(self, segment: str) -> Progress:
         """Return what is done of a segment."""
-        return self.segments.get(segment) or SegmentAcks()
+        return self.segments.get(segment) or Progress()
 
     def refresh(self) -> None:
         """Read the log again if it has changed; one that does not exist is empty."""
@@ -84,13 +127,11 @@ class AckLog:
     def _apply(self, words: list[str]) -> None:
         name, offset = words[0], int(words[1])
         if len(words) == 2 or words[2:] == ["!"]:
-            acks = self.segments.setdefault(name, SegmentAcks())
-            acks.done.add(offset)
-            if len(words) == 3:
-                acks.rejected.add(offset)
+            progress = self.segments.setdefault(name, Progress())
+            progress.complete(offset, is_rejected=len(words) == 3)
         elif len(words) == 4 and words[2] == "=":
             pending = [] if words[3] == "-" else words[3].split(",")
-            self.segments[name] = SegmentAcks(offset, set(map(int, pending)))
+            self.segments[name] = Progress(offset, set(map(int, pending)))
 
 
 class AckWriter:
@@ -130,27 +171,15 @@ class AckWriter:
     def rewrite(self, lines: Iterable[str]) -> None:
         """Replace the log by these lines; if that fails it is as it was."""
         data = "".join(f"{line}\n" for line in lines).encode()
-        temporary = self._path.with_suffix(".new")
-        try:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
-            with opened(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as fd:
-                if os.write(fd, data) != len(data):
-                    return
+        # If the disk is full, it is tried again.
+        with suppress(OSError), replaced(self._path) as fd:
+            if os.write(fd, data) != len(data):
+                raise OSError("no room for all of it")
             self.close()
-            os.replace(temporary, self._path)
             self.is_behind = False
-        except OSError:
-            return  # The disk may be full. It is tried again.
 
     def close(self) -> None:
         """Close the log; another line opens it again."""
         fd, self._fd, self._size = self._fd, None, 0
         if fd is not None:
             os.close(fd)
-
-
-def format_segment(name: str, read_to: int, pending: Iterable[int]) -> str:
-    """Return the line for the whole of a segment."""
-    offsets = ",".join(map(str, sorted(pending)))
-    return f"{name} {read_to} = {offsets or '-'}"

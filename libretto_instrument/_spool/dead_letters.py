@@ -9,18 +9,18 @@ import os
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from attrs import frozen
 
 from .._delivery.message import Message
 from .._util.filelock import try_lock
 from .._util.private_files import open_private, opened
-from .cursor import Stored
-from .directory import SpoolDirectory
+from .directory import SpoolDirectory, append_whole, replaced
 from .segment import (
     MAX_BODY_BYTES,
     MAX_HEAD_BYTES,
+    Stored,
     describe,
     parse_message,
     parse_number,
@@ -79,7 +79,7 @@ class DeadLetters:
                 if size and size + len(line) > self._max_bytes:
                     self._drop_older_half(size)
                 with opened(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND) as fd:
-                    _write(fd, line)
+                    append_whole(fd, line, os.fstat(fd).st_size)
             return is_locked
 
     def _drop_older_half(self, size: int) -> None:
@@ -139,20 +139,10 @@ class DeadLetters:
         return removed
 
     def _rewrite(self, is_kept: Callable[[bytes], bool]) -> None:
-        temporary = self._path.with_suffix(".new")
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
-        try:
-            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
-            with opened(temporary, flags) as fd:
-                for line in self._lines():
-                    if is_kept(line):
-                        _write(fd, line)
-            os.replace(temporary, self._path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(temporary)
-            raise
+        with replaced(self._path) as fd:
+            for line in self._lines():
+                if is_kept(line):
+                    append_whole(fd, line, os.fstat(fd).st_size)
 
     def _lines(self) -> Iterator[bytes]:
         try:
@@ -188,17 +178,6 @@ def remove_dead_letters(
 ) -> int:
     """Remove those of all destinations that were used; see `DeadLetters.remove`."""
     return sum(letters.remove(ids, use) for letters in _find(directory))
-
-
-def _write(fd: int, line: bytes) -> None:
-    start = os.fstat(fd).st_size
-    try:
-        written = os.write(fd, line)
-        if written != len(line):
-            raise OSError(f"only {written} of {len(line)} bytes could be written")
-    except OSError:
-        os.ftruncate(fd, start)
-        raise
 
 
 def _format(letter: DeadLetter) -> bytes:

@@ -4,7 +4,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ from .._util.private_files import (
     is_private,
     make_private_directory,
     open_private,
+    opened,
 )
 
 #: At most this many segments are looked at; more than any bound of bytes leaves.
@@ -44,6 +45,12 @@ def read_boot_id() -> str:
         text = Path("/proc/sys/kernel/random/boot_id").read_text()
         return f"{int(text.strip().replace('-', '')[:16], 16):016x}"
     return NO_BOOT_ID
+
+
+def is_this_boot(segment: str) -> bool:
+    """Return whether a segment's monotonic clock is ours."""
+    boot = read_boot_id()
+    return boot != NO_BOOT_ID and segment.startswith(boot)
 
 
 class SpoolDirectory:
@@ -161,6 +168,35 @@ class SpoolDirectory:
             pass
         os.close(fd)
         return None
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[int]:
+    """Replace a file by what the block writes to the descriptor, if it succeeds."""
+    temporary = path.with_suffix(".new")
+    with suppress(FileNotFoundError):
+        os.unlink(temporary)
+    try:
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
+        with opened(temporary, flags) as fd:
+            yield fd
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def append_whole(fd: int, data: bytes, size: int) -> None:
+    """Append to a file of some size, or take back what could be written in part.
+
+    Raises:
+        OSError: Not all could be written.
+    """
+    written = os.write(fd, data)
+    if written != len(data):
+        os.ftruncate(fd, size)
+        raise OSError(f"only {written} of {len(data)} bytes could be written")
 
 
 def escape(name: str) -> str:

@@ -11,10 +11,10 @@ from attrs import define, field, frozen
 from .._delivery.message import LIBRETTO
 from .._util.filelock import try_lock
 from .._util.private_files import RefusedError, opened
-from .acks import AckLog, SegmentAcks
+from .acks import AckLog, Progress
 from .dead_letters import count_dead_letters
 from .directory import SpoolDirectory
-from .drop_counts import DropCounts
+from .retention import DropCounts
 from .segment import DamagedError, IncompleteError, iter_offsets, read_head
 
 
@@ -136,7 +136,7 @@ class Scanner:
                 segment.end = end
 
 
-def _find_pending(segment: _Segment, acks: SegmentAcks) -> list[int]:
+def _find_pending(segment: _Segment, acks: Progress) -> list[int]:
     first = bisect_left(segment.offsets, acks.read_to)
     return [
         offset

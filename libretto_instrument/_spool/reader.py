@@ -14,8 +14,7 @@ from .._delivery.clock import monotonic
 from .._util import errors
 from .._util.filelock import try_lock
 from .._util.private_files import open_private
-from .acks import AckLog, AckWriter
-from .cursor import Cursor, Stored
+from .acks import AckLog, AckWriter, Cursor, Progress
 from .dead_letters import DeadLetters
 from .directory import SpoolDirectory
 from .retention import Retention, SortKey, get_sort_key
@@ -24,6 +23,7 @@ from .segment import (
     DamagedError,
     Head,
     IncompleteError,
+    Stored,
     find_entry,
     read_body,
     read_head,
@@ -91,14 +91,8 @@ class DestinationReader:
         log = AckLog(self._directory.ack_log(self.destination))
         log.refresh()
         self._cursors = {
-            name: Cursor(
-                name,
-                offset=acks.read_to,
-                again=sorted(acks.pending - acks.done, reverse=True),
-                skip={offset for offset in acks.done if offset >= acks.read_to},
-                rejected=acks.rejected,
-            )
-            for name, acks in log.segments.items()
+            name: Cursor(name, progress, sorted(progress.pending, reverse=True))
+            for name, progress in log.segments.items()
         }
 
     def stop_leading(self) -> None:
@@ -167,7 +161,7 @@ class DestinationReader:
             self._cursors.setdefault(name, Cursor(name)).size = size
 
     def forget(self, name: str) -> None:
-        """Close a segment that was deleted: until then it takes room on the disk."""
+        """Close a segment that was deleted: until then it takes space on the disk."""
         self._cursors.pop(name, None)
         if self._open and self._open[0] == name:
             self._close_segment()
@@ -176,7 +170,7 @@ class DestinationReader:
         """Find the next entry of a segment that may be handed out now."""
         try:
             while cursor.next is None:
-                if not cursor.again and cursor.offset >= cursor.size:
+                if not cursor.again and cursor.progress.read_to >= cursor.size:
                     return None
                 if monotonic() - began > _TIME_LIMIT or not self._look(cursor):
                     return None
@@ -191,7 +185,7 @@ class DestinationReader:
     def _look(self, cursor: Cursor) -> bool:
         """Look at the next place of a segment; return whether to go on."""
         fd = self._get_fd(cursor.name)
-        offset = cursor.again[-1] if cursor.again else cursor.offset
+        offset = cursor.again[-1] if cursor.again else cursor.progress.read_to
         try:
             head = read_head(fd, offset, cursor.size)
         except IncompleteError:
@@ -201,10 +195,13 @@ class DestinationReader:
         except DamagedError:
             self._skip_damage(cursor)
         else:
-            if self._is_wanted(cursor, head):
-                cursor.next = head
+            names = head.destinations
+            if offset in cursor.progress.done or not (
+                names is None or self.destination in names
+            ):
+                self._advance(cursor, head, is_pending=False)
             else:
-                self._advance(cursor, head)
+                cursor.next = head
         return True
 
     def _warn_unreadable(self, name: str, exc: OSError) -> None:
@@ -216,51 +213,47 @@ class DestinationReader:
                 exc,
             )
 
-    def _is_wanted(self, cursor: Cursor, head: Head) -> bool:
-        if head.offset in cursor.skip:
-            return False
-        names = head.destinations
-        return names is None or self.destination in names
-
-    def _advance(self, cursor: Cursor, head: Head) -> None:
+    def _advance(self, cursor: Cursor, head: Head, *, is_pending: bool) -> None:
+        progress, offset = cursor.progress, head.offset
         cursor.next, cursor.is_in_damage = None, False
-        if cursor.again and cursor.again[-1] == head.offset:
+        if cursor.again and cursor.again[-1] == offset:
             cursor.again.pop()
         else:
-            cursor.offset = head.end
-            cursor.skip.discard(head.offset)
+            progress.read_to = head.end
+            progress.done.discard(offset)
+        (progress.pending.add if is_pending else progress.pending.discard)(offset)
 
     def _take(self, cursor: Cursor, head: Head) -> Stored | None:
         """Hand out the next entry; None if it is damaged or too old."""
+        name, offset = cursor.name, head.offset
         try:
-            body = read_body(self._get_fd(cursor.name), head)
+            body = read_body(self._get_fd(name), head)
         except DamagedError:
             cursor.next = None
             self._skip_damage(cursor)
             return None
-        self._advance(cursor, head)
-        if self._retention.get_age(cursor.name, head) > self._retention.max_age:
-            self._acks.append(f"{cursor.name} {head.offset}")
-            self._retention.count_once("spool_expired", cursor.name, head.offset)
+        is_expired = self._retention.get_age(name, head) > self._retention.max_age
+        self._advance(cursor, head, is_pending=not is_expired)
+        if is_expired:
+            self._acks.append(f"{name} {offset}")
+            self._retention.count_once("spool_expired", name, offset)
             return None
-        cursor.pending.add(head.offset)
         message = evolve(head.message, body=body)
-        return Stored(
-            message, self.destination, cursor.name, head.offset, head.stored_at
-        )
+        return Stored(message, self.destination, name, offset, head.stored_at)
 
     def _skip_damage(self, cursor: Cursor) -> None:
         """Go on to where the next entry may begin; damage in one piece counts once."""
+        progress = cursor.progress
         if cursor.again:
-            cursor.again.pop()
+            progress.pending.discard(cursor.again.pop())
             return
-        damaged = cursor.offset
+        damaged = progress.read_to
         cursor.damage += 1
         if cursor.damage > MAX_DAMAGE:
-            cursor.offset = cursor.size
+            progress.read_to = cursor.size
         else:
             fd = self._get_fd(cursor.name)
-            cursor.offset = find_entry(fd, damaged + 1, cursor.size)
+            progress.read_to = find_entry(fd, damaged + 1, cursor.size)
         if not cursor.is_in_damage:
             cursor.is_in_damage = True
             self._retention.count_once("spool_damaged", cursor.name, damaged)
@@ -292,10 +285,11 @@ class DestinationReader:
     def ack(self, stored: Stored, *, is_rejected: bool = False) -> None:
         """Note that the destination has a message, or will never get it."""
         cursor = self._cursors.get(stored.segment)
-        if cursor is not None and stored.offset in cursor.pending:
-            cursor.pending.discard(stored.offset)
-            if is_rejected:
-                cursor.rejected.add(stored.offset)
+        if cursor is not None and stored.offset in cursor.progress.pending:
+            cursor.progress.complete(stored.offset, is_rejected=is_rejected)
+            if stored.offset in cursor.again:
+                cursor.again.remove(stored.offset)
+                cursor.next = None
             result = " !" if is_rejected else ""
             self._acks.append(f"{stored.segment} {stored.offset}{result}")
 
@@ -319,8 +313,7 @@ class DestinationReader:
     def release(self, stored: Stored) -> None:
         """Take back a message that was not sent, to be read again."""
         cursor = self._cursors.get(stored.segment)
-        if cursor is not None and stored.offset in cursor.pending:
-            cursor.pending.discard(stored.offset)
+        if cursor is not None and stored.offset in cursor.progress.pending:
             cursor.again = sorted({*cursor.again, stored.offset}, reverse=True)
             cursor.next = None
 
@@ -336,15 +329,16 @@ class DestinationReader:
 
     def _compact(self) -> None:
         cursors = self._cursors.values()
-        self._acks.rewrite(line for cursor in cursors for line in cursor.format())
+        self._acks.rewrite(cursor.progress.format(cursor.name) for cursor in cursors)
 
-    def get(self, segment: str) -> Cursor:
+    def get(self, segment: str) -> Progress:
         """Return how far the destination has got in a segment."""
-        return self._cursors.get(segment) or Cursor(segment)
+        cursor = self._cursors.get(segment)
+        return Progress() if cursor is None else cursor.progress
 
     def note_complete(self, segment: str) -> None:
         """Tell the readers for other destinations that this one has all of it."""
         cursor = self._cursors[segment]
-        if cursor.noted < cursor.offset:
-            cursor.noted = cursor.offset
-            self._acks.append("\n".join(cursor.format()))
+        if cursor.noted < cursor.progress.read_to:
+            cursor.noted = cursor.progress.read_to
+            self._acks.append(cursor.progress.format(segment))

@@ -1,21 +1,28 @@
-"""The bounds of a spool, in bytes and in age, kept by whoever writes or reads.
+"""The bounds of a spool, in bytes and in age, kept by all that write or read.
 
-Whole segments are deleted, the oldest first, and what nobody got of them is counted.
-A segment that a process writes to is never deleted.
+Whole segments are deleted, the oldest first, and what a destination did not get of them
+is counted. A segment that a process writes to is never deleted.
 """
 
+import json
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .._delivery.clock import monotonic
 from .._delivery.message import LIBRETTO
 from .._util import errors
-from .._util.private_files import opened
+from .._util.filelock import try_lock
+from .._util.private_files import opened, read_at
 from .acks import AckLog
-from .directory import NO_BOOT_ID, SpoolDirectory, read_boot_id
-from .drop_counts import DropCounts
+from .directory import SpoolDirectory, is_this_boot
 from .segment import DamagedError, Head, IncompleteError, iter_offsets, read_head
+
+if TYPE_CHECKING:
+    from .reader import DestinationReader
 
 #: For how long segments are looked at, and then deleted, at a time, in seconds.
 _TIME_LIMIT = 0.025
@@ -26,6 +33,9 @@ _SEGMENT_AGE_FACTOR = 1.125
 
 #: Of this many losses it is remembered that they were counted.
 _MAX_REMEMBERED = 10_000
+
+#: Written in place with this length, so that a count needs no space on a full disk.
+_DROP_COUNTS_BYTES = 256
 
 #: Places in the order of all entries: those of earlier boots first, by the wall clock;
 #: then this boot's, by the monotonic clock.
@@ -40,10 +50,64 @@ def get_sort_key(segment: str, head: Head) -> SortKey:
     return (0, head.stored_at)
 
 
-def is_this_boot(segment: str) -> bool:
-    """Return whether a segment's monotonic clock is ours."""
-    boot = read_boot_id()
-    return boot != NO_BOOT_ID and segment.startswith(boot)
+class DropCounts:
+    """Counts in a file that all processes add to; see `REASONS`."""
+
+    #: Pushed out by the bounds of bytes, and of age; and what could not be read.
+    REASONS = ("spool_full", "spool_expired", "spool_damaged")
+
+    def __init__(self, path: Path) -> None:
+        """Name a file; nothing is opened."""
+        self._path = path
+        self._unwritten: Counter[str] = Counter()
+
+    def add(self, reason: str, count: int) -> None:
+        """Count losses; written now if possible, else with the next ones or `write`."""
+        self._unwritten[reason] += count
+        self.write()
+
+    def write(self) -> None:
+        """Write what could not be written before. Never raises."""
+        if not any(self._unwritten.values()):
+            return
+        try:
+            with opened(self._path, os.O_RDWR | os.O_CREAT) as fd:
+                if not try_lock(fd):
+                    return
+                # What another thread adds meanwhile stays for the next time.
+                new, self._unwritten = self._unwritten, Counter()
+                try:
+                    text = json.dumps(_parse_counts(fd) + new)
+                    os.lseek(fd, 0, os.SEEK_SET)
+                    os.write(fd, text.ljust(_DROP_COUNTS_BYTES - 1).encode() + b"\n")
+                except BaseException:
+                    self._unwritten += new
+                    raise
+        except OSError:
+            pass  # The next time, then.
+
+    def read(self) -> dict[str, int]:
+        """Return the counts by reason, those that are not zero."""
+        try:
+            with opened(self._path, os.O_RDONLY) as fd:
+                counts = _parse_counts(fd)
+        except OSError:
+            counts = Counter()
+        return dict(sorted((counts + self._unwritten).items()))
+
+
+def _parse_counts(fd: int) -> Counter[str]:
+    try:
+        found = json.loads(read_at(fd, _DROP_COUNTS_BYTES, 0))
+        return Counter(
+            {
+                name: min(int(found[name]), 2**60)
+                for name in DropCounts.REASONS
+                if name in found
+            }
+        )
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
+        return Counter()
 
 
 class Retention:
@@ -105,6 +169,44 @@ class Retention:
                 total -= _on_disk(segments.pop(name))
         return segments
 
+    def delete_finished(
+        self,
+        readers: "Mapping[str, DestinationReader]",
+        get_log: Callable[[str], AckLog],
+    ) -> None:
+        """Delete what no process writes to any more and all destinations have.
+
+        Args:
+            readers: By destination; those that lead are asked.
+            get_log: Returns the acknowledgements for a destination that another process
+                reads for.
+        """
+        leading = {name: each for name, each in readers.items() if each.is_leading}
+        deadline = monotonic() + _TIME_LIMIT
+        for name, size in self._directory.list_segments().items() if leading else ():
+            if monotonic() > deadline:
+                break
+            if not all(each.get(name).is_complete(size) for each in leading.values()):
+                continue
+            fd = self._directory.lock_for_deletion(name)
+            if fd is None:
+                continue
+            try:
+                if self._directory.get_size(fd) != size:
+                    continue
+                names = _read_destinations(fd, size)
+                others = set(readers if names is None else names) - leading.keys()
+                logs = [get_log(other) for other in others]
+                for log in logs:
+                    log.refresh()
+                is_finished = all(log.get(name).is_complete(size) for log in logs)
+                if is_finished:
+                    os.unlink(self._directory.segments / name)
+                for each in leading.values():
+                    (each.forget if is_finished else each.note_complete)(name)
+            finally:
+                os.close(fd)
+
     def _read_firsts(self, segments: Mapping[str, int]) -> dict[str, SortKey]:
         deadline, first = monotonic() + _TIME_LIMIT, dict[str, SortKey]()
         for name, size in segments.items():
@@ -145,13 +247,12 @@ class Retention:
 
     def _count_unsent(self, name: str, fd: int, logs: dict[str, AckLog]) -> int:
         size = self._directory.get_size(fd)
-        try:
-            destinations: Iterable[str] | None = read_head(fd, 0, size).destinations
-        except (DamagedError, IncompleteError):
+        destinations = _read_destinations(fd, size)
+        if destinations == ():
             return 1 if size else 0
         if destinations is None:
             known = self._directory.list_destinations(self._directory.acks)
-            destinations = known or (LIBRETTO,)
+            destinations = tuple(known) or (LIBRETTO,)
         for destination in destinations:
             if destination not in logs:
                 logs[destination] = AckLog(self._directory.ack_log(destination))
@@ -177,6 +278,14 @@ class Retention:
         self._drops.add(reason, lost)
         if reason in _WARNINGS:
             errors.warn(f"spool.{reason}", _WARNINGS[reason], self._directory.path)
+
+
+def _read_destinations(fd: int, size: int) -> tuple[str, ...] | None:
+    """Return who is to get a segment: its first entry says so, if it is whole."""
+    try:
+        return read_head(fd, 0, size).destinations
+    except (DamagedError, IncompleteError):
+        return ()
 
 
 _ADVICE = "Check that Libretto can be reached, or that a relay runs."

@@ -76,6 +76,25 @@ class Head:
     clock: float
 
 
+@frozen(eq=False)
+class Stored:
+    """A message in the spool that one destination has yet to get.
+
+    Attributes:
+        message: The message.
+        destination: The destination's name.
+        segment: The name of the segment it is in.
+        offset: Where it begins there, in bytes.
+        stored_at: When it was written, in seconds since the epoch.
+    """
+
+    message: Message
+    destination: str
+    segment: str
+    offset: int
+    stored_at: float
+
+
 def describe(message: Message) -> dict[str, Any]:
     """Return a message without its body, to be written as JSON."""
     return {

@@ -3,22 +3,18 @@
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator
 from weakref import WeakSet
 
 from .._delivery.clock import monotonic
 from .._delivery.message import LIBRETTO, Message
 from .._util import errors
-from .acks import AckLog
-from .cleanup import delete_finished
-from .cursor import Stored
+from .acks import AckLog, Progress
 from .directory import SpoolDirectory
-from .drop_counts import DropCounts
 from .inspection import Scanner, SpoolStats
 from .reader import DestinationReader
-from .retention import Retention
-from .segment import TooLargeError, encode_entry
+from .retention import DropCounts, Retention
+from .segment import Stored, TooLargeError, encode_entry
 from .writer import (
     SEGMENT_BYTES,
     Destinations,
@@ -236,8 +232,9 @@ class Spool:
         try:
             with self._lock:
                 return sum(
-                    own.count(destinations, partial(_has_all, asked, name))
-                    for name, own, asked in self._iter_own(destinations)
+                    not all(progress.has(offset) for progress in asked)
+                    for _, own, asked in self._iter_own(destinations)
+                    for offset in own.offsets
                 )
         except OSError as exc:
             self._warn("Events can't be read from", exc)
@@ -250,31 +247,33 @@ class Spool:
                 return {
                     (name, offset)
                     for name, own, asked in self._iter_own(destinations)
-                    for one in asked
-                    for offset in one.get(name).rejected.intersection(own.offsets)
+                    for progress in asked
+                    for offset in progress.rejected.intersection(own.offsets)
                 }
         except OSError:
             return set()
 
     def _iter_own(
         self, destinations: tuple[str, ...]
-    ) -> Iterator[tuple[str, OwnEntries, list[DestinationReader | AckLog]]]:
-        """Yield the segments this process wrote to, and who knows what is done."""
+    ) -> Iterator[tuple[str, OwnEntries, list[Progress]]]:
+        """Yield the segments this process wrote to, and what destinations have."""
         self._check_pid()
-        for destination in destinations:
-            if self._get_reader(destination) is None:
-                self._get_log(destination).refresh()
+        sources = {name: self._get_reader(name) for name in destinations}
+        logs = {name: self._get_log(name) for name in destinations if not sources[name]}
+        for log in logs.values():
+            log.refresh()
         # What is gone, all had, or the bounds did not allow for it.
         segments = self.directory.list_segments()
         for name, own in list(self._writer.own.items()):
             if name in segments:
+                owed = own.destinations
                 yield (
                     name,
                     own,
                     [
-                        self._get_reader(destination) or self._get_log(destination)
-                        for destination in destinations
-                        if own.destinations is None or destination in own.destinations
+                        (sources[each] or logs[each]).get(name)
+                        for each in destinations
+                        if owed is None or each in owed
                     ],
                 )
 
@@ -313,7 +312,7 @@ class Spool:
     def _maintain(self) -> None:
         self.directory.check()
         self._drops.write()
-        delete_finished(self.directory, self._readers, self._get_log)
+        self._retention.delete_finished(self._readers, self._get_log)
         now = monotonic()
         if now >= self._check_bounds_at:
             self._check_bounds_at = now + _RETENTION_INTERVAL
@@ -329,9 +328,3 @@ class Spool:
             OSError: It can't be read.
         """
         return self._scanner.scan(tuple(self._readers) or (LIBRETTO,))
-
-
-def _has_all(
-    asked: Sequence[DestinationReader | AckLog], segment: str, offset: int
-) -> bool:
-    return all(one.get(segment).has(offset) for one in asked)

@@ -6,9 +6,9 @@ ended process left unfilled is continued, so that short processes share few file
 """
 
 import os
+import sys
 import threading
 from array import array
-from collections.abc import Callable
 from contextlib import suppress
 
 from attrs import define, field
@@ -17,7 +17,7 @@ from .._delivery.clock import monotonic
 from .._util import errors
 from .._util.filelock import try_lock
 from .._util.private_files import open_private
-from .directory import NO_BOOT_ID, SpoolDirectory, read_boot_id
+from .directory import SpoolDirectory, append_whole, is_this_boot, read_boot_id
 from .retention import Retention
 from .segment import DamagedError, IncompleteError, iter_offsets, read_head
 
@@ -26,8 +26,6 @@ SEGMENT_BYTES = 2**20
 #: How long an append waits for another thread of this process, in seconds. One that
 #: takes longer hangs in a dead disk, or was frozen as the interpreter ended.
 _LOCK_TIMEOUT = 0.25
-#: After this time, in seconds, an append that was interrupted has been given up.
-_MAX_INTERRUPTION = 60.0
 #: How often the segment is looked for by its path, in seconds.
 _PATH_CHECK_INTERVAL = 0.05
 #: How many segments of ended processes are tried, and of segments that are created.
@@ -53,16 +51,6 @@ class OwnEntries:
 
     destinations: Destinations
     offsets: "array[int]" = field(factory=lambda: array("Q"))
-    # How many of them, from the first on, these destinations are known to have.
-    _done: dict[tuple[str, ...], int] = field(factory=dict)
-
-    def count(self, of: tuple[str, ...], is_done: Callable[[int], bool]) -> int:
-        """Count those that ``is_done`` denies, which asks these destinations."""
-        first = self._done.get(of, 0)
-        while first < len(self.offsets) and is_done(self.offsets[first]):
-            first += 1
-        self._done[of] = first
-        return sum(not is_done(offset) for offset in self.offsets[first:])
 
 
 @define
@@ -95,8 +83,6 @@ class SegmentWriter:
         self._count = 0
         self._open: dict[Destinations, _OpenSegment] = {}
         self._lock = threading.Lock()
-        # Threads that are in an append, and since when.
-        self._entered_at: dict[int, float] = {}
         self.own: dict[str, OwnEntries] = {}
 
     def append(self, entry: bytes, destinations: Destinations) -> None:
@@ -107,30 +93,28 @@ class SegmentWriter:
             StuckError: Another thread has not finished its append in time.
             OSError: It can't be written now.
         """
-        thread, now = threading.get_ident(), monotonic()
-        entered_at = self._entered_at.get(thread)
-        if entered_at is not None:
-            # This is a signal handler or a finalizer, unless an earlier one raised at
-            # the one moment at which nothing can be put right.
-            if now - entered_at < _MAX_INTERRUPTION:
-                raise BlockingIOError("an append was interrupted by this one")
-            raise StuckError
-        acquired = False
+        self._acquire()
         try:
-            self._entered_at[thread] = now
-            acquired = self._lock.acquire(timeout=_LOCK_TIMEOUT)
-            if not acquired:
-                raise StuckError
-            self._append(entry, destinations, now)
+            self._append(entry, destinations, monotonic())
         except BaseException:
-            if acquired:
-                # Nothing may follow what was perhaps written in part.
-                self._close(destinations)
+            # Nothing may follow what was perhaps written in part.
+            self._close(destinations)
             raise
         finally:
-            if acquired:
-                self._lock.release()
-            self._entered_at.pop(thread, None)
+            self._lock.release()
+
+    def _acquire(self) -> None:
+        if self._lock.acquire(blocking=False):
+            return
+        # A signal handler or a finalizer may have interrupted an append of this thread.
+        # No mark tells so: a handler that raises could leave it behind.
+        frame = sys._getframe(2)
+        while frame is not None:
+            if frame.f_code is _APPEND and frame.f_locals.get("self") is self:
+                raise BlockingIOError("an append was interrupted by this one")
+            frame = frame.f_back
+        if not self._lock.acquire(timeout=_LOCK_TIMEOUT):
+            raise StuckError
 
     def _append(self, entry: bytes, destinations: Destinations, now: float) -> None:
         segment = self._open.get(destinations)
@@ -142,13 +126,9 @@ class SegmentWriter:
             segment = None
         if segment is None:
             segment = self._begin(destinations, len(entry), now)
-        start = segment.end
-        written = os.write(segment.fd, entry)
-        if written != len(entry):
-            os.ftruncate(segment.fd, start)
-            raise OSError(f"only {written} of {len(entry)} bytes could be written")
-        segment.end = start + written
-        segment.own.offsets.append(start)
+        append_whole(segment.fd, entry, segment.end)
+        segment.own.offsets.append(segment.end)
+        segment.end += len(entry)
         if segment.end >= self._segment_bytes:
             self._close(destinations)
 
@@ -197,7 +177,7 @@ class SegmentWriter:
         unfilled = [
             name
             for name, size in segments.items()
-            if size < self._segment_bytes and self._is_this_boot(name)
+            if size < self._segment_bytes and is_this_boot(name)
         ]
         for name in unfilled[:_CONTINUE_ATTEMPTS]:
             path = self._directory.segments / name
@@ -214,9 +194,6 @@ class SegmentWriter:
             if segment is not None:
                 return segment
         return None
-
-    def _is_this_boot(self, name: str) -> bool:
-        return self._boot != NO_BOOT_ID and name.startswith(self._boot)
 
     def _check_unfilled(
         self, name: str, fd: int, destinations: Destinations, now: float
@@ -270,15 +247,19 @@ class SegmentWriter:
 
     def close(self) -> None:
         """Close the segments; another append opens them again."""
-        if threading.get_ident() in self._entered_at:
-            return  # From a signal handler, in the middle of an append.
-        if self._lock.acquire(timeout=_LOCK_TIMEOUT):
-            try:
-                self.abandon()
-            finally:
-                self._lock.release()
+        try:
+            self._acquire()
+        except (BlockingIOError, StuckError):
+            return
+        try:
+            self.abandon()
+        finally:
+            self._lock.release()
 
     def abandon(self) -> None:
         """Close the segments without a look at who may use them, as after a fork."""
         for destinations in list(self._open):
             self._close(destinations)
+
+
+_APPEND = SegmentWriter.append.__code__
