@@ -10,6 +10,7 @@ import sys
 import threading
 from array import array
 from contextlib import suppress
+from types import FrameType
 
 from attrs import define, field
 
@@ -108,7 +109,7 @@ class SegmentWriter:
             return
         # A signal handler or a finalizer may have interrupted an append of this thread.
         # No mark tells so: a handler that raises could leave it behind.
-        frame = sys._getframe(2)
+        frame: FrameType | None = sys._getframe(2)
         while frame is not None:
             if frame.f_code is _APPEND and frame.f_locals.get("self") is self:
                 raise BlockingIOError("an append was interrupted by this one")

@@ -359,6 +359,44 @@ def test_a_pool_that_is_terminated(run, backend, end):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.parametrize("forks", [False, True])
+def test_a_signal_that_interrupts_nothing(run, backend, forks):
+    """A child ends though SIGTERM does not interrupt what its main thread waits for."""
+    done = run(
+        """
+        import multiprocessing, signal
+        pipeline = start()
+        def terminate():
+            main = threading.main_thread().ident
+            while sys._current_frames()[main].f_code.co_name != "wait":
+                pass
+            threading.Event().wait(0.1)
+            signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+        def work(forks):
+            pipeline.put(Parcel("child-0"))
+            if forks:  # The signals of a grandchild are its own.
+                grandchild = os.fork()
+                if not grandchild:
+                    signal.signal(signal.SIGTERM, lambda *_: os._exit(3))
+                    signal.raise_signal(signal.SIGTERM)
+                os.waitpid(grandchild, 0)
+                pipeline.put(Parcel("child-1"))
+            threading.Thread(target=terminate).start()
+            threading.Event().wait()
+        if __name__ == "__main__":
+            context = multiprocessing.get_context("fork")
+            child = context.Process(target=work, args=(len(sys.argv) > 1,), daemon=True)
+            child.start()
+            child.join()
+            print(child.exitcode)
+        """,
+        *(["forks"] if forks else []),
+    )
+    assert done.stdout.strip() == "-15"
+    assert ids(backend) == expected(("child", 1 + forks))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 def test_the_programs_own_signal_handler_stays(run, backend):
     """A child that handles SIGTERM itself goes on to do so."""
     done = run("""
