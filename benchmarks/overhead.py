@@ -5,29 +5,94 @@
     python benchmarks/overhead.py --quick    a first look, in this environment
 
 Each case runs in fresh processes in which bare and recorded calls take turns, block by
-block. OpenAI is a transport in memory; the telemetry goes to a server on loopback, in
-another process. Times of a thread or of a process are its CPU's. A block's figure is
-its calls' 10th percentile, and what is added is the median difference between
-neighbouring blocks.
+block; the libraries take turns, too, round by round. OpenAI is a transport in memory;
+the telemetry goes to a server on loopback, in another process. Times of a thread or of
+a process are its CPU's. A block's figure is its calls' 10th percentile, and what is
+added is the median difference between neighbouring blocks.
 """
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from attrs import define, field
 from bench import machine, tables, venvs
 from bench.cases import CASES
 from bench.libraries import BARE, OURS
+from bench.limit import LIMIT
 from bench.peers import PEERS
-from bench.runs import Cost, Failed, Plan, Presence, Sinks, Subject, cost, presence
+from bench.runs import Cost, Failed, Plan, Samples, Sinks, Starts, Subject
 from bench.sink import running_sink
 from bench.venvs import NotInstalled
 
-_QUICK = Plan(processes=1, blocks=4, starts=2)
-_FULL = Plan(processes=3, blocks=8, starts=7)
+_QUICK = Plan(rounds=1, blocks=4, starts=2)
+_FULL = Plan(rounds=5, blocks=5, starts=3)
 _QUICK_CASES = ("alone", "chat", "stream", "disabled")
 _PEERS_CASES = ("chat", "stream")
+
+
+@define
+class Entrant:
+    """One library, and what was found of it so far.
+
+    Attributes:
+        subject: The library.
+        calls: For each kind of call, whether async or not.
+        starts: How it starts.
+        failures: By the kind of call, or "start": why there is nothing to say.
+    """
+
+    subject: Subject
+    calls: list[Samples]
+    starts: Starts
+    failures: dict[tuple[str, bool] | str, Failed] = field(factory=dict)
+
+    @classmethod
+    def of(
+        cls, subject: Subject, cases: Iterable[str], kinds: Iterable[bool]
+    ) -> "Entrant":
+        """Return one that is measured by these cases, in these kinds."""
+        calls = [
+            Samples(subject, case, is_async) for case in cases for is_async in kinds
+        ]
+        return cls(subject, calls, Starts(subject))
+
+    def take_turn(self, sinks: Sinks, plan: Plan) -> None:
+        """Measure everything once more, but for what has failed."""
+        for samples in self.calls:
+            key = samples.case, samples.is_async
+            if key in self.failures:
+                continue
+            _say(f"{self.subject.name}, {samples.case} …")
+            try:
+                samples.measure(sinks, plan)
+            except Failed as exc:
+                self.failures[key] = exc
+        if "start" not in self.failures:
+            try:
+                self.starts.measure(sinks.prompt, plan)
+            except Failed as exc:
+                self.failures["start"] = exc
+
+    def costs(self) -> dict[tuple[str, bool], Cost | Failed]:
+        """Return what each kind of call came to."""
+        return {
+            key: self.failures.get(key) or samples.cost()
+            for samples in self.calls
+            for key in [(samples.case, samples.is_async)]
+        }
+
+    def standing(self, size: int | None) -> tables.Standing:
+        """Return what it came to beside others."""
+        costs = self.costs()
+        return tables.Standing(
+            name=self.subject.name,
+            chat=costs["chat", False],
+            stream=costs["stream", False],
+            present=self.failures.get("start") or self.starts.presence(),
+            size=size,
+        )
 
 
 def main() -> None:
@@ -37,6 +102,9 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="a minute, and less exact")
     parser.add_argument("--peers", action="store_true", help="other libraries, too")
+    parser.add_argument(
+        "--peer", action="append", choices=PEERS, help="only this; may be repeated"
+    )
     parser.add_argument(
         "--latency",
         type=float,
@@ -51,82 +119,63 @@ def main() -> None:
     wanted = parser.parse_args()
     plan = _QUICK if wanted.quick else _FULL
     cases = list(wanted.case or (_QUICK_CASES if wanted.quick else CASES))
-    if wanted.peers:
+    peers = list(wanted.peer or (PEERS if wanted.peers else ()))
+    if peers:
         cases += [case for case in _PEERS_CASES if case not in cases]
 
     busy = machine.load()
-    size = None
-    if wanted.quick:
+    if wanted.quick and not peers:
         subject = Subject(OURS, Path(sys.executable), str(venvs.ROOT))
     else:
         venvs.interpreter(BARE)
         subject = Subject(OURS, venvs.interpreter(OURS))
-        size = venvs.size(OURS) - venvs.size(BARE)
-
+    ours = Entrant.of(subject, cases, (False, True))
+    others, absent = _others(peers)
     with running_sink(wanted.latency) as late, running_sink() as prompt:
-        sinks = Sinks(late, prompt)
-        measured = {}
-        for case in cases:
-            for is_async in (False, True):
-                _say(f"{case}{', async' if is_async else ''} …")
-                measured[case, is_async] = cost(
-                    subject, case, sinks, plan, is_async=is_async
-                )
-        _say("start …")
-        present = presence(subject, sinks.prompt, plan)
-        versions = next(iter(measured.values()))
-        print(f"{machine.describe()}, openai {versions.openai}; {busy}\n")
-        _print(tables.ours(measured, present, size))
-        if wanted.peers:
-            own = tables.Standing(
-                name=OURS,
-                chat=measured["chat", False],
-                stream=measured["stream", False],
-                present=present,
-                size=None if wanted.quick else venvs.size(OURS),
-            )
-            print()
-            known: list[tables.Standing] = []
-            _print(tables.peers(_standings(own, sinks, plan, known)))
-            print(f"\n{tables.comparison(known)}")
+        for number in range(plan.rounds):
+            _say(f"round {number + 1} of {plan.rounds}")
+            for entrant in (ours, *others):
+                entrant.take_turn(Sinks(late, prompt), plan)
+    _report(ours, others, absent, busy)
 
 
-def _standings(
-    own: tables.Standing, sinks: Sinks, plan: Plan, known: list[tables.Standing]
-) -> Iterator[tables.Standing | tuple[str, str]]:
-    """Yield what each library comes to, and keep it in ``known``."""
-    known.append(own)
-    yield own
-    for name in PEERS:
+def _others(peers: Sequence[str]) -> tuple[list[Entrant], list[tuple[str, str]]]:
+    """Return other libraries, and why some cannot be measured; last the limit."""
+    found, absent = [], []
+    for name in (*peers, LIMIT) if peers else ():
         try:
-            peer = Subject(name, venvs.interpreter(name))
+            subject = Subject(name, venvs.interpreter(name))
         except NotInstalled as exc:
-            yield name, f"not installed: {exc}"
+            absent.append((name, f"not installed: {exc}"))
             continue
-        known.append(_standing(peer, sinks, plan))
-        yield known[-1]
+        found.append(Entrant.of(subject, _PEERS_CASES, (False,)))
+    return found, absent
 
 
-def _standing(subject: Subject, sinks: Sinks, plan: Plan) -> tables.Standing:
-    def measured(case: str) -> Cost | Failed:
-        _say(f"{subject.name}, {case} …")
-        try:
-            return cost(subject, case, sinks, plan, is_async=False)
-        except Failed as exc:
-            return exc
-
-    present: Presence | Failed
-    try:
-        present = presence(subject, sinks.prompt, plan)
-    except Failed as exc:
-        present = exc
-    return tables.Standing(
-        name=subject.name,
-        chat=measured("chat"),
-        stream=measured("stream"),
-        present=present,
-        size=venvs.size(subject.name),
-    )
+def _report(
+    ours: Entrant,
+    others: Sequence[Entrant],
+    absent: Iterable[tuple[str, str]],
+    busy: str,
+) -> None:
+    for failure in ours.failures.values():
+        raise failure
+    costs = {key: cost for key, cost in ours.costs().items() if isinstance(cost, Cost)}
+    versions = next(iter(costs.values()))
+    has_size = ours.subject.path is None
+    size = venvs.size(OURS) - venvs.size(BARE) if has_size else None
+    print(f"{machine.describe()}, openai {versions.openai}; {busy}")
+    print("Each with the interval that the median lies in, at 95 %.\n")
+    _print(tables.ours(costs, ours.starts.presence(), size))
+    if others:
+        standings = [
+            ours.standing(venvs.size(OURS)),
+            *(each.standing(venvs.size(each.subject.name)) for each in others),
+        ]
+        print()
+        _print(tables.peers([*standings, *absent]))
+        compared = [each for each in standings if each.name != LIMIT]
+        print(f"\n{tables.comparison(compared)}")
 
 
 def _print(lines: Iterable[str]) -> None:

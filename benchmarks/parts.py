@@ -5,7 +5,7 @@
 A step costs several times as much between other code as in a loop of its own, since
 what it touches has left the processor's caches by then. Each column is a process; a
 figure is the 10th percentile of the wall time between a step's beginning and its end,
-in µs. `hand_back` holds what comes after it.
+in µs.
 """
 
 import argparse
@@ -41,12 +41,12 @@ _SCENES = {
 
 #: Each step by what it does: the module, and the attribute there.
 _STEPS = {
-    "begin: settings, client, id": ("capture._drivers", "begin"),
-    "start: copy of the request": ("capture._call", "Call.start"),
-    "hand_back: the answer, or watching it": ("capture._drivers", "hand_back"),
-    "prepare: the event, as JSON": ("_messages", "prepare"),
-    "prepare_to_keep: the record, packed": ("_messages", "prepare_to_keep"),
-    "add: the write": ("delivery._spool", "Spool.add"),
+    "start_call: settings, client, id": ("_capture.wrappers", "start_call"),
+    "start: copy of the request": ("_capture.call", "Call.start"),
+    "finish: the answer, or watching it": ("_capture.wrappers", "finish"),
+    "prepare: the event, as JSON": ("_processing.serialize", "prepare"),
+    "append: the write": ("_spool.spool", "Spool.append"),
+    "send: one POST": ("_delivery.http", "HttpTransport.send"),
 }
 
 #: So many calls, of which the first are not counted.

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 
+from . import limit
 from .library import KEY, Library, Switched, nothing
 from .peers import PEERS
 
@@ -43,6 +44,9 @@ def _libretto(sink: str, mode: str) -> Switched:
                 spool_only=True,
             )
             finish = _start_relay(spool)
+        case "spool only":
+            os.environ["LIBRETTO_SPOOL_DIR"] = _directory()
+            libretto.install(api_key=KEY, prompt_template_name="bench", spool_only=True)
         case "no key":
             libretto.install(prompt_template_name="bench")
         case "disabled":
@@ -72,7 +76,8 @@ def _start_relay(spool: str) -> Callable[[], object]:
 
 
 LIBRARIES: Mapping[str, Library] = {
-    BARE: Library((), _bare),
+    BARE: Library((), _bare, posts=False),
     OURS: Library((".",), _libretto),
     **PEERS,
+    limit.LIMIT: limit.LIBRARY,
 }

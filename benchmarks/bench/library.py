@@ -38,7 +38,9 @@ class Library:
     Attributes:
         requires: What is installed for it, besides openai; nothing for openai alone.
         switch_on: Switches it on, given the sink's address and a case's mode.
+        posts: Whether it sends to the sink; if not, it writes to a file.
     """
 
     requires: tuple[str, ...]
     switch_on: Callable[[str, str], Switched]
+    posts: bool = True

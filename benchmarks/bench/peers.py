@@ -7,7 +7,10 @@ development (printing spans) is switched off, in its favour.
 # Each is imported in an environment of its own, not in the one that mypy sees.
 # mypy: disable-error-code="import-not-found, attr-defined"
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -112,6 +115,70 @@ def _logfire(sink: str, mode: str) -> Switched:
     return Switched(logfire.force_flush)
 
 
+def _openai_v2(sink: str, mode: str) -> Switched:
+    # Content is what the others record, too.
+    os.environ["OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"] = "true"
+    from opentelemetry._logs import set_logger_provider
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+    from opentelemetry.instrumentation.openai_v2 import OpenAIInstrumentor
+    from opentelemetry.sdk._logs import LoggerProvider
+    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+
+    spans, logs = _opentelemetry(sink), LoggerProvider()
+    exporter = OTLPLogExporter(endpoint=f"{sink}/v1/logs")
+    logs.add_log_record_processor(BatchLogRecordProcessor(exporter))
+    set_logger_provider(logs)
+    OpenAIInstrumentor().instrument(tracer_provider=spans, logger_provider=logs)
+
+    def flush() -> None:
+        spans.force_flush()
+        logs.force_flush()
+
+    return Switched(flush)
+
+
+def _ddtrace(sink: str, mode: str) -> Switched:
+    os.environ.update(
+        DD_API_KEY=KEY,
+        DD_SITE="datadoghq.com",
+        DD_TRACE_ENABLED="true",
+        DD_APM_TRACING_ENABLED="false",
+        DD_INSTRUMENTATION_TELEMETRY_ENABLED="false",
+        DD_REMOTE_CONFIGURATION_ENABLED="false",
+        _DD_LLMOBS_OVERRIDE_ORIGIN=sink,
+    )
+    from ddtrace.llmobs import LLMObs
+
+    LLMObs.enable(ml_app="bench", agentless_enabled=True, integrations_enabled=False)
+    from ddtrace import patch
+
+    patch(openai=True)
+    return Switched(LLMObs.flush)
+
+
+def _braintrust(sink: str, mode: str) -> Switched:
+    os.environ.update(
+        BRAINTRUST_API_KEY=KEY, BRAINTRUST_APP_URL=sink, BRAINTRUST_API_URL=sink
+    )
+    import braintrust
+
+    logger = braintrust.init_logger(project="bench", project_id="bench")
+    return Switched(logger.flush, braintrust.wrap_openai)
+
+
+def _mlflow(sink: str, mode: str) -> Switched:
+    # To a database beside it: its server is a program of its own.
+    folder = tempfile.mkdtemp(prefix="bench-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["MLFLOW_ENABLE_ASYNC_TRACE_LOGGING"] = "true"
+    import mlflow
+
+    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+    mlflow.set_experiment("bench")
+    mlflow.openai.autolog()
+    return Switched(lambda: mlflow.flush_trace_async_logging(terminate=False))
+
+
 _OTLP = ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http")
 
 PEERS: Mapping[str, Library] = {
@@ -125,4 +192,10 @@ PEERS: Mapping[str, Library] = {
     ),
     "langsmith": Library(("langsmith",), _langsmith),
     "logfire": Library(("logfire",), _logfire),
+    "opentelemetry-instrumentation-openai-v2": Library(
+        ("opentelemetry-instrumentation-openai-v2>=2.0b0", *_OTLP), _openai_v2
+    ),
+    "ddtrace": Library(("ddtrace",), _ddtrace),
+    "braintrust": Library(("braintrust",), _braintrust),
+    "mlflow": Library(("mlflow",), _mlflow, posts=False),
 }

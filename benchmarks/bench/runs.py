@@ -1,16 +1,17 @@
 """Measuring a library in as many fresh processes as it takes."""
 
 import json
+import math
 import os
 import statistics
 import subprocess
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .cases import CASES, WHOLE
-from .libraries import BARE
+from .libraries import BARE, LIBRARIES
 
 _HERE = Path(__file__).parent.parent
 
@@ -73,37 +74,60 @@ class Plan:
     """How much is measured.
 
     Attributes:
-        processes: How many fresh processes measure each kind of call.
-        blocks: How many pairs of blocks each of them measures.
-        starts: How many fresh processes measure the start.
+        rounds: How often each subject has its turn. In each, a fresh process measures
+            each kind of call.
+        blocks: How many pairs of blocks such a process measures.
+        starts: How many fresh processes a turn measures the start with.
     """
 
-    processes: int
+    rounds: int
     blocks: int
     starts: int
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """A median, in µs, and the 95 % interval that it lies in.
+
+    The interval is that of the binomial distribution, which asks nothing of how the
+    measurements are spread.
+    """
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, nanoseconds: Iterable[float]) -> "Estimate":
+        """Estimate the median of measurements, in ns."""
+        values = sorted(value / 1000 for value in nanoseconds)
+        rank = max(0, int(len(values) / 2 - 0.98 * math.sqrt(len(values))))
+        return cls(statistics.median(values), values[rank], values[-1 - rank])
+
+
+@dataclass(frozen=True)
 class Cost:
-    """What a library adds to a call, and what the call takes without it, in µs.
+    """What a library adds to a call, and what the call takes without it.
 
     Attributes:
         bare: By the names of `probe.Block`'s fields: the calls without the library.
-        added: Likewise, what recording adds to them.
+        added: Likewise, what recording adds to them: the differences between
+            neighbouring blocks, so that a machine that is faster now and slower then
+            does not show.
         posts: How many requests brought the events of all calls to the sink.
         openai: The version of openai.
         version: The version of the library.
     """
 
-    bare: dict[str, float]
-    added: dict[str, float]
+    bare: dict[str, Estimate]
+    added: dict[str, Estimate]
     posts: int
     openai: str
     version: str
 
     def ratio(self, name: str) -> float:
         """Return how many times as long a recorded call takes."""
-        return 1 + self.added[name] / self.bare[name]
+        return 1 + self.added[name].median / self.bare[name].median
 
 
 @dataclass(frozen=True)
@@ -122,54 +146,74 @@ class Sinks:
     prompt: str
 
 
-def cost(
-    subject: Subject, case: str, sinks: Sinks, plan: Plan, *, is_async: bool
-) -> Cost:
-    """Measure one kind of call.
+@dataclass
+class Samples:
+    """What the processes found that measured one kind of call.
 
-    What is added is the median of the differences between neighbouring blocks, so that
-    a machine that is faster now and slower then does not show.
-
-    Raises:
-        Failed: A process did not come to its end.
+    Attributes:
+        subject: The library.
+        case: The kind of call.
+        is_async: Whether an async client makes it.
+        results: What each process printed, against the late sink.
+        whole: Likewise, against the prompt one, where the whole process is measured.
     """
-    measured = _cost(subject, case, sinks.late, plan, is_async=is_async)
-    if case in WHOLE:
-        whole = _cost(subject, case, sinks.prompt, plan, is_async=is_async)
-        for kept, found in (
-            (measured.bare, whole.bare),
-            (measured.added, whole.added),
-        ):
-            kept["process"] = found["process"]
-    return measured
+
+    subject: Subject
+    case: str
+    is_async: bool = False
+    results: list[dict[str, Any]] = field(default_factory=list)
+    whole: list[dict[str, Any]] = field(default_factory=list)
+
+    def measure(self, sinks: Sinks, plan: Plan) -> None:
+        """Have a fresh process measure it once more.
+
+        Raises:
+            Failed: A process did not come to its end, or sent nothing.
+        """
+        self.results.append(self._run(sinks.late, plan))
+        if self.case in WHOLE:
+            self.whole.append(self._run(sinks.prompt, plan))
+
+    def _run(self, sink: str, plan: Plan) -> dict[str, Any]:
+        arguments = [self.case, sink, "--blocks", str(plan.blocks)]
+        if self.is_async:
+            arguments.append("--is-async")
+        result = self.subject.run("probe", *arguments)
+        sends = LIBRARIES[self.subject.name].posts and CASES[self.case].events
+        if sends and not result["posts"]:
+            raise Failed("it sent nothing")
+        return result
+
+    def cost(self) -> Cost:
+        """Return what all of them came to."""
+        bare, added = _estimates(self.results)
+        if self.whole:
+            whole_bare, whole_added = _estimates(self.whole)
+            bare["process"], added["process"] = (
+                whole_bare["process"],
+                whole_added["process"],
+            )
+        return Cost(
+            bare=bare,
+            added=added,
+            posts=sum(result["posts"] for result in self.results),
+            openai=self.results[0]["openai"],
+            version=self.results[0]["version"],
+        )
 
 
-def _cost(
-    subject: Subject, case: str, sink: str, plan: Plan, *, is_async: bool
-) -> Cost:
-    arguments = [case, sink, "--blocks", str(plan.blocks)]
-    if is_async:
-        arguments.append("--is-async")
-    results = [subject.run("probe", *arguments) for _ in range(plan.processes)]
-    posts = sum(result["posts"] for result in results)
-    if not posts and subject.name != BARE and CASES[case].events:
-        raise Failed("it sent nothing")
+def _estimates(
+    results: Iterable[dict[str, Any]],
+) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
     pairs = [pair for result in results for pair in result["pairs"]]
     names = pairs[0][0].keys()
-    return Cost(
-        bare={name: _median(bare[name] for bare, _ in pairs) for name in names},
-        added={
-            name: _median(recorded[name] - bare[name] for bare, recorded in pairs)
+    return (
+        {name: Estimate.of(bare[name] for bare, _ in pairs) for name in names},
+        {
+            name: Estimate.of(recorded[name] - bare[name] for bare, recorded in pairs)
             for name in names
         },
-        posts=posts,
-        openai=results[0]["openai"],
-        version=results[0]["version"],
     )
-
-
-def _median(nanoseconds: Iterable[float]) -> float:
-    return statistics.median(nanoseconds) / 1000
 
 
 @dataclass(frozen=True)
@@ -187,20 +231,36 @@ class Presence:
     rss: float
 
 
-def presence(subject: Subject, sink: str, plan: Plan) -> Presence:
-    """Measure how a library starts, taking turns with openai alone.
+@dataclass
+class Starts:
+    """What the processes found that measured how a library starts.
 
-    Raises:
-        Failed: A process did not come to its end.
+    Attributes:
+        subject: The library.
+        pairs: What each printed, beside openai alone.
     """
-    alone = Subject(BARE, subject.python, subject.path)
-    pairs = [
-        (alone.run("start", sink), subject.run("start", sink))
-        for _ in range(plan.starts)
-    ]
-    return Presence(
-        start=min(ours["start"] for _, ours in pairs),
-        first=min(ours["first"] for _, ours in pairs)
-        - min(bare["first"] for bare, _ in pairs),
-        rss=statistics.median(ours["rss"] - bare["rss"] for bare, ours in pairs),
-    )
+
+    subject: Subject
+    pairs: list[tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=list)
+
+    def measure(self, sink: str, plan: Plan) -> None:
+        """Have fresh processes measure it once more, in turn with openai alone.
+
+        Raises:
+            Failed: A process did not come to its end.
+        """
+        alone = Subject(BARE, self.subject.python, self.subject.path)
+        for _ in range(plan.starts):
+            self.pairs.append(
+                (alone.run("start", sink), self.subject.run("start", sink))
+            )
+
+    def presence(self) -> Presence:
+        """Return what all of them came to."""
+        pairs = self.pairs
+        return Presence(
+            start=min(ours["start"] for _, ours in pairs),
+            first=min(ours["first"] for _, ours in pairs)
+            - min(bare["first"] for bare, _ in pairs),
+            rss=statistics.median(ours["rss"] - bare["rss"] for bare, ours in pairs),
+        )

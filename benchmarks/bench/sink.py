@@ -44,6 +44,11 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._tally["open"] += 1
+        self._tally["most open"] = max(self._tally["most open"], self._tally["open"])
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._tally["open"] -= 1
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -147,7 +152,11 @@ def running_sink(latency_ms: float = 0) -> Iterator[str]:
 
 
 def get_counts(url: str) -> dict[str, int]:
-    """Return what a sink got so far: ``posts``, ``bytes``, and the posts by path."""
+    """Return what a sink got so far.
+
+    That is ``posts``, ``bytes`` of their bodies, the posts by path, and how many
+    connections are ``open`` and were ``most open`` at a time, this one included.
+    """
     with urllib.request.urlopen(url + TALLY) as answer:
         found: dict[str, int] = json.load(answer)
         return found

@@ -1,6 +1,6 @@
 """The results as Markdown tables, each beside its budget."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .cases import CASES
@@ -16,62 +16,51 @@ class Figure:
 
     Attributes:
         what: What the table calls it.
-        of: Takes it from what was measured.
-        limit: The budget.
+        field: Which of `probe.Block`'s fields it is.
+        limit: The budget, in the unit.
         form: How it is printed.
-        bare: Takes what a call without the library comes to.
+        unit: ``"µs"``, ``"%"`` of a call without the library, or ``"times"`` that.
     """
 
     what: str
-    of: Callable[[Cost], float]
+    field: str
     limit: float | None
-    form: str = "{:.1f} µs"
-    bare: Callable[[Cost], float] | None = None
+    form: str = "{:.1f}"
+    unit: str = "µs"
+
+    def values(self, cost: Cost) -> tuple[float, float, float]:
+        """Return the median and its interval, in the unit."""
+        added, bare = cost.added[self.field], cost.bare[self.field].median
+        found = (added.median, added.low, added.high)
+        if self.unit == "%":
+            found = tuple(value / bare * 100 for value in found)
+        elif self.unit == "times":
+            found = tuple(1 + value / bare for value in found)
+        return found  # type: ignore[return-value]  # three, as before
+
+    def cell(self, cost: Cost) -> str:
+        """Return the median with its interval, as a table shows it."""
+        median, low, high = (self.form.format(value) for value in self.values(cost))
+        return f"{median} ({low} to {high}) {self.unit}"
 
 
 def _caller(what: str, limit: float) -> Figure:
-    return Figure(
-        f"caller's thread, {what}",
-        lambda cost: cost.added["caller"],
-        limit,
-        bare=lambda cost: cost.bare["caller"],
-    )
+    return Figure(f"caller's thread, {what}", "caller", limit)
 
 
 def _caller_ratio(what: str, limit: float) -> Figure:
-    return Figure(
-        f"caller's thread, {what}",
-        lambda cost: (cost.ratio("caller") - 1) * 100,
-        limit,
-        "{:.1f} %",
-        bare=lambda cost: cost.bare["caller"],
-    )
+    return Figure(f"caller's thread, {what}", "caller", limit, unit="%")
 
 
 def _process(what: str, limit: float | None) -> Figure:
-    return Figure(
-        f"whole process with delivery, {what}",
-        lambda cost: cost.added["process"],
-        limit,
-        "{:.0f} µs",
-        bare=lambda cost: cost.bare["process"],
-    )
+    return Figure(f"whole process with delivery, {what}", "process", limit, "{:.0f}")
 
 
-_CHUNK = Figure(
-    "caller's thread, a streamed chunk",
-    lambda cost: cost.added["chunk"],
-    0.7,
-    "{:.2f} µs",
-    bare=lambda cost: cost.bare["chunk"],
-)
-_FIRST = Figure(
-    "time to the first chunk",
-    lambda cost: cost.ratio("first"),
-    1.02,
-    "{:.3f} times",
-    bare=lambda cost: cost.bare["first"],
-)
+_CHUNK = Figure("caller's thread, a streamed chunk", "chunk", 0.7, "{:.2f}")
+_FIRST = Figure("time to the first chunk", "first", 1.02, "{:.3f}", "times")
+
+_CALL = Figure("caller's thread, a call", "caller", None, "{:.0f}")
+_WHOLE = Figure("whole process, a call", "process", None, "{:.0f}")
 
 _RECORDED = ("alone", "tools", "template", "scope", "argument")
 _LARGE = ("megabyte", "messages")
@@ -126,17 +115,17 @@ def ours(
 
 
 def _row(figure: Figure, costs: list[Cost | None]) -> list[str]:
-    values = [None if cost is None else figure.of(cost) for cost in costs]
     known = [cost for cost in costs if cost is not None]
-    bare = f"{figure.bare(known[0]):,.0f} µs" if figure.bare and known else ""
-    cells = ["" if value is None else figure.form.format(value) for value in values]
+    met = _verdict(
+        f"{figure.form} {figure.unit}",
+        figure.limit,
+        *(figure.values(cost)[0] for cost in known),
+    )
     return [
         figure.what,
-        bare,
-        *cells,
-        *_verdict(
-            figure.form, figure.limit, *(one for one in values if one is not None)
-        ),
+        f"{known[0].bare[figure.field].median:,.0f} µs",
+        *("" if cost is None else figure.cell(cost) for cost in costs),
+        *met,
     ]
 
 
@@ -197,7 +186,7 @@ def comparison(standings: Iterable[Standing]) -> str:
         return "There is nothing to compare it with."
     own, *others = costs
     caller, process = (
-        own.added[name] / min(other.added[name] for other in others)
+        own.added[name].median / min(other.added[name].median for other in others)
         for name in ("caller", "process")
     )
     return (
@@ -215,13 +204,13 @@ def _standing(standing: Standing | tuple[str, str]) -> list[str]:
     cells = [str(chat), ""]
     if isinstance(chat, Cost):
         version, openai = chat.version, chat.openai
-        cells = [_us(chat.added["caller"]), _us(chat.added["process"])]
+        cells = [_CALL.cell(chat), _WHOLE.cell(chat)]
     if isinstance(stream, Cost):
         # A chunk that takes next to nothing was read before the first was given.
         buffered = stream.ratio("chunk") < 0.5
         cells += [
-            "(buffered)" if buffered else f"{stream.added['chunk']:.1f} µs",
-            f"{stream.ratio('first'):.2f} times",
+            "(buffered)" if buffered else _CHUNK.cell(stream),
+            _FIRST.cell(stream),
         ]
     else:
         cells += [str(stream), ""]
@@ -235,7 +224,3 @@ def _standing(standing: Standing | tuple[str, str]) -> list[str]:
         *cells,
         "" if standing.size is None else f"{standing.size / 1e6:.0f} MB",
     ]
-
-
-def _us(value: float) -> str:
-    return f"{value:,.0f} µs"
