@@ -17,7 +17,7 @@ _T = TypeVar("_T")
 DATABASE = "libretto.db"
 
 
-def add_cases_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``cases``."""
     add = parser.add_argument
     add("--prompt", metavar="NAME", help="only cases of this prompt")
@@ -41,7 +41,7 @@ def add_cases_arguments(parser: argparse.ArgumentParser) -> None:
     add("-o", "--output", metavar="FILE", help="the file to write (default: stdout)")
 
 
-def cases_command(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Write the cases; say how many there are, and what is wrong with some."""
     from .. import improve
     from .._util.units import parse_duration

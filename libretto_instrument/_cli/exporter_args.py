@@ -36,13 +36,13 @@ def parse_exporters(named: Sequence[str]) -> "list[Exporter]":
 
 def _parse_exporter(named: str) -> Any:
     kind, found, rest = named.partition(":")
-    name, given, kind = kind.rpartition("=")
-    if not (found and kind and rest) or (given and not name):
+    name, has_name, kind = kind.rpartition("=")
+    if not (found and kind and rest) or (has_name and not name):
         raise _error(named, f"give {EXPORTER_SPEC_HELP}")
     make = _FACTORIES.get(kind)
     if make is not None:
-        return make(rest, {"name": name} if given else {})
-    if given:
+        return make(rest, {"name": name} if has_name else {})
+    if has_name:
         raise _error(named, "an exporter of your own has a name already")
     return _import_exporter(named)
 

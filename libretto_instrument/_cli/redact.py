@@ -1,5 +1,6 @@
 """``libretto-instrument redact``: shows what would be redacted."""
 
+import argparse
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -12,22 +13,24 @@ _HIGHLIGHT = "\x1b[1;37;41m"
 _PLAIN = "\x1b[0m"
 
 
-def redact_file(name: str, stream_out: TextIO, colour: bool) -> int:
-    """Show a file's text as `redact_command` does.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    add = parser.add_argument
+    add("file", nargs="?", default="-", help="the text; - is standard input")
 
-    Args:
-        name: The file; ``-`` is standard input.
-        stream_out: As for `redact_command`, as is ``colour`` and what is returned.
-        colour: Likewise.
+
+def run(args: argparse.Namespace) -> int:
+    """Show a file's text as `redact_command` does, in colour on a terminal.
 
     Raises:
         ValueError: It cannot be read; the message says what to name instead.
     """
+    name, colour = args.file, sys.stdout.isatty()
     try:
         if name == "-":
-            return redact_command(sys.stdin, stream_out, colour)
+            return redact_command(sys.stdin, sys.stdout, colour)
         with open(name, encoding="utf-8") as text:
-            return redact_command(text, stream_out, colour)
+            return redact_command(text, sys.stdout, colour)
     except UnicodeDecodeError as exc:
         raise ValueError(
             f"{name} is not UTF-8 text ({exc}). Convert it first, as iconv does."

@@ -19,11 +19,46 @@ from .._runtime.exporter_transport import ExporterTransport
 from .._spool import Spool, inspect_spool, run_relay
 from .._util.progress import Progress, live_progress
 from .._util.units import parse_duration, parse_size
-from .exporter_args import parse_exporters
-from .spool import get_spool_dir
+from .argtypes import non_negative_seconds, port_number
+from .exporter_args import EXPORTER_SPEC_HELP, parse_exporters
+from .spool import add_spool_option, get_spool_dir
 
 
-def relay_command(args: argparse.Namespace) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    add_spool_option(parser)
+    add = parser.add_argument
+    add(
+        "--api-prefix",
+        metavar="URL",
+        help="send all events here, not where each was recorded for",
+    )
+    add(
+        "--drain-timeout",
+        metavar="SECONDS",
+        type=non_negative_seconds,
+        default=10.0,
+        help="how long to go on after SIGTERM",
+    )
+    add("--max-size", metavar="SIZE", help="how much the spool may hold, such as 2GB")
+    add("--max-age", metavar="AGE", help="for how long it keeps an event, such as 7d")
+    add(
+        "--exporter",
+        dest="exporters",
+        metavar="EXPORTER",
+        action="append",
+        default=[],
+        help=f"deliver to this exporter, too: {EXPORTER_SPEC_HELP}; may be repeated",
+    )
+    add(
+        "--metrics-port",
+        type=port_number,
+        help="serve Prometheus here; 0 takes a free one",
+    )
+    add("--metrics-host", default="127.0.0.1", help="address to serve Prometheus on")
+
+
+def run(args: argparse.Namespace) -> int:
     """Deliver what a spool holds and what comes, until SIGTERM or SIGINT.
 
     Returns:

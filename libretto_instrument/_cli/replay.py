@@ -25,7 +25,7 @@ _DATABASES = (".db", ".sqlite")
 _FAILED, _UNUSABLE, _INTERRUPTED = 1, 2, 130
 
 
-def add_replay_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``replay``."""
     add = parser.add_argument
     add("cases", help="a file of cases; or where cases come from, as in cases --from")
@@ -86,7 +86,7 @@ def add_replay_arguments(parser: argparse.ArgumentParser) -> None:
     add("--junit", metavar="FILE", help="write a report in JUnit's XML")
 
 
-def replay_command(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Replay cases; return 1 where they fail, 2 where something could not be done."""
     from .. import improve
     from ..improve._prepare import load_replay, prepare
@@ -106,8 +106,8 @@ def replay_command(args: argparse.Namespace) -> int:
         if absent:
             raise ValueError(f"there is no case {min(absent)} in {args.cases}")
         cases = [case for case in cases if case.id in args.ids]
-    with _open_place(args) as (to, place):
-        run = prepare(
+    with _open_location(args) as (to, location):
+        prepared = prepare(
             cases,
             change,
             score=args.score,
@@ -116,21 +116,21 @@ def replay_command(args: argparse.Namespace) -> int:
             to=to,
             resume=args.resume,
         )
-        against = load_replay(run, args.against) if args.against else None
-        _tell(run, place)
-        if run.calls_left and not args.yes and not _agrees():
+        against = load_replay(prepared, args.against) if args.against else None
+        _tell(prepared, location)
+        if prepared.calls_left and not args.yes and not _agrees():
             return _UNUSABLE
-        return _execute(args, run, against, place)
+        return _execute(args, prepared, against, location)
 
 
 def _execute(
-    args: argparse.Namespace, run: "Run", against: "Replay | None", place: str
+    args: argparse.Namespace, run: "Run", against: "Replay | None", location: str
 ) -> int:
     from attrs import evolve
 
     from .._util.progress import progress_bar
     from ..improve import ReplayInterrupt
-    from ..improve._report import gates
+    from ..improve._report import check_limits
 
     is_interrupted = False
     try:
@@ -138,21 +138,23 @@ def _execute(
             replay = run.execute(progress)
     except ReplayInterrupt as exc:
         replay, is_interrupted = exc.replay, True
-    replay = evolve(replay, against=against, store=place)
+    replay = evolve(replay, against=against, store=location)
     print(json.dumps(replay.to_dict(), indent=2) if args.json else replay)
     if args.junit:
         Path(args.junit).write_text(replay.to_junit(args.fail_under), "utf-8")
-    if place.startswith("http"):
-        _say(f"See {place.rstrip('/')}/replays/{replay.id}")
-    elif place.endswith(_DATABASES):
-        _say(f"See it with: libretto-instrument serve --db {shlex.quote(place)}")
+    if location.startswith("http"):
+        _say(f"See {location.rstrip('/')}/replays/{replay.id}")
+    elif location.endswith(_DATABASES):
+        _say(f"See it with: libretto-instrument serve --db {shlex.quote(location)}")
     if not replay.is_complete:
         _say(f"{replay.problem or 'Interrupted'}. To go on:\n  {_again(run.id)}")
     if is_interrupted:
         return _INTERRUPTED
     if not replay.is_complete:
         return _UNUSABLE
-    failures = [problem for _, problem in gates(replay, args.fail_under) if problem]
+    failures = [
+        problem for _, problem in check_limits(replay, args.fail_under) if problem
+    ]
     for problem in failures:
         _say(f"failed: {problem}")
     if failures:
@@ -165,13 +167,13 @@ def _execute(
     return 0
 
 
-def _tell(run: "Run", place: str) -> None:
+def _tell(run: "Run", location: str) -> None:
     """Say what is going to be called, and what it will take."""
     models = {run.change.model or case.model or "?" for case in run.cases}
     calls = f"{run.calls_left} call{'' if run.calls_left == 1 else 's'}"
     _say(
         f"{calls} of {', '.join(sorted(models))}, roughly {run.estimate_tokens():,} "
-        f"tokens; replay {run.id}, recorded in {place}"
+        f"tokens; replay {run.id}, recorded in {location}"
     )
     for case, reason in run.skipped:
         _say(f"left out: case {case.id}: {reason}")
@@ -186,19 +188,19 @@ def _agrees() -> bool:
 
 def _again(replay: str) -> str:
     """Return the command that goes on with a replay."""
-    given, rest = sys.argv[1:], []
+    arguments, rest = sys.argv[1:], []
     at = 0
-    while at < len(given):
-        if given[at] == "--resume":
+    while at < len(arguments):
+        if arguments[at] == "--resume":
             at += 1
-        elif not given[at].startswith("--resume="):
-            rest.append(given[at])
+        elif not arguments[at].startswith("--resume="):
+            rest.append(arguments[at])
         at += 1
     return shlex.join(["libretto-instrument", *rest, "--resume", replay])
 
 
 @contextmanager
-def _open_place(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
+def _open_location(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
     """Yield where to record, and what to call it.
 
     A database is opened as a local Libretto would, for as long as the replay takes.

@@ -1,12 +1,31 @@
 """``libretto-instrument spool``: what waits in a spool, and what was refused."""
 
 import argparse
+import os
 from datetime import datetime, timezone
 
 from .._delivery import LIBRETTO
 from .._spool import Spool, inspect_spool
 from .._spool.dead_letters import DeadLetter, iter_dead_letters, remove_dead_letters
 from .._util.progress import progress_bar
+
+
+def add_spool_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names a spool."""
+    parser.add_argument(
+        "--spool",
+        metavar="DIR",
+        default=os.environ.get("LIBRETTO_SPOOL_DIR"),
+        help="the spool's directory, as in spool_dir= or LIBRETTO_SPOOL_DIR",
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    add_spool_option(parser)
+    add = parser.add_argument
+    add("action", choices=("ls", "retry", "drop"), help="what to do with the refused")
+    add("ids", metavar="ID", nargs="*", help="which; all if left out")
 
 
 def get_spool_dir(args: argparse.Namespace) -> str:
@@ -21,7 +40,7 @@ def get_spool_dir(args: argparse.Namespace) -> str:
     return directory
 
 
-def spool_command(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """List what was refused, have it sent once more, or drop it.
 
     Returns:

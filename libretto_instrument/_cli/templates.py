@@ -19,7 +19,7 @@ _MAX_SHOWN_CHARS = 2_000
 _CONTROL = re.compile(r"[^\S\n ]|[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 
 
-def add_templates_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``templates``."""
     add = parser.add_argument
     add(
@@ -46,7 +46,7 @@ def add_templates_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def templates_command(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Propose templates, or apply known ones to a database."""
     source = args.source or find_source()
     if args.known is not None:

@@ -64,18 +64,20 @@ def last_user_message(event: Row) -> str:
 
 def clip(value: Any) -> Any:
     """Return a value as far as a page shows it: its first values, texts cut."""
-    room = [MAX_SHOWN_VALUES, MAX_SHOWN_CHARS]
+    budget = [MAX_SHOWN_VALUES, MAX_SHOWN_CHARS]
 
     def copy(value: Any) -> Any:
-        room[0] -= 1
+        budget[0] -= 1
         if isinstance(value, str):
-            text = value if len(value) <= room[1] else f"{value[: max(room[1], 0)]} …"
-            room[1] -= len(value)
+            text = (
+                value if len(value) <= budget[1] else f"{value[: max(budget[1], 0)]} …"
+            )
+            budget[1] -= len(value)
             return text
         if isinstance(value, Mapping):
-            return {copy(k): copy(v) for k, v in _while_room(value.items(), room)}
+            return {copy(k): copy(v) for k, v in _while_budget(value.items(), budget)}
         if isinstance(value, list):
-            return [copy(each) for each in _while_room(value, room)]
+            return [copy(each) for each in _while_budget(value, budget)]
         return value
 
     return copy(value)
@@ -86,9 +88,9 @@ def clip_event(event: Row) -> dict[str, Any]:
     return {key: clip(value) for key, value in islice(event.items(), MAX_KEYS)}
 
 
-def _while_room(values: Iterable[Any], room: list[int]) -> Iterator[Any]:
+def _while_budget(values: Iterable[Any], budget: list[int]) -> Iterator[Any]:
     for value in values:
-        if min(room) <= 0:
+        if min(budget) <= 0:
             return
         yield value
 
@@ -116,12 +118,12 @@ def pretty_json(value: Any) -> str:
 
 
 def _indent(value: Any) -> str:
-    parts, room = [], MAX_JSON
+    parts, budget = [], MAX_JSON
     # An indented text can be a hundred times as long as the JSON that it came from.
     for part in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(value):
-        parts.append(part[:room])
-        room -= len(part)
-        if room <= 0:
+        parts.append(part[:budget])
+        budget -= len(part)
+        if budget <= 0:
             return "".join([*parts, " …"])
     return "".join(parts)
 

@@ -148,5 +148,5 @@ def _too_large() -> RequestError:
     return RequestError(text, status=413)
 
 
-def _is_same(given: Any, secret: str) -> bool:
-    return hmac.compare_digest(str(given).encode(), secret.encode())
+def _is_same(value: Any, secret: str) -> bool:
+    return hmac.compare_digest(str(value).encode(), secret.encode())

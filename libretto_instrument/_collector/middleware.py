@@ -79,8 +79,8 @@ class AccessMiddleware:
         if origin == host and site in ("same-origin", "none"):
             return
         # A link may lead here. What a page loads could be timed by it.
-        place = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
-        if method != "GET" or place != ("navigate", "document"):
+        destination = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
+        if method != "GET" or destination != ("navigate", "document"):
             message = "Pages of other sites may neither read nor write here."
             raise RequestError(message, status=403)
 
@@ -98,14 +98,14 @@ class AccessMiddleware:
         if self._matches(request.cookies.get(_COOKIE, "")):
             return None
         bearer = request.headers.get("authorization", "").partition("Bearer ")[2]
-        given = request.query_params.get("token", "")
-        if not bearer and not given:
+        token = request.query_params.get("token", "")
+        if not bearer and not token:
             raise RequestError("Reading takes this collector's token.", status=401)
         if self._failures.is_reached(request.scope):
             raise RequestError("Too many wrong tokens. Try again.", status=429)
         if bearer and self._matches(_hash_token(bearer)):
             return None
-        if not self._matches(_hash_token(given)):
+        if not self._matches(_hash_token(token)):
             self._failures.add(request.scope)
             raise RequestError("Reading takes this collector's token.", status=401)
         # Out of the address, so that it can be shared.

@@ -52,8 +52,8 @@ def get_events(request: Request) -> Response:
     with request.app.state.store.read_connection() as db:
         listing = queries.fetch_page(db, "events", filters)
         one = "prompt" in filters
-        figures = queries.fetch_prompts(db, filters["prompt"]) if one else []
-    found = {"query": query, "listing": listing, "figures": figures}
+        totals = queries.fetch_prompts(db, filters["prompt"]) if one else []
+    found = {"query": query, "listing": listing, "figures": totals}
     return render_page(request, "events.html", found)
 
 
@@ -149,15 +149,15 @@ async def post_feedback(request: Request) -> Response:
     """Store feedback from an event's page."""
     form = await read_form(request)
     row = await asyncio.to_thread(find_event, request)
-    given = {"feedback_key": row["feedback_key"], "is_deleted": "delete" in form}
+    feedback = {"feedback_key": row["feedback_key"], "is_deleted": "delete" in form}
     better = form.get("better_response", "").replace("\r\n", "\n")
     response = json.loads(inflate(row["body"])).get("response")
     # The form shows a long response cut.
     if better and better not in (response, conversation.clip(response)):
-        given["better_response"] = better
+        feedback["better_response"] = better
     if form.get("rating") in RATINGS:
-        given["rating"] = float(form["rating"])
-    await request.app.state.store.put("feedback", parse_feedback(given))
+        feedback["rating"] = float(form["rating"])
+    await request.app.state.store.put("feedback", parse_feedback(feedback))
     return RedirectResponse(f"/events/{row['seq']}#feedback", 303)
 
 

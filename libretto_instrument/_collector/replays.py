@@ -113,8 +113,8 @@ async def post_vote(request: Request) -> Response:
     if choice != "same":
         is_new = (choice == "left") == _is_new_left(row["replay"], row["seq"])
         choice = "new" if is_new else "recorded"
-    told = {"feedback_key": row["feedback_key"], "rating": VOTES[choice]}
-    await request.app.state.store.put("feedback", parse_feedback(told))
+    feedback = {"feedback_key": row["feedback_key"], "rating": VOTES[choice]}
+    await request.app.state.store.put("feedback", parse_feedback(feedback))
     return RedirectResponse(f"/replays/{quote(row['replay'], safe='')}/blind", 303)
 
 
@@ -168,11 +168,11 @@ def _read_pair(db: Connection, replay: str, seq: int) -> Row:
 def _answer(response: Any, tool_calls: Any) -> str:
     """Return an answer as one text, tool calls included."""
     calls = json.loads(tool_calls) if isinstance(tool_calls, str) else tool_calls
-    said = [response] if isinstance(response, str) and response else []
+    texts = [response] if isinstance(response, str) and response else []
     for call in calls if isinstance(calls, list) else ():
         name, arguments = tool_call(call)
-        said.append(f"{name}({arguments})")
-    return "\n".join(said)
+        texts.append(f"{name}({arguments})")
+    return "\n".join(texts)
 
 
 def _is_new_left(replay: str, seq: int) -> bool:

@@ -44,7 +44,7 @@ class Rereading:
         rows = execute_script(
             db,
             "untemplated_events",
-            {"before": self.before, "limit": self.batch, "room": BATCH_CHARS},
+            {"before": self.before, "limit": self.batch, "max_chars": BATCH_CHARS},
         )
         for row in rows:
             self.events += 1
@@ -89,7 +89,7 @@ def propose_from(db: Connection) -> list[Proposal]:
         {
             "before": _NEWEST,
             "limit": MAX_PROPOSED_FROM,
-            "room": MAX_PROPOSED_CHARS,
+            "max_chars": MAX_PROPOSED_CHARS,
         },
     )
     calls = (read_call(json.loads(inflate(row["body"]))) for row in rows)

@@ -79,8 +79,8 @@ def _attached(file: str) -> dict[str, str]:
 
 def build_url(path: str, query: Mapping[str, Any]) -> str:
     """Return an address with those of the parameters that have a value."""
-    given = urlencode({key: value for key, value in query.items() if value})
-    return f"{path}?{given}" if given else path
+    encoded = urlencode({key: value for key, value in query.items() if value})
+    return f"{path}?{encoded}" if encoded else path
 
 
 def iso_timestamp(milliseconds: float) -> str:

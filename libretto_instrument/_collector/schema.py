@@ -271,14 +271,14 @@ def _response_text(event: Row) -> str:
 
 def _searched_text(values: list[Any]) -> str:
     """Join the strings within values, as far as search covers them."""
-    room, parts, stack = MAX_SEARCHED, [], values[::-1]
+    max_chars, parts, stack = MAX_SEARCHED, [], values[::-1]
     for _ in range(MAX_SEARCHED_VALUES):
-        if not stack or room <= 0:
+        if not stack or max_chars <= 0:
             break
         value = stack.pop()
         if isinstance(value, str):
-            parts.append(value[:room])
-            room -= len(value) + 1
+            parts.append(value[:max_chars])
+            max_chars -= len(value) + 1
         elif children := list(_children(value)):
             stack.extend(children[MAX_SEARCHED_VALUES::-1])
     text = "\n".join(parts).replace("\0", " ")

@@ -46,9 +46,11 @@ def read_chat(body: Json) -> list[ModelRequest]:
     if choice == "none" or messages[-1]["role"] == "tool":
         functions = []
     texts = [content_text(message.get("content")) for message in messages]
-    said = [t for t, m in zip(texts, messages, strict=True) if m["role"] == "user"]
+    user_texts = [
+        t for t, m in zip(texts, messages, strict=True) if m["role"] == "user"
+    ]
     request = ModelRequest(
-        prompt=(said or texts)[-1],
+        prompt=(user_texts or texts)[-1],
         text="\n".join(texts),
         tools={f["name"]: f.get("parameters") or {} for f in functions},
         tool_choice=choice["function"]["name"] if isinstance(choice, dict) else None,

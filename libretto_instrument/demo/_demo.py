@@ -82,11 +82,11 @@ def _tell_story(client: DemoClient, url: str, run_id: str) -> int:
         with _record_to(url, run_id):
             _story.record(client)
             is_delivered = libretto.shutdown(_DELIVERY_TIMEOUT)
-            is_told = _story.tell(client, url, _print)
+            is_complete = _story.tell(client, url, _print)
     except openai.OpenAIError as exc:
         _print(f"  FAILED  {type(exc).__name__}")
         return 1
-    return 0 if is_delivered and is_told else 1
+    return 0 if is_delivered and is_complete else 1
 
 
 @contextmanager

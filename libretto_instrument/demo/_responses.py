@@ -53,14 +53,16 @@ def read(body: Json) -> list[ModelRequest]:
     ]
     if messages:
         check_messages(messages, "input")
-    said = [content_text(m.get("content")) for m in messages if m["role"] == "user"]
+    user_texts = [
+        content_text(m.get("content")) for m in messages if m["role"] == "user"
+    ]
     texts = [content_text(message.get("content")) for message in messages]
     tools, choice = body.get("tools") or (), body.get("tool_choice")
     if choice == "none" or items[-1].get("type") == "function_call_output":
         tools = ()
     functions = [tool for tool in tools if tool.get("type") == "function"]
     request = ModelRequest(
-        prompt=said[-1] if said else "",
+        prompt=user_texts[-1] if user_texts else "",
         text="\n".join([body.get("instructions") or "", *texts]),
         tools={tool["name"]: tool.get("parameters") or {} for tool in functions},
         tool_choice=choice.get("name") if isinstance(choice, dict) else None,
@@ -155,7 +157,7 @@ def _items(reply: ModelReply, exchange: Exchange) -> Iterator[Json]:
 def _started(exchange: Exchange) -> Json:
     """Return a response that has only begun."""
     body = exchange.body
-    given = {name: body[name] for name in _SETTINGS if body.get(name) is not None}
+    settings = {name: body[name] for name in _SETTINGS if body.get(name) is not None}
     return {
         "id": exchange.make_id("resp_"),
         "object": "response",
@@ -167,5 +169,5 @@ def _started(exchange: Exchange) -> Json:
         "output": [],
         "usage": None,
         **_SETTINGS,
-        **given,
+        **settings,
     }

@@ -130,19 +130,19 @@ class Case:
     def to_json(self) -> str:
         """Return the case as one line of JSON; what says nothing is left out."""
         values = attrs.asdict(self, recurse=False)
-        given = {
+        present = {
             name: value
             for name, value in values.items()
             if value is not None and value is not False and value != {}
         }
-        return json.dumps(given, ensure_ascii=False)
+        return json.dumps(present, ensure_ascii=False)
 
 
 def case_from_json(line: str | bytes) -> Case:
-    """Return the case of a line that `Case.to_json` wrote.
+    """Return the case of a line that `Case.to_json` wrote; refuse others.
 
     Raises:
-        ValueError: It is not JSON, or no case; the message says what is missing.
+        ValueError: The line is no case; the message says what is wrong with it.
     """
     values = json.loads(line)
     if not isinstance(values, dict):
@@ -158,13 +158,10 @@ def case_from_json(line: str | bytes) -> Case:
     for name, kinds in _KINDS.items():
         if name in values and not isinstance(values[name], kinds):
             raise ValueError(f"the field {name!r} is a {type(values[name]).__name__}")
-    if values.get("endpoint", "chat") not in ENDPOINT_ENV_VARS:
+    if values.get("endpoint", "chat") not in ("chat", "completion", "responses"):
         raise ValueError(f"there is no endpoint {values['endpoint']!r}")
     return Case(**values)
 
-
-#: The endpoints that cases are replayed through.
-ENDPOINT_ENV_VARS = ("chat", "completion", "responses")
 
 _KINDS: dict[str, type | tuple[type, ...]] = {
     "id": str,
@@ -202,7 +199,7 @@ def case_from_event(
         target, source = answer, "rating"
     else:
         return None
-    given = event.get("modelParameters") or {}
+    parameters = event.get("modelParameters") or {}
     template = event.get("promptTemplateChat")
     if template is None:
         template = event.get("promptTemplateText", "")
@@ -210,15 +207,15 @@ def case_from_event(
     return Case(
         id=str(event.get("promptEventId")),
         prompt=event.get("promptTemplateName") or event.get("apiName"),
-        endpoint=_endpoint(given),
+        endpoint=_endpoint(parameters),
         template=template,
         template_hash=hash_template(template),
         params=event.get("params") or {},
-        model=given.get("model"),
-        provider=given.get("modelProvider") or "openai",
+        model=parameters.get("model"),
+        provider=parameters.get("modelProvider") or "openai",
         model_parameters={
             name: value
-            for name, value in given.items()
+            for name, value in parameters.items()
             if name not in _LABELS and name != "model"
         },
         tools=event.get("tools"),
@@ -229,39 +226,39 @@ def case_from_event(
         tokens_in=tokens_in,
         tokens_out=tokens_out,
         response_time=event.get("responseTime"),
-        input_type=given.get("inputType"),
+        input_type=parameters.get("inputType"),
         has_instructions=_has_instructions(event, template),
         obstacle=_obstacle(event, template),
     )
 
 
-def _endpoint(given: Mapping[str, Any]) -> str:
-    if given.get("modelApi") == "responses":
+def _endpoint(parameters: Mapping[str, Any]) -> str:
+    if parameters.get("modelApi") == "responses":
         return "responses"
-    return "completion" if given.get("modelType") == "completion" else "chat"
+    return "completion" if parameters.get("modelType") == "completion" else "chat"
 
 
 def _has_instructions(event: Mapping[str, Any], template: Any) -> bool:
     """Say whether the first message was given to the Responses API as instructions."""
-    given = event.get("modelParameters") or {}
-    if "inputType" in given or given.get("modelApi") != "responses":
-        return bool(given.get("hasInstructions"))
+    parameters = event.get("modelParameters") or {}
+    if "inputType" in parameters or parameters.get("modelApi") != "responses":
+        return bool(parameters.get("hasInstructions"))
     # Recorded by another client: the API repeats the instructions in its answer.
     first = template[0] if isinstance(template, list) and template else {}
-    said = (event.get("rawResponse") or {}).get("instructions")
-    return bool(said) and first.get("role") == "system"
+    instructions = (event.get("rawResponse") or {}).get("instructions")
+    return bool(instructions) and first.get("role") == "system"
 
 
 def _obstacle(event: Mapping[str, Any], template: Any) -> str | None:
     """Return why a call can't be made again, or None."""
-    given = event.get("modelParameters") or {}
+    parameters = event.get("modelParameters") or {}
     for name in ("previous_response_id", "conversation"):
-        if given.get(name):
+        if parameters.get(name):
             return f"it continues a conversation that the provider keeps ({name})"
-    if given.get("modelApi") not in (None, "responses"):
-        return f"calls of the API {given['modelApi']!r} are not made again"
+    if parameters.get("modelApi") not in (None, "responses"):
+        return f"calls of the API {parameters['modelApi']!r} are not made again"
     params = event.get("params") or {}
-    settings = encode([given, event.get("tools")])
+    settings = encode([parameters, event.get("tools")])
     text = encode([template, params]) + settings
     if any(trace in text for trace in _TRACES):
         found = _SUBSTITUTE.search(text.decode("utf-8", "replace"))
@@ -269,16 +266,12 @@ def _obstacle(event: Mapping[str, Any], template: Any) -> str | None:
             return list(_SUBSTITUTES.values())[(found.lastindex or 1) - 1]
     if _MASKED in settings:
         return "a credential among its parameters was masked"
-    if not params and _has_escapes(template):
+    if not params and placeholders(template, escaped=True):
         return (
             r"it has an escaped placeholder (\{name\}) and no parameters, so whether "
             "it was a template can't be told"
         )
     return None
-
-
-def _has_escapes(template: Any) -> bool:
-    return bool(placeholders(template, escaped=True))
 
 
 def answer_text(event: Mapping[str, Any]) -> str | None:

@@ -6,7 +6,7 @@ import json
 import os
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -42,11 +42,11 @@ def cases(
         OSError: The source can't be read.
         ValueError: It is none of these; of a file of cases, the message names the line.
     """
-    place = os.fspath(source)
-    if not is_url(place) and not is_database(Path(place)) and _holds_cases(Path(place)):
-        read: Iterator[tuple[float, Case | None]] = enumerate(read_cases(place))
+    location = os.fspath(source)
+    if _holds_cases(location):
+        read: Iterator[tuple[float, Case | None]] = enumerate(read_cases(location))
     else:
-        calls = rated_calls(place, prompt=prompt, since=since)
+        calls = rated_calls(location, prompt=prompt, since=since)
         read = ((c.at, _read(c, min_rating)) for c in calls if c.replay is None)
     found = [(at, case) for at, case in read if case is not None]
     if prompt is not None:
@@ -70,9 +70,11 @@ def _read(call: Recorded, min_rating: float) -> Case | None:
         return None
 
 
-def _holds_cases(path: Path) -> bool:
-    """Say whether a file holds cases, from its first line; else it is a log."""
-    with path.open("rb") as file:
+def _holds_cases(location: str) -> bool:
+    """Say whether a source is a file of cases, by its first line."""
+    if is_url(location) or is_database(Path(location)):
+        return False
+    with Path(location).open("rb") as file:
         for line in file:
             if line.strip():
                 try:
@@ -119,7 +121,7 @@ def format_cases(found: Sequence[Case], form: str) -> Iterator[str]:
     if form == "jsonl":
         yield from (f"{case.to_json()}\n" for case in found)
     elif form == "csv":
-        yield from _csv(found)
+        yield _csv(found)
     elif form == "promptfoo":
         lines = [json.dumps(_promptfoo(case), ensure_ascii=False) for case in found]
         yield "[\n" + ",\n".join(lines) + "\n]\n"
@@ -131,18 +133,15 @@ def format_cases(found: Sequence[Case], form: str) -> Iterator[str]:
 FORMS = ("jsonl", "csv", "promptfoo")
 
 
-def _csv(found: Iterable[Case]) -> Iterator[str]:
+def _csv(found: Sequence[Case]) -> str:
     names = sorted({name for case in found for name in case.params})
-    yield _csv_line([*names, "targetOutput"])
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*names, "targetOutput"])
     for case in found:
-        values = [case.params.get(name) for name in names]
-        yield _csv_line([*map(_cell, values), case.target])
-
-
-def _csv_line(cells: list[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
+        cells = [_cell(case.params.get(name)) for name in names]
+        writer.writerow([*cells, case.target])
+    return text.getvalue()
 
 
 def _cell(value: Any) -> str:

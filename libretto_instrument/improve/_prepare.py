@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from attrs import evolve
+
 from .._capture.server import name_provider
 from ._case import Case
 from ._replay import Replay
@@ -35,10 +37,10 @@ def prepare(
         raise ReplayError("times and concurrency must be at least 1.")
     if type(client).__name__.startswith("Async"):
         raise ReplayError("The client must not be an async one.")
-    given = list(cases)
-    if not given:
+    requested = list(cases)
+    if not requested:
         raise ReplayError("There are no cases to replay.")
-    chosen, skipped = choose_replayable(given, change)
+    chosen, skipped = choose_replayable(requested, change)
     if chosen:
         # Trying again is left to us, who time each call.
         client = (client or _make_client()).with_options(max_retries=0)
@@ -47,18 +49,23 @@ def prepare(
             skipped += others
     if not chosen:
         reasons = "; ".join(sorted({why for _, why in skipped}))
-        raise ReplayError(f"None of the {len(given)} cases can be replayed: {reasons}.")
+        raise ReplayError(
+            f"None of the {len(requested)} cases can be replayed: {reasons}."
+        )
     scorer = load_scorer(score) if isinstance(score, str) else score
     if to is not None:
         check_store(to)
+    moment = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     run = Run(
-        id=resume or _new_id(change),
+        id=resume or f"{moment}-{change.digest}-{random.randrange(16**4):04x}",
         change=change,
         cases=chosen,
         skipped=skipped,
         client=client,
         scorer=scorer,
-        score_name=score if isinstance(score, str) else _name(score),
+        score_name=score
+        if isinstance(score, str)
+        else getattr(score, "__name__", type(score).__name__),
         times=times,
         concurrency=concurrency,
         store=to or find_local(),
@@ -90,18 +97,7 @@ def load_replay(run: Run, replay: str) -> Replay:
     """
     if run.store is None:
         raise ReplayError("To compare takes the place that the other was recorded in.")
-    other = Run(
-        id=replay,
-        change=Change(),
-        cases=run.cases,
-        skipped=(),
-        client=None,
-        scorer=run.scorer,
-        score_name=run.score_name,
-        times=1_000,
-        concurrency=1,
-        store=run.store,
-    )
+    other = evolve(run, id=replay, change=Change(), skipped=(), times=1_000)
     other.load(replayed_calls(run.store, replay))
     result = other.result()
     if not result.results:
@@ -110,25 +106,13 @@ def load_replay(run: Run, replay: str) -> Replay:
     return result
 
 
-def _new_id(change: Change) -> str:
-    moment = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-    return f"{moment}-{change.digest}-{random.randrange(16**4):04x}"
-
-
-def _name(score: Any) -> str:
-    return str(getattr(score, "__name__", type(score).__name__))
-
-
 def _split_by_provider(
     cases: Sequence[Case], provider: str
 ) -> tuple[list[Case], list[tuple[Case, str]]]:
     """Return the cases of a provider's models, and the others with the reason."""
+    why = "its model is of another provider ({0}, not {1}): name a model of this one"
     others = [
-        (
-            case,
-            f"its model is of another provider ({case.provider}, not {provider}): "
-            "name a model of this one",
-        )
+        (case, why.format(case.provider, provider))
         for case in cases
         if case.provider != provider
     ]

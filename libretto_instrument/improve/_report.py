@@ -36,16 +36,16 @@ def format_replay(replay: Replay) -> str:
     width = max(shutil.get_terminal_size((100, 24)).columns, 60)
     lines = [f"{'case':8}  {'before':>6}  {'now':>6}  {'':8}  answer"]
     for result in shown:
-        said = result.error or result.answers[0].text or ""
+        shown_text = result.error or result.answers[0].text or ""
         differences = result.answers[0].differences
         if differences and not result.error:
-            said = f"{', '.join(differences)}: {said}"
-        text = " ".join(said.split())
-        room = width - 37
+            shown_text = f"{', '.join(differences)}: {shown_text}"
+        text = " ".join(shown_text.split())
+        max_chars = width - 37
         lines.append(
             f"{result.case.id[:8]}  {_number(result.recorded_score):>6}  "
             f"{_number(result.score):>6}  {result.verdict:8}  "
-            f"{text if len(text) <= room else text[: room - 1] + '…'}"
+            f"{text if len(text) <= max_chars else text[: max_chars - 1] + '…'}"
         )
     if len(replay.results) > len(shown):
         lines.append(f"… and {len(replay.results) - len(shown)} more")
@@ -70,7 +70,7 @@ def summarize(replay: Replay) -> list[str]:
     if replay.score is not None:
         lines.append(
             f"score {_number(replay.recorded_score)} → {_number(replay.score)}"
-            f"{_around(replay.interval)}; {_gain(comparison)}"
+            f"{_format_interval(replay.interval)}; {_gain(comparison)}"
         )
     if replay.against is not None:
         against = replay.compare_to(replay.against)
@@ -97,18 +97,18 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-def _around(interval: Interval | None) -> str:
+def _format_interval(interval: Interval | None) -> str:
     return f" (95 %: {interval[0]:.2f} to {interval[1]:.2f})" if interval else ""
 
 
 def _gain(comparison: Comparison) -> str:
-    said = f"difference {comparison.mean:+.2f}"
+    text = f"difference {comparison.mean:+.2f}"
     interval = comparison.interval
     if interval is None:
-        return f"{said}, too few cases to tell"
+        return f"{text}, too few cases to tell"
     clear = comparison.is_better or comparison.is_worse
     tail = "" if clear else ", which may be chance"
-    return f"{said} (95 %: {interval[0]:+.2f} to {interval[1]:+.2f}){tail}"
+    return f"{text} (95 %: {interval[0]:+.2f} to {interval[1]:+.2f}){tail}"
 
 
 def _change(what: str, old: float | None, new: float | None, unit: str = "") -> str:
@@ -180,7 +180,7 @@ def replay_to_junit(replay: Replay, fail_under: float | None) -> str:
         test = ElementTree.Element("testcase", _attributes(_name(case)))
         ElementTree.SubElement(test, "skipped", message=_xml(reason))
         tests.append(test)
-    for name, problem in gates(replay, fail_under):
+    for name, problem in check_limits(replay, fail_under):
         test = ElementTree.Element("testcase", _attributes(name))
         if problem:
             ElementTree.SubElement(test, "failure", message=_xml(problem))
@@ -200,18 +200,20 @@ def replay_to_junit(replay: Replay, fail_under: float | None) -> str:
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def gates(replay: Replay, fail_under: float | None) -> list[tuple[str, str | None]]:
+def check_limits(
+    replay: Replay, fail_under: float | None
+) -> list[tuple[str, str | None]]:
     """Return what a replay as a whole is held to, and why it fails, if it does."""
     found: list[tuple[str, str | None]] = []
     score = replay.score
     if fail_under is not None:
         fails = score is None or score < fail_under
-        told = f"the mean score {_number(score)} is below {fail_under:g}"
-        found.append(("mean score", told if fails else None))
+        problem = f"the mean score {_number(score)} is below {fail_under:g}"
+        found.append(("mean score", problem if fails else None))
     if replay.against is not None:
         against = replay.compare_to(replay.against)
-        told = f"worse than {replay.against.id}: {_gain(against)}"
-        found.append(("against", told if against.is_worse else None))
+        problem = f"worse than {replay.against.id}: {_gain(against)}"
+        found.append(("against", problem if against.is_worse else None))
     if replay.results and len(replay.errors) == len(replay.results):
         found.append(("calls", "every call failed"))
     return found
@@ -226,8 +228,8 @@ def _test(result: Result) -> ElementTree.Element:
     elif result.verdict == "worse":
         message = f"score {_number(result.score)}, {_number(result.recorded_score)} "
         failure = ElementTree.SubElement(test, "failure", message=message + "before")
-        said = [answer.text or "" for answer in result.answers]
-        texts = [f"target: {result.case.target}", *(f"now: {text}" for text in said)]
+        answers = [answer.text or "" for answer in result.answers]
+        texts = [f"target: {result.case.target}", *(f"now: {text}" for text in answers)]
         failure.text = _xml("\n".join(texts))
     return test
 

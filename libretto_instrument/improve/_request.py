@@ -33,8 +33,8 @@ class Change:
     @property
     def digest(self) -> str:
         """The same eight digits for the same change."""
-        said = [self.template, self.model, dict(self.parameters), list(self.remove)]
-        text = json.dumps(said, sort_keys=True, default=repr)
+        identity = [self.template, self.model, dict(self.parameters), list(self.remove)]
+        text = json.dumps(identity, sort_keys=True, default=repr)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
@@ -108,11 +108,13 @@ def _build(case: Case, change: Change, template: Any) -> Request:
         else:
             # Recorded by its own template, which the recorder puts in front.
             template = _set_input(arguments, case, chat, template, source, is_literal)
-    given: dict[str, Any] = {}
+    template_fields: dict[str, Any] = {}
     if not is_literal:
         name = "template_text" if isinstance(template, str) else "template_chat"
-        given = {name: template, "template_params": case.params}
-    return Request(endpoint=case.endpoint, arguments=arguments, template=given)
+        template_fields = {name: template, "template_params": case.params}
+    return Request(
+        endpoint=case.endpoint, arguments=arguments, template=template_fields
+    )
 
 
 def _as_sent(messages: list[Any]) -> list[Any]:
@@ -167,24 +169,24 @@ def _set_input(
 
 def _arguments(case: Case, change: Change) -> dict[str, Any]:
     """Return the arguments of a request, less its input."""
-    given = dict(case.model_parameters)
+    arguments = dict(case.model_parameters)
     if case.model is not None:
-        given["model"] = case.model
+        arguments["model"] = case.model
     if case.tools is not None:
-        given["tools"] = [_tool(tool, case.endpoint) for tool in case.tools]
-    _restore_format(given, case.endpoint)
+        arguments["tools"] = [_tool(tool, case.endpoint) for tool in case.tools]
+    _restore_format(arguments, case.endpoint)
     if change.model is not None:
-        given["model"] = change.model
-    given |= change.parameters
+        arguments["model"] = change.model
+    arguments |= change.parameters
     for name in change.remove:
-        given.pop(name, None)
+        arguments.pop(name, None)
     known = argument_names(case.endpoint)
-    extra = {name: value for name, value in given.items() if name not in known}
+    extra = {name: value for name, value in arguments.items() if name not in known}
     if extra:
         # What the installed openai has no argument for goes into the body as it is.
-        given = {name: value for name, value in given.items() if name in known}
-        given["extra_body"] = {**extra, **(given.get("extra_body") or {})}
-    return given
+        arguments = {name: value for name, value in arguments.items() if name in known}
+        arguments["extra_body"] = {**extra, **(arguments.get("extra_body") or {})}
+    return arguments
 
 
 _RESOURCES = {
@@ -222,22 +224,22 @@ def _tool(tool: Any, endpoint: str) -> Any:
     return tool
 
 
-def _restore_format(given: dict[str, Any], endpoint: str) -> None:
+def _restore_format(arguments: dict[str, Any], endpoint: str) -> None:
     """Put the schema of a class given to ``parse()`` where openai had put it."""
     name = "text_format" if endpoint == "responses" else "response_format"
-    recorded = given.get(name)
+    recorded = arguments.get(name)
     if isinstance(recorded, dict) and recorded.keys() == {"name", "schema"}:
-        given[name] = wanted = _strict_format(recorded)
+        arguments[name] = wanted = _strict_format(recorded)
         # What `parse()` says of its own accord.
-        given |= {"stream": False} if endpoint == "chat" else {}
+        arguments |= {"stream": False} if endpoint == "chat" else {}
     elif isinstance(recorded, str):
         raise ObstacleError(f"the schema of the class {recorded} was not recorded")
     else:
         return
     if endpoint == "responses":
-        del given[name]
+        del arguments[name]
         form = {"type": "json_schema", **wanted["json_schema"]}
-        given["text"] = {**(given.get("text") or {}), "format": form}
+        arguments["text"] = {**(arguments.get("text") or {}), "format": form}
 
 
 def _strict_format(recorded: dict[str, Any]) -> dict[str, Any]:
@@ -259,21 +261,22 @@ def choose_replayable(
     """
     chosen: list[Case] = []
     skipped: list[tuple[Case, str]] = []
+    failed: list[tuple[Case, TemplateError]] = []
     for case in cases:
-        if case.obstacle is not None:
-            skipped.append((case, case.obstacle))
-            continue
-        _check_parameters(case, change)
         try:
+            if case.obstacle is not None:
+                raise ObstacleError(case.obstacle)
+            _check_parameters(case, change)
             build_request(case, change)
+            chosen.append(case)
         except TemplateError as exc:
-            raise ReplayError(_tell(case, cases, change, exc)) from None
+            failed.append((case, exc))
         except ObstacleError as exc:
             skipped.append((case, str(exc)))
         except ReplayError as exc:
             raise ReplayError(f"Case {case.id}: {exc}.") from None
-        else:
-            chosen.append(case)
+    if failed:
+        raise ReplayError(_describe_failures(failed))
     names = sorted({case.prompt or "(unnamed)" for case in chosen})
     if change.template is not None and len(names) > 1:
         raise ReplayError(
@@ -290,8 +293,8 @@ def _check_parameters(case: Case, change: Change) -> None:
     for name in change.parameters:
         if name not in argument_names(case.endpoint) or name in _INPUTS:
             raise ReplayError(
-                f"The request of case {case.id} has no parameter {name!r} to set; "
-                "what openai has no argument for goes into extra_body."
+                f"its request has no parameter {name!r} to set; what openai has no "
+                "argument for goes into extra_body"
             )
 
 
@@ -299,22 +302,12 @@ def _check_parameters(case: Case, change: Change) -> None:
 _INPUTS = frozenset(("messages", "prompt", "input", "instructions", "libretto"))
 
 
-def _tell(case: Case, cases: Sequence[Case], change: Change, exc: TemplateError) -> str:
-    """Return which case a template fails with, and how many others do."""
-    others = sum(_fails(other, change) for other in cases) - 1
-    also = f" (and {others} more)" if others else ""
+def _describe_failures(failed: Sequence[tuple[Case, TemplateError]]) -> str:
+    """Return which case a template fails with first, and how many others."""
+    (case, exc), *others = failed
+    also = f" (and {len(others)} more)" if others else ""
     if exc.variable is not None and exc.variable not in case.params:
         lacks = f"needs the parameter {exc.variable!r}, which case {case.id} lacks"
         has = ", ".join(sorted(case.params)) or "no parameters"
         return f"The new template {lacks}{also}. It has {has}."
     return f"The new template fails with case {case.id}{also}: {exc}"
-
-
-def _fails(case: Case, change: Change) -> bool:
-    try:
-        build_request(case, change)
-    except TemplateError:
-        return True
-    except ValueError:
-        pass
-    return False

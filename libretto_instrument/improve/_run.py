@@ -157,9 +157,9 @@ class Run:
             before = self._before.get(case.id)
             verdict = "error" if answer.error else judge(answer.score, before)
             scores = {"score": answer.score, "recorded_score": before}
-            said = {**scores, "verdict": verdict, "scored_by": self.score_name}
-            told = {key: value for key, value in said.items() if value is not None}
-            kept = {**(event.get("context") or {}), **told}
+            outcome = {**scores, "verdict": verdict, "scored_by": self.score_name}
+            known = {key: value for key, value in outcome.items() if value is not None}
+            kept = {**(event.get("context") or {}), **known}
             store_event(self.store, {**event, "context": kept})
         return answer
 

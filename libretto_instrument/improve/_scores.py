@@ -99,38 +99,38 @@ def json_differences(target: str, answer: str) -> list[str]:
         ValueError: The target is no JSON.
     """
     try:
-        wanted = json.loads(target)
+        expected = json.loads(target)
     except (ValueError, RecursionError):
         raise ValueError("the target is no JSON") from None
     try:
-        given = json.loads(answer)
+        actual = json.loads(answer)
     except (ValueError, RecursionError):
         return ["$ is no JSON"]
     found = []
-    for path in _differences(wanted, given, "$"):
+    for path in _differences(expected, actual, "$"):
         found.append(path)
         if len(found) == _MAX_PATHS:
             break
     return found
 
 
-def _differences(wanted: Any, given: Any, path: str) -> Iterator[str]:
-    if isinstance(wanted, dict) and isinstance(given, dict):
-        for key in sorted({*wanted, *given}):
-            ours, theirs = wanted.get(key, _ABSENT), given.get(key, _ABSENT)
+def _differences(expected: Any, actual: Any, path: str) -> Iterator[str]:
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        for key in sorted({*expected, *actual}):
+            ours, theirs = expected.get(key, _ABSENT), actual.get(key, _ABSENT)
             yield from _differences(ours, theirs, f"{path}.{key}")
-    elif isinstance(wanted, list) and isinstance(given, list):
-        for index in range(max(len(wanted), len(given))):
+    elif isinstance(expected, list) and isinstance(actual, list):
+        for index in range(max(len(expected), len(actual))):
             ours, theirs = (
                 each[index] if index < len(each) else _ABSENT
-                for each in (wanted, given)
+                for each in (expected, actual)
             )
             yield from _differences(ours, theirs, f"{path}[{index}]")
-    elif not _is_equal(wanted, given):
+    elif not _is_equal(expected, actual):
         yield path
 
 
-def _is_equal(wanted: Any, given: Any) -> bool:
+def _is_equal(expected: Any, actual: Any) -> bool:
     # To Python, True is 1; to JSON it is not.
-    is_flag = isinstance(wanted, bool) is isinstance(given, bool)
-    return is_flag and bool(wanted == given)
+    is_flag = isinstance(expected, bool) is isinstance(actual, bool)
+    return is_flag and bool(expected == actual)

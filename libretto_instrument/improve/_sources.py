@@ -172,7 +172,7 @@ ORDER BY e.seq DESC
 def _from_log(path: Path) -> Iterator[Recorded]:
     """Yield the calls of a log, with the feedback that stands anywhere in it."""
     feedback: dict[str, dict[str, Any]] = {}
-    for line in _lines_of_log(path, told=True):
+    for line in _lines_of_log(path, is_first_pass=True):
         if line["kind"] == "feedback":
             body = line["body"]
             key = str(body.get("feedback_key"))
@@ -180,18 +180,18 @@ def _from_log(path: Path) -> Iterator[Recorded]:
                 feedback.pop(key, None)
             else:
                 feedback.setdefault(key, {}).update(body)
-    for line in _lines_of_log(path, told=False):
+    for line in _lines_of_log(path, is_first_pass=False):
         if line["kind"] == "event":
-            said = feedback.get(str(line["body"].get("feedbackKey")), {})
+            entry = feedback.get(str(line["body"].get("feedbackKey")), {})
             yield Recorded(
                 line["body"],
                 float(line.get("timestamp") or 0),
-                said.get("rating"),
-                said.get("better_response"),
+                entry.get("rating"),
+                entry.get("better_response"),
             )
 
 
-def _lines_of_log(path: Path, told: bool) -> Iterator[dict[str, Any]]:
+def _lines_of_log(path: Path, is_first_pass: bool) -> Iterator[dict[str, Any]]:
     with path.open("rb") as file:
         for number, text in enumerate(file, 1):
             if not text.strip():
@@ -202,7 +202,7 @@ def _lines_of_log(path: Path, told: bool) -> Iterator[dict[str, Any]]:
                     raise TypeError
             except (ValueError, TypeError, KeyError, RecursionError):
                 # A process that was killed in the middle of a line leaves a part of it.
-                if told:
+                if is_first_pass:
                     message = f"{path}, line {number}: no record of a call; left out."
                     warnings.warn(message, stacklevel=2)
                 continue
@@ -220,8 +220,8 @@ def fetch_events(url: str, query: Mapping[str, str | None]) -> Iterator[Recorded
         OSError: It does not answer.
         ValueError: It refuses, or it is something else.
     """
-    given = urlencode({key: value for key, value in query.items() if value})
-    with _exchange(url, f"/events.jsonl?{given}") as answer:
+    fields = urlencode({key: value for key, value in query.items() if value})
+    with _exchange(url, f"/events.jsonl?{fields}") as answer:
         if answer.headers.get_content_type() != _JSON_LINES:
             raise ValueError("it answers with something else")
         # Unlike the answer's own, a reader's readline() tells when chunks are missing.
@@ -238,9 +238,9 @@ def fetch_events(url: str, query: Mapping[str, str | None]) -> Iterator[Recorded
             yield Recorded(event, at, rating, row.get("better_response"))
 
 
-def hide_token(place: str) -> str:
+def hide_token(location: str) -> str:
     """Return a path, or an address without what is secret in it."""
-    return place.partition("?")[0] if is_url(place) else place
+    return location.partition("?")[0] if is_url(location) else location
 
 
 def fetch(url: str, path: str, timeout: float = _TIMEOUT) -> dict[str, Any]:

@@ -36,30 +36,30 @@ def find_local() -> str | None:
     return local_address()
 
 
-def check_store(place: str) -> None:
+def check_store(location: str) -> None:
     """Check that events can be kept in a place: an address, or a file.
 
     Raises:
         OSError: The local Libretto does not answer.
         ValueError: The address is of something else, or there is no such directory.
     """
-    if is_url(place):
-        fetch(place, _PING)
-    elif not Path(place).absolute().parent.is_dir():
-        raise ValueError(f"There is no directory {Path(place).absolute().parent}.")
+    if is_url(location):
+        fetch(location, _PING)
+    elif not Path(location).absolute().parent.is_dir():
+        raise ValueError(f"There is no directory {Path(location).absolute().parent}.")
 
 
-def store_event(place: str, event: dict[str, Any]) -> None:
+def store_event(location: str, event: dict[str, Any]) -> None:
     """Keep the event of a call. Raises: OSError, if that fails."""
-    if not is_url(place):
+    if not is_url(location):
         record = ExportRecord("event", event["promptEventId"], event, time.time())
         with _file_lock:
-            JsonLinesExporter(place).export([record])
+            JsonLinesExporter(location).export([record])
         return
     body = {**event, "apiKey": os.environ.get("LIBRETTO_API_KEY") or "replay"}
     for left in reversed(range(_TRIES)):
         try:
-            post(place, "/api/event", body)
+            post(location, "/api/event", body)
             return
         except OSError:
             if not left:

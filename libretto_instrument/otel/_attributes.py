@@ -122,12 +122,18 @@ def identity_attributes(body: Body) -> Attributes:
 
 def usage(body: Body) -> dict[str, int]:
     """Return the tokens used, by the conventions' names for their kinds."""
-    given = mapping_or_empty(mapping_or_empty(body.get("responseMetrics")).get("usage"))
-    inputs = given.get("prompt_tokens_details", given.get("input_tokens_details"))
-    outputs = given.get("completion_tokens_details", given.get("output_tokens_details"))
+    reported = mapping_or_empty(
+        mapping_or_empty(body.get("responseMetrics")).get("usage")
+    )
+    inputs = reported.get("prompt_tokens_details", reported.get("input_tokens_details"))
+    outputs = reported.get(
+        "completion_tokens_details", reported.get("output_tokens_details")
+    )
     counts = {
-        "input_tokens": given.get("prompt_tokens", given.get("input_tokens")),
-        "output_tokens": given.get("completion_tokens", given.get("output_tokens")),
+        "input_tokens": reported.get("prompt_tokens", reported.get("input_tokens")),
+        "output_tokens": reported.get(
+            "completion_tokens", reported.get("output_tokens")
+        ),
         "cache_read.input_tokens": mapping_or_empty(inputs).get("cached_tokens"),
         "reasoning.output_tokens": mapping_or_empty(outputs).get("reasoning_tokens"),
     }
@@ -166,9 +172,9 @@ def errors_of(body: Body) -> list[str]:
 
 def _request(parameters: Body) -> dict[str, Any]:
     values: dict[str, Any] = {
-        name: parameters[given]
-        for given, name in _REQUEST_NUMBERS.items()
-        if isinstance(parameters.get(given), int | float)
+        name: parameters[parameter]
+        for parameter, name in _REQUEST_NUMBERS.items()
+        if isinstance(parameters.get(parameter), int | float)
     }
     for name in ("temperature", "top_p", "frequency_penalty", "presence_penalty"):
         if f"gen_ai.request.{name}" in values:
@@ -272,8 +278,8 @@ def _sanitize(values: Mapping[str, Any]) -> Attributes:
     """Return the attributes that can be encoded, without those that are None."""
     return {
         name: value
-        for name, given in values.items()
-        if given is not None and (value := _to_encodable(given)) is not None
+        for name, raw_value in values.items()
+        if raw_value is not None and (value := _to_encodable(raw_value)) is not None
     }
 
 

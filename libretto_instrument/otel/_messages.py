@@ -45,17 +45,17 @@ def output_messages(body: Body, reasons: list[str]) -> list[Json]:
     choices = mappings_in(raw.get("choices"))
     output = mappings_in(raw.get("output"))
     if choices:
-        said = [_choice(choice) for choice in choices]
+        messages = [_choice(choice) for choice in choices]
     elif output:
         parts = [part for item in output for part in _item(item)["parts"]]
-        said = [{"role": "assistant", "parts": parts}]
+        messages = [{"role": "assistant", "parts": parts}]
     else:
         calls = mappings_in(body.get("toolCalls"))
         parts = [*_content(body.get("response")), *map(_call, calls)]
-        said = [{"role": "assistant", "parts": parts}] if parts else []
-    for at, message in enumerate(said):
+        messages = [{"role": "assistant", "parts": parts}] if parts else []
+    for at, message in enumerate(messages):
         message["finish_reason"] = reasons[at] if at < len(reasons) else "error"
-    return said
+    return messages
 
 
 def tool_definitions(body: Body) -> list[Json]:
@@ -109,21 +109,21 @@ def _render(value: Any, params: Body) -> Any:
     return value
 
 
-def _message(given: Any) -> Json:
+def _message(source: Any) -> Json:
     """Return a message, or an item of the Responses API, as the conventions have it."""
-    if not isinstance(given, Mapping):
-        return {"role": "user", "parts": _content(given)}
-    if "role" not in given:
-        return _item(given)
-    role = "assistant" if given["role"] == "ai" else _as_text(given["role"])
-    content = given.get("content")
+    if not isinstance(source, Mapping):
+        return {"role": "user", "parts": _content(source)}
+    if "role" not in source:
+        return _item(source)
+    role = "assistant" if source["role"] == "ai" else _as_text(source["role"])
+    content = source.get("content")
     parts = _content(content)
     if role == "tool":
-        answered = given.get("tool_call_id")
+        answered = source.get("tool_call_id")
         parts = [{"type": "tool_call_response", "id": answered, "response": content}]
-    message = {"role": role, "parts": [*parts, *_parts_beside_content(given)]}
-    if isinstance(given.get("name"), str):
-        message["name"] = given["name"]
+    message = {"role": role, "parts": [*parts, *_parts_beside_content(source)]}
+    if isinstance(source.get("name"), str):
+        message["name"] = source["name"]
     return message
 
 

@@ -56,25 +56,25 @@ class SpanBuilder:
         body = report.body
         end = round(report.timestamp * _NS_PER_SECOND)
         start = end - round(_attributes.duration_seconds(body) * _NS_PER_SECOND)
-        around = _span_context.parent_span_context(body.get("context"))
+        program_span = _span_context.parent_span_context(body.get("context"))
         chain_id = _text(body.get("chainId"))
         chain = _span_context.chain_span_context(chain_id) if chain_id else None
-        place = self._span_context(report, around or chain)
+        span_context = self._span_context(report, program_span or chain)
         if chain_id and chain:
-            in_it = around is not None and around.trace_id == chain.trace_id
+            in_it = program_span is not None and program_span.trace_id == chain.trace_id
             self.correlation.remember_chain(
-                chain_id, ChainContext(start, around if in_it else None)
+                chain_id, ChainContext(start, program_span if in_it else None)
             )
         attributes = _attributes.call_attributes(body, content=self.content)
         errors = _attributes.errors_of(body)
         return self._span(
             _name(attributes),
-            place,
-            around or chain,
+            span_context,
+            program_span or chain,
             attributes,
             (start, end),
             kind=SpanKind.CLIENT,
-            links=[Link(chain)] if around and chain else [],
+            links=[Link(chain)] if program_span and chain else [],
             # What an error says may quote the prompt.
             status=_status(attributes, errors if self.content else []),
         )
@@ -99,7 +99,7 @@ class SpanBuilder:
         """Return feedback as the conventions have it: an event on the call's span."""
         key = _text(report.body.get("feedback_key")) or report.id
         call = self.correlation.calls.get(key)
-        place = (
+        span_context = (
             call.span_context
             if call
             else _span_context.call_span_context(key, _standalone_trace_id(key))
@@ -108,7 +108,7 @@ class SpanBuilder:
         record = LogRecord(
             timestamp=at,
             observed_timestamp=at,
-            context=set_span_in_context(NonRecordingSpan(place), Context()),
+            context=set_span_in_context(NonRecordingSpan(span_context), Context()),
             severity_number=SeverityNumber.INFO,
             attributes=_attributes.feedback_attributes(
                 report.body,
@@ -129,16 +129,18 @@ class SpanBuilder:
         if known is not None and known.event_id != report.id:
             # One key for several calls: each has a span of its own all the same.
             return _span_context.call_span_context(f"{key}:{report.id}", trace_id)
-        place = _span_context.call_span_context(key, trace_id)
+        span_context = _span_context.call_span_context(key, trace_id)
         raw = report.body.get("rawResponse")
         response_id = raw.get("id") if isinstance(raw, Mapping) else None
-        self.correlation.remember_call(key, CallContext(report.id, place, response_id))
-        return place
+        self.correlation.remember_call(
+            key, CallContext(report.id, span_context, response_id)
+        )
+        return span_context
 
     def _span(
         self,
         name: str,
-        place: SpanContext,
+        span_context: SpanContext,
         parent: SpanContext | None,
         attributes: _attributes.Attributes,
         interval: tuple[int, int],
@@ -149,7 +151,7 @@ class SpanBuilder:
     ) -> ReadableSpan:
         return ReadableSpan(
             name,
-            context=place,
+            context=span_context,
             parent=parent,
             resource=self.resource,
             attributes=attributes,

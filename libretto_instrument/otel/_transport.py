@@ -148,10 +148,12 @@ class SignalExporter:
     def _warn_partial_success(self) -> None:
         """Warn of what the receiver rejected in a successful request."""
         try:
-            said = self._answer.FromString(self._session.response_body).partial_success
+            partial_success = self._answer.FromString(
+                self._session.response_body
+            ).partial_success
         except Exception:
             return  # The request succeeded, whatever the response is.
-        for field, value in said.ListFields():
+        for field, value in partial_success.ListFields():
             # Its message is left out: it may quote what was sent.
             if isinstance(value, int):
                 errors.warn(

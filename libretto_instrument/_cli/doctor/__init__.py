@@ -4,7 +4,7 @@ Each module checks one area and adds its facts and diagnoses to the report. Noth
 changed, and nothing is sent that could be stored.
 """
 
-from .command import add_arguments, doctor_command
+from .command import add_arguments, run
 from .report import Diagnosis, DoctorReport
 
-__all__ = ["Diagnosis", "DoctorReport", "add_arguments", "doctor_command"]
+__all__ = ["Diagnosis", "DoctorReport", "add_arguments", "run"]

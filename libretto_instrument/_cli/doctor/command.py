@@ -2,16 +2,16 @@
 
 import argparse
 import json
-from typing import Any, TextIO
+from typing import Any
 
 from attrs import asdict
 
 from ..._version import __version__
 from ..argtypes import non_negative_seconds
-from ..run import add_setting_options, read_setting_options
+from ..run.options import add_setting_options, read_setting_options
 from .report import PROBLEM, DoctorReport
 
-__all__ = ["add_arguments", "doctor_command"]
+__all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,27 +27,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def doctor_command(args: argparse.Namespace, out: TextIO) -> int:
+def run(args: argparse.Namespace) -> int:
     """Run all checks and print the report.
-
-    Args:
-        args: The options.
-        out: Where to print it.
 
     Returns:
         The exit status: 0 if there are no problems, else 1; warnings do not count.
     """
     report = run_checks(args)
     if args.json:
-        told = {
+        document = {
             "version": __version__,
             "ok": report.ok,
             "diagnoses": [asdict(diagnosis) for diagnosis in report.diagnoses],
             **report.facts,
         }
-        print(json.dumps(told, indent=2, default=str), file=out)
+        print(json.dumps(document, indent=2, default=str))
     else:
-        _print(report, out)
+        _print(report)
     return 0 if report.ok else 1
 
 
@@ -72,22 +68,22 @@ def run_checks(args: argparse.Namespace) -> DoctorReport:
     return report
 
 
-def _print(report: DoctorReport, out: TextIO) -> None:
+def _print(report: DoctorReport) -> None:
     for section, facts in report.facts.items():
-        print(section, file=out)
+        print(section)
         width = max(map(len, facts))
         for name, value in facts.items():
-            print(f"  {name:<{width}}  {_format_value(value)}", file=out)
-        print(file=out)
+            print(f"  {name:<{width}}  {_format_value(value)}")
+        print()
     for diagnosis in report.diagnoses:
         mark = "PROBLEM" if diagnosis.level == PROBLEM else "Warning"
-        print(f"{mark} {diagnosis.id}: {diagnosis.message}", file=out)
-        print(f"  {diagnosis.remedy}\n", file=out)
+        print(f"{mark} {diagnosis.id}: {diagnosis.message}")
+        print(f"  {diagnosis.remedy}\n")
     problems = sum(diagnosis.level == PROBLEM for diagnosis in report.diagnoses)
     if problems:
-        print(f"{problems} {'problem' if problems == 1 else 'problems'}.", file=out)
+        print(f"{problems} {'problem' if problems == 1 else 'problems'}.")
     else:
-        print("No problems.", file=out)
+        print("No problems.")
 
 
 def _format_value(value: Any) -> str:
@@ -102,12 +98,12 @@ def _format_value(value: Any) -> str:
     if "from" in value:
         return f"{_format_value(value['value'])} ({value['from']})"
     if "address" in value:
-        told = [value["address"]]
+        parts = [value["address"]]
         if value.get("status"):
-            told.append(f"answers (HTTP {value['status']})")
+            parts.append(f"answers (HTTP {value['status']})")
         if value.get("fault"):
-            told.append(f"no answer ({value['fault']})")
+            parts.append(f"no answer ({value['fault']})")
         if value.get("proxy"):
-            told.append(f"by the proxy {value['proxy']}")
-        return ", ".join(told)
+            parts.append(f"by the proxy {value['proxy']}")
+        return ", ".join(parts)
     return ", ".join(f"{name}: {_format_value(inner)}" for name, inner in value.items())

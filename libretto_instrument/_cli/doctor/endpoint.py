@@ -74,7 +74,7 @@ def check_endpoints(report: DoctorReport, timeout: float, can_ask: bool) -> None
 
 
 def _report_reply(report: DoctorReport, address: str, reply: ProbeResult) -> None:
-    told = {
+    values = {
         "address": address,
         "host": urlsplit(address).hostname,
         "reason": reply.reason,
@@ -91,14 +91,14 @@ def _report_reply(report: DoctorReport, address: str, reply: ProbeResult) -> Non
     if reply.error_kind is not None:
         message, remedy = _ERRORS[reply.error_kind]
         report.add_problem(
-            f"endpoint-{reply.error_kind}", message.format(**told), remedy
+            f"endpoint-{reply.error_kind}", message.format(**values), remedy
         )
     elif status is None:
         return
     elif status == 407:
         message, remedy = _ERRORS["proxy"]
-        told["reason"] = "HTTP 407"
-        report.add_problem("endpoint-proxy", message.format(**told), remedy)
+        values["reason"] = "HTTP 407"
+        report.add_problem("endpoint-proxy", message.format(**values), remedy)
     elif status >= 500 and status != 501:  # Which only means that it knows us not.
         report.add_problem(
             "endpoint-failing",

@@ -16,10 +16,10 @@ _OWN_PACKAGE = "libretto_instrument"
 
 def check_openai(report: DoctorReport) -> None:
     """Patch openai as `install()` does, check the result, and undo it."""
-    if (stranger := _shadowing_module()) is not None:
+    if (shadowing := _shadowing_module()) is not None:
         report.add_problem(
             "openai-shadowed",
-            f"import openai finds {stranger}, which is not the openai package.",
+            f"import openai finds {shadowing}, which is not the openai package.",
             "Give that file or folder another name.",
         )
         return
@@ -61,10 +61,10 @@ def _check_targets(report: DoctorReport) -> None:
             missing.append(name.removeprefix("openai.resources."))
         else:
             methods[name] = found
-    strangers = {
-        name: who
+    foreign = {
+        name: modules
         for name, method in [*methods.items(), *_inner_wrappers()]
-        if (who := _foreign_wrappers(method))
+        if (modules := _foreign_wrappers(method))
     }
     before = is_patched()
     refused, sees_all = [], True
@@ -78,7 +78,7 @@ def _check_targets(report: DoctorReport) -> None:
     report.add_fact("openai", "not in this version", missing)
     if _method("openai.resources.responses", "Responses", "connect") is not None:
         report.add_fact("openai", "cannot be recorded", ["responses.connect"])
-    report.add_fact("openai", "patched by others", strangers)
+    report.add_fact("openai", "patched by others", foreign)
     report.add_fact("openai", "installed already", before)
     if not methods or refused:
         report.add_problem(
@@ -96,11 +96,11 @@ def _check_targets(report: DoctorReport) -> None:
             "Call install() before anything takes a method, or start the program by "
             "libretto-instrument run.",
         )
-    if strangers:
-        who = sorted({module for modules in strangers.values() for module in modules})
+    if foreign:
+        names = sorted({name for modules in foreign.values() for name in modules})
         report.add_warning(
             "patched-by-others",
-            f"openai is patched by {', '.join(who)}, too ({len(strangers)} methods).",
+            f"openai is patched by {', '.join(names)}, too ({len(foreign)} methods).",
             "Both record. If calls are missing, call libretto's install() last.",
         )
 
@@ -133,12 +133,16 @@ def _inner_wrappers() -> Iterator[tuple[str, Any]]:
 def _foreign_wrappers(method: Any) -> list[str]:
     """Return the modules, other than ours and openai's, that have wrapped a method."""
     return [
-        who for who in _wrapper_chain(method) if not who.startswith(f"{_OWN_PACKAGE}.")
+        module
+        for module in _wrapper_chain(method)
+        if not module.startswith(f"{_OWN_PACKAGE}.")
     ]
 
 
 def _is_ours(method: Any) -> bool:
-    return any(who.startswith(f"{_OWN_PACKAGE}.") for who in _wrapper_chain(method))
+    return any(
+        module.startswith(f"{_OWN_PACKAGE}.") for module in _wrapper_chain(method)
+    )
 
 
 def _wrapper_chain(method: Any) -> Iterator[str]:
@@ -148,10 +152,10 @@ def _wrapper_chain(method: Any) -> Iterator[str]:
     its own. Where its code was written is.
     """
     while method is not None:
-        who = _defining_module(getattr(method, "_self_wrapper", method))
-        if who == "openai" or who.startswith("openai."):
+        module = _defining_module(getattr(method, "_self_wrapper", method))
+        if module == "openai" or module.startswith("openai."):
             return
-        yield who
+        yield module
         method = getattr(method, "__wrapped__", None)
 
 

@@ -18,7 +18,7 @@ _SECRET = {"api_key", "project_key"}
 _QUOTES = "\"'`"
 
 
-def check_settings(report: DoctorReport, given: Mapping[str, Any]) -> dict[str, Any]:
+def check_settings(report: DoctorReport, options: Mapping[str, Any]) -> dict[str, Any]:
     """Check the settings, and add where each comes from.
 
     Args:
@@ -28,10 +28,10 @@ def check_settings(report: DoctorReport, given: Mapping[str, Any]) -> dict[str, 
     Returns:
         The settings that can be understood.
     """
-    known: dict[str, Any] = dict(given)
+    known: dict[str, Any] = dict(options)
     for name, variable in ENV_VARS.items():
         source = "default"
-        if name in given:
+        if name in options:
             source = OPTIONS[name]
         else:
             try:

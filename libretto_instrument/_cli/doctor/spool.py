@@ -90,7 +90,7 @@ def _check_directory(report: DoctorReport, path: Path) -> bool:
 
 
 def _find_existing(path: Path) -> Path:
-    return next(place for place in (path, *path.parents) if os.path.lexists(place))
+    return next(each for each in (path, *path.parents) if os.path.lexists(each))
 
 
 def _is_a_directory(path: Path) -> bool:

@@ -15,20 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from ..._config.environment import ENV_VARS, load_environment
-from .options import read_setting_options
+from .dashes import DASHES
+from .options import add_setting_options, read_setting_options
 
-__all__ = ["add_program", "protect_dashes", "run_command"]
+__all__ = ["add_arguments", "run"]
 
 _INJECTED = str(Path(__file__).parent / "inject")
 #: The folder that this package is imported from.
 _PACKAGE_HOME = str(Path(__file__).parents[3])
-#: Stands for ``--`` while argparse reads the command line: it would drop the program's.
-#: No argument of a process can contain a NUL.
-_DASHES = "\0--"
 
 
-def add_program(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that name the program, and everything that follows it."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the settings, and the arguments that name the program and follow it."""
+    add_setting_options(parser)
     # An abbreviation of one of our options may be an option of the program's.
     parser.allow_abbrev = False
     parser.usage = (
@@ -58,14 +57,7 @@ def add_program(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def protect_dashes(argv: list[str]) -> list[str]:
-    """Return a command line of ``run`` in which argparse keeps each ``--``."""
-    if argv[:1] != ["run"]:
-        return argv
-    return [_DASHES if argument == "--" else argument for argument in argv]
-
-
-def run_command(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Check the settings, then replace this process by the program.
 
     Returns:
@@ -77,9 +69,9 @@ def run_command(args: argparse.Namespace) -> int:
     fields = read_setting_options(args)
     _check_settings(fields)
     words = [args.program, *args.arguments]
-    if words[0] == _DASHES and len(words) > 1:
+    if words[0] == DASHES and len(words) > 1:
         del words[0]
-    words = ["--" if word == _DASHES else word for word in words]
+    words = ["--" if word == DASHES else word for word in words]
     command = _build_command(words, args.kind)
     environment = _build_environment(fields)
     sys.stdout.flush()
@@ -125,16 +117,18 @@ def _build_command(words: list[str], kind: str | None) -> list[str]:
 
 
 def _build_environment(fields: Mapping[str, Any]) -> dict[str, str]:
-    given = {
+    settings = {
         ENV_VARS[name]: "1" if value is True else str(value)
         for name, value in fields.items()
     }
     before = os.environ.get("PYTHONPATH")
-    places = [place for place in (before or "").split(os.pathsep) if place != _INJECTED]
+    entries = [
+        entry for entry in (before or "").split(os.pathsep) if entry != _INJECTED
+    ]
     if _PACKAGE_HOME not in _lasting_places():
-        places.append(_PACKAGE_HOME)
-    places = [_INJECTED, *(places if before else filter(None, places))]
-    return {**os.environ, **given, "PYTHONPATH": os.pathsep.join(places)}
+        entries.append(_PACKAGE_HOME)
+    entries = [_INJECTED, *(entries if before else filter(None, entries))]
+    return {**os.environ, **settings, "PYTHONPATH": os.pathsep.join(entries)}
 
 
 def _lasting_places() -> set[str]:
@@ -144,4 +138,4 @@ def _lasting_places() -> set[str]:
     """
     first = 0 if getattr(sys.flags, "safe_path", False) else 1
     found = [*sys.path[first:], *site.getsitepackages()]
-    return {os.path.abspath(place) for place in found}
+    return {os.path.abspath(entry) for entry in found}

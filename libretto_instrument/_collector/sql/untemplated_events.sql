@@ -7,4 +7,4 @@ FROM (
     )
 ) AS page
 CROSS JOIN bodies AS b ON b.seq = page.seq
-WHERE page.above < :room ORDER BY page.seq DESC;
+WHERE page.above < :max_chars ORDER BY page.seq DESC;

@@ -12,7 +12,7 @@ import sys
 
 def _run_next_sitecustomize() -> None:
     here = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [place for place in sys.path if os.path.abspath(place) != here]
+    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != here]
     sys.path_importer_cache.pop(here, None)
     ours = sys.modules.pop("sitecustomize")
     try:
