@@ -96,7 +96,7 @@ def lookup(index: TemplateIndex, prompts: list[list[Any]]) -> float:
     for n in range(_LOOKUPS):
         prompt = prompts[n % len(prompts)]
         start = perf_counter_ns()
-        index.recognize_chat(prompt)
+        index.recognize(prompt)
         times.append(perf_counter_ns() - start)
     return median(times) / 1_000
 

@@ -16,7 +16,7 @@ from .pattern import MAX_SCANNED_CHARS, TextPattern, Trial
 #: Texts that are compared; more add little.
 _MAX_TEXTS = 12
 _MAX_ATTEMPTS = 8
-_TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
+TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
 _LABEL = re.compile(r"(\w+)\W{0,3}[:=]\W{0,4}\Z")
 _EDGE = re.compile(r"\W*")
 #: A literal between two placeholders must have this many letters, or a label.
@@ -72,7 +72,7 @@ def _common(texts: Sequence[str]) -> list[str]:
     Beside the common beginning and end, a literal grows around a token that each text
     has exactly once: other tokens that all texts have are chance.
     """
-    rows = [_TOKEN.findall(text) for text in texts]
+    rows = [TOKEN.findall(text) for text in texts]
     start = _count_same(rows)
     rest = [row[start:] for row in rows]
     end = _count_same([row[::-1] for row in rest])

@@ -1,8 +1,7 @@
 """Recognition applied to calls: those being recorded, and those stored before."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any
 
 from attrs import evolve
 
@@ -12,18 +11,17 @@ from .index import TemplateIndex
 from .pattern import MAX_SCANNED_CHARS, BudgetExceededError
 from .template import (
     Ambiguous,
-    ChatTemplate,
+    ByContents,
+    CompiledTemplate,
     Match,
-    TextTemplate,
-    as_chat,
-    compile_template,
+    Template,
+    as_messages,
+    as_text,
+    compile_declared,
 )
-
-Template: TypeAlias = str | list[Any]
 
 #: Messages that may follow those of a declared template that ends with a history.
 _MAX_APPENDED = 200
-_MAX_DECLARED = 64
 
 
 def recognize(
@@ -42,12 +40,10 @@ def recognize(
         has_instructions: The first message may be apart from the rest, which alone may
             have been made from a template.
     """
-    if isinstance(sent, str):
-        return index.recognize_text(sent, name)
-    found = index.recognize_chat(sent, name)
-    if found is not None or not has_instructions:
+    found = index.recognize(sent, name)
+    if found is not None or not has_instructions or isinstance(sent, str):
         return found
-    found = index.recognize_chat(sent[1:], name)
+    found = index.recognize(sent[1:], name)
     if isinstance(found, Match):
         return evolve(found, template=[escape(sent[0]), *found.template])
     return found
@@ -74,7 +70,7 @@ def fit_declared(
     if exact is not None:
         return exact, dict(params)
     try:
-        found = _match(_compile(_Declared(template)), sent)
+        found = _match(compile_declared(ByContents(template)), sent)
     except (BudgetExceededError, ValueError):
         return None
     if found is None:
@@ -134,7 +130,7 @@ def _fit_exactly(
             text = TemplateText(template, params)
             if isinstance(sent, str):
                 return template if text == sent else None
-            template = [{"role": "user", "content": template}]
+            template = as_messages(template)
         if isinstance(sent, str):
             return None
         rendered = list(TemplateChat(template, params))
@@ -145,18 +141,15 @@ def _fit_exactly(
     return [*template, *escape(sent[len(rendered) :])]
 
 
-def _match(declared: TextTemplate | ChatTemplate, sent: Template) -> Match | None:
+def _match(declared: CompiledTemplate, sent: Template) -> Match | None:
     budget = [MAX_SCANNED_CHARS]
     if isinstance(sent, str):
-        if not isinstance(declared, TextTemplate):
-            return None
-        found = declared.match(sent, budget)
+        found = declared.is_text and as_text(declared.match(as_messages(sent), budget))
         return found if isinstance(found, Match) else None
-    chat = as_chat(declared) if isinstance(declared, TextTemplate) else declared
-    fewest = sum(map(len, chat.runs))
-    most = len(sent) if chat.histories else fewest
+    fewest = sum(map(len, declared.runs))
+    most = len(sent) if declared.histories else fewest
     for end in range(most, max(fewest, most - _MAX_APPENDED) - 1, -1):
-        found = chat.match(sent[:end], budget)
+        found = declared.match(sent[:end], budget)
         if isinstance(found, Match):
             return evolve(found, template=[*found.template, *escape(sent[end:])])
         if found is not None:
@@ -177,19 +170,3 @@ def _agrees(name: str, value: Any, params: Mapping[str, Any]) -> bool:
         return TemplateText(f"{{{name}}}", params) == value
     except TemplateError:
         return False
-
-
-class _Declared(str):
-    """A declared template's contents, to compile equal ones once."""
-
-    template: Template
-
-    def __new__(cls, template: Template) -> "_Declared":
-        self = super().__new__(cls, repr(template))
-        self.template = template
-        return self
-
-
-@lru_cache(maxsize=_MAX_DECLARED)
-def _compile(declared: _Declared) -> TextTemplate | ChatTemplate:
-    return compile_template("", declared.template)

@@ -14,10 +14,11 @@ from attrs import define, field
 from .pattern import MAX_SCANNED_CHARS, BudgetExceededError, TextPattern
 from .template import (
     Ambiguous,
-    ChatTemplate,
+    CompiledTemplate,
     Match,
-    TextTemplate,
-    as_chat,
+    Template,
+    as_messages,
+    as_text,
     compile_template,
 )
 
@@ -68,6 +69,8 @@ class _Needle(NamedTuple):
     is_word: bool
 
 
+_Entry = tuple[_Needle, CompiledTemplate]
+
 #: Templates without literal text whose place is known must contain this.
 _NOTHING = _Needle(0, "", is_word=False)
 
@@ -81,10 +84,10 @@ class _Shelf:
         rest: The entries of templates without an anchor.
     """
 
-    by_slot: dict[_Slot, dict[str, list[tuple[_Needle, Any]]]] = field(factory=dict)
-    rest: list[tuple[_Needle, Any]] = field(factory=list)
+    by_slot: dict[_Slot, dict[str, list[_Entry]]] = field(factory=dict)
+    rest: list[_Entry] = field(factory=list)
 
-    def fill(self, templates: Sequence[Any]) -> None:
+    def fill(self, templates: Sequence[CompiledTemplate]) -> None:
         """File templates, each under the rarest of its anchors."""
         anchors = [list(_anchors(template)) for template in templates]
         needles = [list(_needles(template)) for template in templates]
@@ -107,7 +110,9 @@ class _Shelf:
             else:
                 self.rest.append(entry)
 
-    def candidates(self, messages: Sequence[Any], budget: list[int]) -> Iterator[Any]:
+    def candidates(
+        self, messages: Sequence[Any], budget: list[int]
+    ) -> Iterator[CompiledTemplate]:
         """Yield the templates that messages may have been made from."""
         texts = _Texts(messages, budget)
         for slot, by_text in self.by_slot.items():
@@ -131,7 +136,7 @@ class _Texts(dict[int, str]):
         self[index] = text = _text_at(self._messages, index)
         return text
 
-    def filter(self, entries: Sequence[tuple[_Needle, Any]]) -> Iterator[Any]:
+    def filter(self, entries: Sequence[_Entry]) -> Iterator[CompiledTemplate]:
         """Yield the templates whose needles are in the texts."""
         has_many = len(entries) >= _MIN_ENTRIES_FOR_WORDS
         for needle, template in entries:
@@ -171,55 +176,41 @@ class TemplateIndex:
             ValueError: One is neither, or cannot be rendered.
         """
         compiled = [compile_template(*item) for item in templates.items()]
-        texts = [each for each in compiled if isinstance(each, TextTemplate)]
-        chats = [
-            as_chat(each) if isinstance(each, TextTemplate) else each
-            for each in compiled
-        ]
-        self._texts, self._chats = _Shelf(), _Shelf()
-        self._texts.fill(texts)
-        self._chats.fill(chats)
+        self._texts, self._all = _Shelf(), _Shelf()
+        self._texts.fill([each for each in compiled if each.is_text])
+        self._all.fill(compiled)
 
-    def recognize_text(
-        self, text: str, name: str | None = None
+    def recognize(
+        self, sent: Template, name: str | None = None
     ) -> Match | Ambiguous | None:
-        """Return which template a text was made from.
+        """Return which template a prompt was made from.
+
+        A template that is a text fits a chat of one message, too, the user's.
 
         Args:
-            text: A prompt.
+            sent: The text or the messages.
             name: Where this template is among those that fit, it is the one.
 
         Returns:
             The match; what it may be, where it is not certain; or None.
         """
-        return _recognize(self._texts, [text], text, name)
-
-    def recognize_chat(
-        self, messages: Sequence[Any], name: str | None = None
-    ) -> Match | Ambiguous | None:
-        """Return which template messages were made from.
-
-        A template that is a text fits a chat of one message, the user's.
-
-        Args:
-            messages: Mappings, as they were sent.
-            name: As for `recognize_text`.
-        """
-        return _recognize(self._chats, messages, messages, name)
+        if isinstance(sent, str):
+            return as_text(_recognize(self._texts, as_messages(sent), name))
+        return _recognize(self._all, sent, name)
 
 
 def _recognize(
-    shelf: _Shelf, messages: Sequence[Any], sent: Any, name: str | None
+    shelf: _Shelf, messages: Sequence[Any], name: str | None
 ) -> Match | Ambiguous | None:
     budget = [MAX_SCANNED_CHARS]
     fits: list[Match | Ambiguous] = []
     try:
         for template in shelf.candidates(messages, budget):
-            fit = template.match(sent, budget)
+            fit = template.match(messages, budget)
             if fit is None:
                 continue
             if template.name == name:
-                return fit  # type: ignore[no-any-return]
+                return fit
             fits.append(fit)
     except BudgetExceededError:
         return None
@@ -239,19 +230,14 @@ def _text_at(messages: Sequence[Any], index: int) -> str:
         message = messages[index]
     except IndexError:
         return ""
-    if isinstance(message, str):
-        return message
     content = message.get("content") if isinstance(message, dict) else None
     if isinstance(content, list) and content and isinstance(content[0], dict):
         content = content[0].get("text")
     return content if isinstance(content, str) else ""
 
 
-def _patterns(template: TextTemplate | ChatTemplate) -> Iterator[tuple[int, Any]]:
+def _patterns(template: CompiledTemplate) -> Iterator[tuple[int, Any]]:
     """Yield the text patterns whose places are known: an index, and the pattern."""
-    if isinstance(template, TextTemplate):
-        yield 0, template.pattern
-        return
     runs = [(0, template.runs[0])]
     if len(template.runs) > 1:
         runs.append((-len(template.runs[-1]), template.runs[-1]))
@@ -264,7 +250,7 @@ def _patterns(template: TextTemplate | ChatTemplate) -> Iterator[tuple[int, Any]
                 yield index, content
 
 
-def _anchors(template: TextTemplate | ChatTemplate) -> Iterator[_Anchor]:
+def _anchors(template: CompiledTemplate) -> Iterator[_Anchor]:
     for index, pattern in _patterns(template):
         first, last = pattern.literals[0], pattern.literals[-1]
         for length in _ANCHOR_LENGTHS:
@@ -274,7 +260,7 @@ def _anchors(template: TextTemplate | ChatTemplate) -> Iterator[_Anchor]:
                 yield _Anchor(_Slot(index, -length), last[-length:])
 
 
-def _needles(template: TextTemplate | ChatTemplate) -> Iterator[_Needle]:
+def _needles(template: CompiledTemplate) -> Iterator[_Needle]:
     for index, pattern in _patterns(template):
         for literal in filter(None, pattern.literals):
             yield _Needle(index, literal, is_word=False)

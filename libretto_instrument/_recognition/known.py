@@ -7,14 +7,12 @@ from functools import cached_property, lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from .._templates import PLACEHOLDER, TemplateChat, TemplateText
+from .index import TemplateIndex
+from .template import ByContents, Template
 
-if TYPE_CHECKING:
-    from .index import TemplateIndex
-
-Template: TypeAlias = str | list[Any]
 #: What templates are loaded from.
 Source: TypeAlias = "Mapping[str, Any] | ModuleType | str | os.PathLike[str]"
 
@@ -61,31 +59,18 @@ class KnownTemplates(Mapping[str, Template]):
         return f"<{len(self)} templates>"
 
     @cached_property
-    def index(self) -> "TemplateIndex":
+    def index(self) -> TemplateIndex:
         """The templates, compiled.
 
         Raises:
             ValueError: One of them cannot be rendered; the message names it.
         """
-        return _compile(_Contents(self._templates))
-
-
-class _Contents(str):
-    """What templates hold, as text; equal for equal templates."""
-
-    templates: Mapping[str, Template]
-
-    def __new__(cls, templates: Mapping[str, Template]) -> "_Contents":
-        self = super().__new__(cls, repr(templates))
-        self.templates = templates
-        return self
+        return _compile(ByContents(self._templates))
 
 
 @lru_cache(maxsize=_MAX_INDEXES)
-def _compile(contents: _Contents) -> "TemplateIndex":
-    from .index import TemplateIndex
-
-    return TemplateIndex(contents.templates)
+def _compile(templates: ByContents) -> TemplateIndex:
+    return TemplateIndex(templates.value)
 
 
 def load_templates(source: Source) -> KnownTemplates:

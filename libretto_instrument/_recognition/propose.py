@@ -8,13 +8,13 @@ most of its group's calls.
 import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from attrs import evolve, frozen
 
-from .align import Alignment, align, escape
+from .align import TOKEN, Alignment, align, escape
 from .index import TemplateIndex
-from .template import Ambiguous, Match
+from .template import Match, Template
 
 #: Calls without a template that are read.
 MAX_CALLS = 20_000
@@ -28,7 +28,6 @@ _MAX_CHARS = 200_000
 _MIN_LITERAL_CHARS = 8
 _MIN_OWN_LITERAL_CHARS = 20
 _SYSTEM = frozenset(("system", "developer"))
-_TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
 #: Of the words and spaces of a prompt's beginning or end: what groups are made by.
 _CUTS = (
     slice(0, 0),
@@ -37,8 +36,6 @@ _CUTS = (
 )
 _HEAD = slice(0, 5)
 _WORD = re.compile(r"[^\W\d_]+")
-
-Template: TypeAlias = str | list[Any]
 
 
 @frozen
@@ -190,7 +187,7 @@ def _by_words(calls: list[Call], cut: slice) -> list[list[Call]]:
 
 
 def _cut_words(text: str, cut: slice) -> Hashable:
-    return tuple(_TOKEN.findall(text[-200:] if cut.stop is None else text[:200])[cut])
+    return tuple(TOKEN.findall(text[-200:] if cut.stop is None else text[:200])[cut])
 
 
 def _last_text(messages: Sequence[Any]) -> str:
@@ -223,7 +220,7 @@ def _make(
         return None
     name = calls[0].name or _make_name(texts)
     index = TemplateIndex({name: template})
-    found = [(_recognize(index, call.sent), call) for call in calls]
+    found = [(index.recognize(call.sent), call) for call in calls]
     matches = [match for match, _ in found if isinstance(match, Match)]
     if len(matches) < max(min_calls, len(calls) // 2):
         return None
@@ -231,12 +228,6 @@ def _make(
     ambiguous = len(fitting) - len(matches)
     example = matches[0].params
     return Proposal(name, template, len(fitting), ambiguous, example), fitting
-
-
-def _recognize(index: TemplateIndex, sent: Template) -> Match | Ambiguous | None:
-    if isinstance(sent, str):
-        return index.recognize_text(sent)
-    return index.recognize_chat(sent)
 
 
 def _align_texts(

@@ -1,18 +1,37 @@
-"""One known template: a text or chat messages, matched against what was sent."""
+"""One known template: a text or chat messages, matched against what was sent.
+
+A text is compiled and matched as a chat of one message, the user's.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeAlias
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from .._templates import TemplateChat, TemplateError, TemplateText
-from .pattern import (
-    MessagePattern,
-    TextPattern,
-    Trial,
-    compile_message,
-    compile_text,
-)
+from .._templates import TemplateChat, TemplateError
+from .pattern import MessagePattern, Trial, compile_message, compile_text
+
+Template: TypeAlias = str | list[Any]
+
+#: Declared templates that are kept compiled.
+_MAX_COMPILED = 64
+
+
+class ByContents(str):
+    """A key for caches: equal where what it holds has equal contents."""
+
+    value: Any
+
+    def __new__(cls, value: Any) -> "ByContents":
+        self = super().__new__(cls, repr(value))
+        self.value = value
+        return self
+
+
+def as_messages(sent: Template) -> list[Any]:
+    """Return messages as they are, and a text as a chat of one message."""
+    return [{"role": "user", "content": sent}] if isinstance(sent, str) else sent
 
 
 @frozen
@@ -43,43 +62,18 @@ class Ambiguous:
 
 
 @frozen(eq=False)
-class TextTemplate:
-    """A template of a text.
+class CompiledTemplate:
+    """A template: runs of messages, with histories in between.
 
     Attributes:
         name: Its name.
-        pattern: The text.
-    """
-
-    name: str
-    pattern: TextPattern
-
-    def match(self, text: str, budget: list[int]) -> Match | Ambiguous | None:
-        """Return how a text was made from this template; None if it was not."""
-        trial = Trial(budget)
-        if not self.pattern.match(text, trial):
-            return None
-        if trial.is_ambiguous:
-            return Ambiguous((self.name,))
-        template = self.pattern.source
-        trial.charge(len(text))
-        is_same = TemplateText(template, trial.params) == text
-        return Match(self.name, template, trial.params) if is_same else None
-
-
-@frozen(eq=False)
-class ChatTemplate:
-    """A template of chat messages: runs of messages, with histories in between.
-
-    Attributes:
-        name: Its name.
-        source: The messages.
+        is_text: It is a text.
         runs: The patterns before, between and behind the histories.
         histories: For each history, its entries, and the names of its lists.
     """
 
     name: str
-    source: list[Any]
+    is_text: bool
     runs: tuple[tuple[MessagePattern, ...], ...]
     histories: tuple[tuple[list[Any], list[str]], ...]
 
@@ -174,19 +168,17 @@ class ChatTemplate:
         )
 
 
-def compile_template(
-    name: str, template: str | Sequence[Any]
-) -> TextTemplate | ChatTemplate:
+def compile_template(name: str, template: str | Sequence[Any]) -> CompiledTemplate:
     """Return a template made ready for matching.
 
     Raises:
         ValueError: It is neither a text nor messages, or cannot be rendered.
     """
-    if isinstance(template, str):
-        return TextTemplate(name, compile_text(template))
+    is_text = isinstance(template, str)
     runs: list[list[MessagePattern]] = [[]]
     histories: list[tuple[list[Any], list[str]]] = []
-    for message in template:
+    messages = as_messages(template) if isinstance(template, str) else template
+    for message in messages:
         if not isinstance(message, Mapping):
             raise ValueError(
                 f"The template {name!r} holds a {type(message).__name__} among its "
@@ -202,15 +194,20 @@ def compile_template(
         else:
             histories.append(([message], names))
             runs.append([])
-    return ChatTemplate(name, list(template), tuple(map(tuple, runs)), tuple(histories))
+    return CompiledTemplate(name, is_text, tuple(map(tuple, runs)), tuple(histories))
 
 
-def as_chat(template: TextTemplate) -> ChatTemplate:
-    """Return a text as the template of a chat of one message, the user's."""
-    message = {"role": "user", "content": template.pattern.source}
-    node = {"role": compile_text("user"), "content": template.pattern}
-    pattern = MessagePattern(message, node)
-    return ChatTemplate(template.name, [message], ((pattern,),), ())
+@lru_cache(maxsize=_MAX_COMPILED)
+def compile_declared(template: ByContents) -> CompiledTemplate:
+    """Return a template that a call or a scope declares, made ready for matching."""
+    return compile_template("", template.value)
+
+
+def as_text(found: "Match | Ambiguous | None") -> "Match | Ambiguous | None":
+    """Return what was found for a text, with the template as a text."""
+    if not isinstance(found, Match):
+        return found
+    return evolve(found, template=found.template[0]["content"])  # type: ignore[index]
 
 
 def _history_names(name: str, message: Mapping[str, Any]) -> Iterator[str]:

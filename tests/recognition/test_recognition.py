@@ -17,12 +17,12 @@ Messages = list[dict[str, Any]]
 
 def text(template: str, sent: str) -> Match | Ambiguous | None:
     """Return what one template is recognised as in a text."""
-    return TemplateIndex({"t": template}).recognize_text(sent)
+    return TemplateIndex({"t": template}).recognize(sent)
 
 
 def chat(template: Messages, sent: Any) -> Match | Ambiguous | None:
     """Return what one template is recognised as in messages."""
-    return TemplateIndex({"t": template}).recognize_chat(list(sent))
+    return TemplateIndex({"t": template}).recognize(list(sent))
 
 
 def params(found: Match | Ambiguous | None) -> Any:
@@ -169,8 +169,8 @@ def test_among_others(
     at = data.draw(st.integers(0, len(templates) - 1))
     sent = rendered(templates[at], values)
     for found in (
-        index.recognize_text(str(sent)),
-        index.recognize_chat([{"role": "user", "content": str(sent)}]),
+        index.recognize(str(sent)),
+        index.recognize([{"role": "user", "content": str(sent)}]),
     ):
         if isinstance(found, Match):
             assert found.name == str(at)
@@ -186,11 +186,11 @@ def test_the_name_decides() -> None:
         {"short": "Sum up: {text}", "long": "Sum up: {text}\nIn {lang}"}
     )
     sent = "Sum up: this\nIn French"
-    assert index.recognize_text(sent) == Ambiguous(("short", "long"))
-    found = index.recognize_text(sent, "long")
+    assert index.recognize(sent) == Ambiguous(("short", "long"))
+    found = index.recognize(sent, "long")
     assert isinstance(found, Match)
     assert (found.name, found.params) == ("long", {"text": "this", "lang": "French"})
-    assert index.recognize_text("Sum up: this", "long") == Match(
+    assert index.recognize("Sum up: this", "long") == Match(
         "short", "Sum up: {text}", {"text": "this"}
     )
 
@@ -305,11 +305,11 @@ def test_the_role_of_an_answer() -> None:
 
 def test_a_text_as_a_chat() -> None:
     """A text is recognised in a chat of one message of the user."""
-    found = TemplateIndex({"t": "Say {word}"}).recognize_chat([said("Say hi")])
+    found = TemplateIndex({"t": "Say {word}"}).recognize([said("Say hi")])
     assert found == Match("t", [said("Say {word}")], {"word": "hi"})
     index = TemplateIndex({"t": "Say {word}"})
-    assert index.recognize_chat([said("Say hi", "system")]) is None
-    assert index.recognize_chat([said("Say hi"), said("x")]) is None
+    assert index.recognize([said("Say hi", "system")]) is None
+    assert index.recognize([said("Say hi"), said("x")]) is None
 
 
 ROLES = st.sampled_from(["system", "user", "assistant"])
@@ -415,6 +415,6 @@ def test_an_index_of_many() -> None:
             sent = [said(str(TemplateText(template, values)))]
         else:
             sent = list(TemplateChat(template, values))
-        found = index.recognize_chat(sent)
+        found = index.recognize(sent)
         assert isinstance(found, Match)
         assert found.name == name
