@@ -9,6 +9,7 @@ from typing import Any
 
 import openai
 import pytest
+from support.versions import needs_responses
 
 import libretto_instrument as libretto
 from libretto_instrument import Scope
@@ -408,6 +409,7 @@ def test_a_scope_around_other_parameters(
     assert events[0]["params"] == {"name": "there"}
 
 
+@needs_responses
 def test_a_scope_around_responses(
     client: openai.OpenAI, events: CapturedEvents
 ) -> None:

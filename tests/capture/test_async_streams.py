@@ -9,6 +9,7 @@ import pytest
 from support.answers import MESSAGES, USAGE, chunk, chunks, no_choices
 from support.kept import Kept
 from support.scripted import CUT_OFF, ScriptedModel, Wire
+from support.versions import needs_aclose
 
 import libretto_instrument as libretto
 from libretto_instrument import _capture
@@ -193,14 +194,13 @@ async def test_each_end_is_one_event_at_once(
     assert bool(kept.event.get("responseErrors")) == went_wrong
 
 
+@needs_aclose
 async def test_the_other_name_of_close(
     kept: Kept, server: ScriptedModel, ascripted: openai.AsyncOpenAI
 ) -> None:
     """aclose(), where openai has it, ends the stream as close() does."""
     server.wire().send(chunk("he"))
     stream = await ask(ascripted)
-    if not hasattr(openai.AsyncStream, "aclose"):
-        pytest.skip("this openai's streams have no aclose()")
     await anext(stream)
     await stream.aclose()
     assert stream.response.is_closed

@@ -9,6 +9,7 @@ import openai
 import pytest
 from support.kept import Kept
 from support.scripted import ScriptedModel
+from support.versions import needs_responses
 
 import libretto_instrument as libretto
 from libretto_instrument import _capture
@@ -17,10 +18,7 @@ from libretto_instrument.testing import CapturedEvents
 
 from .test_reach import RESPONSE
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(openai.OpenAI(api_key="sk-test"), "responses"),
-    reason="this version of openai does not have the Responses API",
-)
+pytestmark = needs_responses
 
 ASK: dict[str, Any] = {"model": "m", "input": "Which sport?", "background": True}
 

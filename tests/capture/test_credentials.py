@@ -107,8 +107,12 @@ def test_what_only_sounds_like_credentials(
             mcp(server_url="https://mcp.example.com/sse?team=7"),
         ],
         "max_completion_tokens": 7,
-        "prompt_cache_key": "cache-1",
-        "extra_body": {"stop_token_ids": [1], "tokens": ["a"], "keys": ["b"]},
+        "extra_body": {
+            "prompt_cache_key": "cache-1",
+            "stop_token_ids": [1],
+            "tokens": ["a"],
+            "keys": ["b"],
+        },
     }
     server.answer(completion())
     create(scripted, **parameters)

@@ -6,14 +6,12 @@ import openai
 import pytest
 from support.kept import Kept
 from support.scripted import ScriptedModel
+from support.versions import needs_decisions
 
 from libretto_instrument import TemplateChat, TemplateText
 from libretto_instrument._capture.endpoints import decisions
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(openai.OpenAI(api_key="sk-test"), "decisions"),
-    reason="this version of openai has no decisions",
-)
+pytestmark = needs_decisions
 
 QUESTIONS: list[Any] = [
     {"type": "predicate", "name": "is_spam", "instructions": "Is it spam?"},

@@ -4,6 +4,7 @@ import json
 from typing import Any, get_args
 
 import pytest
+from support.versions import needs_responses
 
 from libretto_instrument._capture.endpoints import responses
 from libretto_instrument._capture.endpoints.response_events import merge_events
@@ -211,6 +212,7 @@ def test_an_empty_text_and_a_refusal(text: str) -> None:
     assert responses.parse_response(raw).text == (text or "No.")
 
 
+@needs_responses
 def test_no_kind_of_delta_is_unknown() -> None:
     """Every event of openai's union that brings a delta leaves it in the output."""
     from openai.types import responses as types

@@ -1,7 +1,6 @@
 """The Responses API in the words of events: templates, answers, calls, errors."""
 
 from asyncio import to_thread
-from importlib.util import find_spec
 from typing import Any
 
 import openai
@@ -9,17 +8,14 @@ import pytest
 from pydantic import BaseModel, ValidationError
 from support.kept import Kept
 from support.scripted import ScriptedModel
+from support.versions import needs_responses
 
 import libretto_instrument as libretto
 from libretto_instrument import TemplateChat, TemplateText
 
 from .bodies import metrics_of
 
-pytestmark = pytest.mark.skipif(
-    find_spec("openai.resources.responses") is None,
-    reason="this openai does not have the Responses API",
-)
-
+pytestmark = needs_responses
 
 USAGE = {
     "input_tokens": 5,

@@ -10,7 +10,6 @@ import venv
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +25,6 @@ from support.waiting import eventually
 from libretto_instrument import _capture, _collector
 from libretto_instrument._cli import main
 from libretto_instrument._spool import Spool
-
-_HTTPX_BEFORE_0_28 = find_spec("httpx2") is None and (
-    tuple(map(int, metadata.version("httpx").split(".")[:2])) < (0, 28)
-)
 
 ROOT = Path(__file__).parents[2]
 KEY = "key-that-nobody-may-see"
@@ -232,8 +227,7 @@ def test_a_certificate_that_nobody_trusts(doctor: Doctor, tmp_path: Path) -> Non
         assert doctor(SSL_CERT_FILE=str(certificate)).levels == {}
         nowhere = str(tmp_path / "nowhere.pem")
         assert doctor(SSL_CERT_FILE=nowhere).levels == {
-            # Older ones take no notice of a file that is not there.
-            "endpoint-tls" if _HTTPX_BEFORE_0_28 else "endpoint-certificates": "problem"
+            "endpoint-certificates": "problem"
         }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import openai
 import pytest
 from pydantic import BaseModel
+from support.versions import needs_parse
 
 WEATHER = {
     "type": "function",
@@ -156,10 +157,7 @@ def test_tools_in_parallel_are_streamed_in_fragments(
     ]
 
 
-@pytest.mark.skipif(
-    not hasattr(openai.resources.chat.Completions, "parse"),
-    reason="this openai has parse() in its beta only",
-)
+@needs_parse
 def test_parse_and_the_stream_helper(client: openai.OpenAI) -> None:
     """A structured answer passes the caller's own model, by parse() and by stream()."""
     request: dict[str, Any] = {

@@ -6,13 +6,11 @@ from typing import Any
 import openai
 import pytest
 from pydantic import BaseModel
+from support.versions import needs_responses
 
 from libretto_instrument.demo import OfflineModel
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(openai.OpenAI, "responses"),
-    reason="this openai has no Responses API",
-)
+pytestmark = needs_responses
 
 WEATHER: dict[str, Any] = {
     "type": "function",

@@ -8,6 +8,7 @@ import openai
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from support.otlp import attributes
+from support.versions import needs_responses
 
 import libretto_instrument as libretto
 from libretto_instrument.exporters import ExportRecord
@@ -217,10 +218,7 @@ def test_a_text_completion(client, reported, send, receiver) -> None:
     ]
 
 
-@pytest.mark.skipif(
-    not hasattr(openai.OpenAI, "responses"),
-    reason="this openai does not have the Responses API",
-)
+@needs_responses
 def test_a_response(client, reported, send, receiver) -> None:
     """A call of the Responses API is a chat; its items are parts of messages."""
     with reported() as reports:
