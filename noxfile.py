@@ -159,7 +159,7 @@ def _table() -> str:
 
 
 @nox.session(python="3.11")
-@nox.parametrize("openai", ["3.54.0"])
+@nox.parametrize("openai", ["3.57.0"])
 def openai_suite(session: nox.Session, openai: str) -> None:
     """Run openai's own tests bare and recorded; none may tell the difference."""
     session.install(

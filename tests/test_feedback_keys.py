@@ -13,6 +13,7 @@ import pytest
 from openai.types.chat import ChatCompletion
 from pydantic import BaseModel
 from support.backend import Backend
+from support.versions import helpers_of
 
 import libretto_instrument as libretto
 from libretto_instrument._capture import feedback_keys
@@ -29,12 +30,6 @@ class City(BaseModel):
     name: str
 
 
-def completions_of(client: Any) -> Any:
-    """Return where parse() and stream() are: early versions have them in the beta."""
-    stable = client.chat.completions
-    return stable if hasattr(stable, "parse") else client.beta.chat.completions
-
-
 def plain(client: openai.OpenAI) -> Any:
     return client.chat.completions.create(model="any", messages=MESSAGES)
 
@@ -48,7 +43,7 @@ def stream(client: openai.OpenAI) -> Any:
 
 
 def parsed(client: openai.OpenAI) -> Any:
-    return completions_of(client).parse(
+    return helpers_of(client).parse(
         model="any", messages=MESSAGES, response_format=City
     )
 
@@ -76,7 +71,7 @@ def unread(client: openai.OpenAI) -> AbstractContextManager[Any]:
 
 
 def helper(client: openai.OpenAI) -> AbstractContextManager[Any]:
-    return completions_of(client).stream(model="any", messages=MESSAGES)
+    return helpers_of(client).stream(model="any", messages=MESSAGES)
 
 
 def responses_helper(client: openai.OpenAI) -> AbstractContextManager[Any]:
@@ -177,7 +172,7 @@ async def test_async_shapes(model: OfflineModel, events: CapturedEvents) -> None
         key_of_chunks = libretto.feedback_key(chunks)
         async for _ in chunks:
             pass
-        manager = completions_of(client).stream(model="any", messages=MESSAGES)
+        manager = helpers_of(client).stream(model="any", messages=MESSAGES)
         async with manager as helped:
             key_of_helper = libretto.feedback_key(helped)
             async for _ in helped:

@@ -12,6 +12,7 @@ import openai
 import pytest
 from support.answers import MESSAGES, chunk, chunks, completion, text_completion
 from support.scripted import CUT_OFF, ScriptedModel
+from support.versions import helpers_of
 
 from libretto_instrument import LibrettoCreateParams, TemplateChat
 
@@ -116,10 +117,7 @@ def text(server: ScriptedModel, client: openai.OpenAI) -> Any:
 
 def helper(server: ScriptedModel, client: openai.OpenAI) -> Any:
     server.stream(*chunks("a"))
-    chat: Any = client.chat
-    if not hasattr(chat.completions, "stream"):  # Where openai 1 had it first.
-        chat = client.beta.chat
-    with chat.completions.stream(**ASK) as stream:
+    with helpers_of(client).stream(**ASK) as stream:
         return None, told([event.chunk for event in stream if event.type == "chunk"])
 
 

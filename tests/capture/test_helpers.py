@@ -8,6 +8,7 @@ import pytest
 from support.answers import MESSAGES, USAGE, call_piece, chunk, chunks, no_choices
 from support.kept import Kept
 from support.scripted import CUT_OFF, ScriptedModel
+from support.versions import helpers_of
 
 import libretto_instrument as libretto
 from libretto_instrument import _capture
@@ -15,11 +16,7 @@ from libretto_instrument import _capture
 
 def helper(client: Any, **more: Any) -> Any:
     """Return the helper's stream manager for the usual question."""
-    # Where openai 1 had it first.
-    chat = (
-        client.chat if hasattr(client.chat.completions, "stream") else client.beta.chat
-    )
-    return chat.completions.stream(model="gpt-test", messages=MESSAGES, **more)
+    return helpers_of(client).stream(model="gpt-test", messages=MESSAGES, **more)
 
 
 def texts(events: Any) -> str:

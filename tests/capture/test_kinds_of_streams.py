@@ -13,6 +13,7 @@ from openai.resources.chat.completions import Completions
 from support.answers import MESSAGES, chunks
 from support.kept import Kept
 from support.scripted import ScriptedModel
+from support.versions import helpers_of
 
 from libretto_instrument import _capture
 
@@ -66,14 +67,6 @@ def way_to_read(value: Any) -> str:
     return "for" if isinstance(value, abc.Iterable) else "async for"
 
 
-def helper_of(client: Any) -> Any:
-    """Return the helper method: early versions have it in the beta."""
-    stable = client.chat.completions
-    return (
-        stable if hasattr(stable, "stream") else client.beta.chat.completions
-    ).stream
-
-
 def stream(client: openai.OpenAI, server: ScriptedModel, **more: Any) -> Any:
     """Return a stream that was just begun."""
     server.stream(*chunks("a"))
@@ -113,9 +106,9 @@ def test_a_helpers_manager(
 ) -> None:
     """The managers of both helpers, given settings, look as the bare ones do."""
     for client in (scripted, ascripted):
-        bare = helper_of(client)(**ASK)
+        bare = helpers_of(client).stream(**ASK)
         _capture.patch(Kept())
-        ours = helper_of(client)(**ASK, libretto={"context": {"a": 1}})
+        ours = helpers_of(client).stream(**ASK, libretto={"context": {"a": 1}})
         assert type(ours) is not type(bare)
         assert described(ours) == described(bare)
         _capture.unpatch()

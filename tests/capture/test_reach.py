@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from support.answers import MESSAGES, chunks, completion, text_chunk, text_completion
 from support.kept import Kept
 from support.scripted import DEADLINE, ScriptedModel
-from support.versions import HAS_DECISIONS, HAS_RESPONSES
+from support.versions import HAS_DECISIONS, HAS_RESPONSES, helpers_of
 
 import libretto_instrument as libretto
 from libretto_instrument import _capture, scope
@@ -313,9 +313,7 @@ def test_stream_helper(
     patched: Callable[[], Kept],
 ) -> None:
     """A held stream helper makes one event."""
-    resource = scripted.chat.completions
-    if not hasattr(resource, "stream"):
-        resource = scripted.beta.chat.completions
+    resource = helpers_of(scripted)
     held = resource.stream if is_before else None
     kept = patched()
     server.stream(*chunks("ten", "nis"))

@@ -40,7 +40,7 @@ def collector(shared_db: Path) -> Iterator[RunningServer]:
 @pytest.fixture(scope="session")
 def shared(collector: RunningServer) -> Iterator[httpx.Client]:
     """Yield a client of the shared collector, for tests that store nothing."""
-    with httpx.Client(base_url=collector.url) as client:
+    with httpx.Client(base_url=collector.url, timeout=60) as client:
         yield client
 
 

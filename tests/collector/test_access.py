@@ -106,7 +106,7 @@ def guarded(db: Path) -> Iterator[httpx.Client]:
     """Yield a client of a collector that takes a token for reading."""
     with (
         running(db, token=TOKEN, hosts=["Box.Example"]) as collector,
-        httpx.Client(base_url=collector.url) as client,
+        httpx.Client(base_url=collector.url, timeout=60) as client,
     ):
         yield client
 

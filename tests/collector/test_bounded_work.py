@@ -54,7 +54,7 @@ def shared(untraced: None, shared_db: Path) -> Iterator[httpx.Client]:
     """Yield a client of a collector whose threads are not traced either."""
     with (
         running(shared_db) as started,
-        httpx.Client(base_url=started.url) as client,
+        httpx.Client(base_url=started.url, timeout=60) as client,
     ):
         yield client
 
@@ -181,7 +181,10 @@ def test_a_body_is_weighed_before_it_is_decoded(
 
 def test_a_body_without_the_key_is_not_decoded(db: Path, limit: float) -> None:
     """Who does not know the key makes the collector decode nothing."""
-    with running(db, api_key=KEY) as server, httpx.Client(base_url=server.url) as http:
+    with (
+        running(db, api_key=KEY) as server,
+        httpx.Client(base_url=server.url, timeout=60) as http,
+    ):
         start = cpu()
         for body in (b"{" * 9_000_000, b"no JSON", b'{"apiKey": "another"}'):
             assert http.post("/api/event", content=body).status_code == 401

@@ -54,7 +54,7 @@ def test_honest_posts_are_answered_beside_open_connections(
         opened.append(connect(crowded))
         opened[-1].sendall(sent)
     for _ in range(5):
-        with httpx.Client(base_url=crowded.url) as http:
+        with httpx.Client(base_url=crowded.url, timeout=60) as http:
             post(http)
     for each in opened:
         each.close()

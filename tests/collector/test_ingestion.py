@@ -266,7 +266,7 @@ def locked(db: Path) -> Iterator[httpx.Client]:
     """Yield a client of a collector that takes one key only."""
     with (
         running(db, api_key="right-key-with-é") as collector,
-        httpx.Client(base_url=collector.url) as client,
+        httpx.Client(base_url=collector.url, timeout=60) as client,
     ):
         yield client
 

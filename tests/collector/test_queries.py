@@ -25,7 +25,7 @@ def http_of_many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Cli
     """Yield a client of the collector that has what ``stored`` stores."""
     with (
         running(tmp_path_factory.mktemp("stored") / "libretto.db") as started,
-        httpx.Client(base_url=started.url) as client,
+        httpx.Client(base_url=started.url, timeout=60) as client,
     ):
         yield client
 

@@ -64,7 +64,7 @@ def test_many_events(db: Path) -> None:
         calls = dict(connection.execute(CALLS_BY_PROMPT))
     assert (calls.pop("slogan"), calls.pop("greeting")) == (900, 50)
     assert list(calls.values()) == [1] * 50
-    with running(db) as server, httpx.Client(base_url=server.url) as http:
+    with running(db) as server, httpx.Client(base_url=server.url, timeout=60) as http:
         newest = wire.read(http, prompt="slogan", limit=1)[0]["event"]
         assert newest["promptTemplateChat"] == SLOGAN
         assert newest["params"] == {"product": products[-1]}
@@ -76,7 +76,7 @@ def test_many_events(db: Path) -> None:
 
 def test_beside_a_server(db: Path) -> None:
     """A database is read again while a server writes to it."""
-    with running(db) as server, httpx.Client(base_url=server.url) as http:
+    with running(db) as server, httpx.Client(base_url=server.url, timeout=60) as http:
         post(http, unnamed("A slogan for tea"))
         assert reread_database(db, KNOWN).recognized == 1
         post(http, unnamed("A slogan for tea"))

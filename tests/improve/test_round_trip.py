@@ -14,6 +14,7 @@ import pytest
 from support import corpus
 from support.answers import chunks, completion
 from support.scripted import ScriptedModel
+from support.versions import HAS_RESPONSES, helpers_of, needs_responses
 
 from libretto_instrument import TemplateChat, TemplateText, improve
 from libretto_instrument.improve import Case, ReplayError
@@ -122,7 +123,7 @@ CALLS: dict[str, Ask] = {
         messages=[{"role": "user", "content": "x"}],
         response_format={"type": "json_object"},
     ),
-    "a class as format": lambda client: client.chat.completions.parse(
+    "a class as format": lambda client: helpers_of(client).parse(
         model="gpt-test",
         messages=[{"role": "user", "content": "x"}],
         response_format=Visit,
@@ -182,7 +183,13 @@ def body_of_answer(name: str) -> Any:
     return completion('{"towns": []}')
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=needs_responses if "responses" in name else ())
+        for name in CALLS
+    ],
+)
 def test_the_same_body_is_sent(
     server: ScriptedModel,
     scripted: openai.OpenAI,
@@ -218,7 +225,9 @@ def test_the_replayed_call_records_the_same_template(
     server: ScriptedModel, scripted: openai.OpenAI, captured: CapturedEvents
 ) -> None:
     """The event of a replayed call has the template and the parameters apart, too."""
-    names = ["template", "history", "responses with both", "completion"]
+    names = ["template", "history", "completion"]
+    if HAS_RESPONSES:
+        names.append("responses with both")
     for name in names:
         server.answer(body_of_answer(name), times=2)
         CALLS[name](scripted)
@@ -226,10 +235,10 @@ def test_the_replayed_call_records_the_same_template(
         request = build_request(case_of(recorded), Change())
         with_template = {**request.arguments, "libretto": request.template}
         call = {
-            "chat": scripted.chat.completions,
-            "completion": scripted.completions,
-            "responses": scripted.responses,
-        }[request.endpoint]
+            "chat": lambda: scripted.chat.completions,
+            "completion": lambda: scripted.completions,
+            "responses": lambda: scripted.responses,
+        }[request.endpoint]()
         call.create(**with_template)
         for key in ("promptTemplateChat", "promptTemplateText", "params", "tools"):
             assert captured[-1].get(key) == recorded.get(key), (name, key)
@@ -270,6 +279,7 @@ def test_a_new_template_is_filled_with_the_old_values(
     assert {**after, "messages": None} == {**before, "messages": None}
 
 
+@needs_responses
 def test_a_new_template_of_the_responses_api(
     server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:

@@ -1,12 +1,10 @@
-"""Marks for tests about what only newer versions of openai have."""
+"""What the installed openai has: marks for tests that need more than it has."""
 
 import importlib.util
+from typing import Any
 
 import openai
 import pytest
-
-#: (major, minor) of the openai that is installed.
-OPENAI = tuple(int(part) for part in openai.VERSION.split(".")[:2])
 
 HAS_RESPONSES = importlib.util.find_spec("openai.resources.responses") is not None
 HAS_DECISIONS = importlib.util.find_spec("openai.resources.decisions") is not None
@@ -25,3 +23,9 @@ needs_parse = pytest.mark.skipif(
     not hasattr(openai.resources.chat.Completions, "parse"),
     reason="this openai has parse() in its beta only",
 )
+
+
+def helpers_of(client: Any) -> Any:
+    """Return the resource with parse() and stream(): early versions have a beta one."""
+    stable = client.chat.completions
+    return stable if hasattr(stable, "parse") else client.beta.chat.completions
