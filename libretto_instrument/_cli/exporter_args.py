@@ -17,11 +17,7 @@ EXPORTER_SPEC_HELP = "[NAME=]jsonl:PATH, [NAME=]otlp:ENDPOINT or MODULE:ATTRIBUT
 
 
 def parse_exporters(named: Sequence[str]) -> "list[Exporter]":
-    """Return the exporters of ``--exporter`` options.
-
-    Args:
-        named: Each in a form of ``EXPORTER_SPEC_HELP``. An attribute is an exporter, or
-            a callable that returns one.
+    """Return the exporters of ``--exporter`` options; see ``EXPORTER_SPEC_HELP``.
 
     Raises:
         ValueError: One can't be understood, found or made, or two have one name.

@@ -92,10 +92,7 @@ COMMANDS = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line.
-
-    Args:
-        argv: The arguments, less the program's name; the process's own when None.
+    """Run the command line, the process's own if ``argv`` is None.
 
     Returns:
         The exit status: 0 for success, 1 for a command that found something wrong,

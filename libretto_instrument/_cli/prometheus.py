@@ -20,12 +20,7 @@ StatsReader: TypeAlias = "Callable[[], tuple[Stats, SpoolStats]]"
 
 
 def serve(host: str, port: int, read_stats: StatsReader) -> None:
-    """Serve metrics at ``/metrics`` from a background thread until the process ends.
-
-    Args:
-        host: The address to listen on.
-        port: The port; 0 takes a free one.
-        read_stats: Returns the current counters.
+    """Serve metrics at ``/metrics`` until the process ends; port 0 takes a free one.
 
     Raises:
         OSError: The port is taken.

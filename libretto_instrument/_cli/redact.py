@@ -48,19 +48,10 @@ def redact_command(
     colour: bool,
     redactor: Redactor | None = None,
 ) -> int:
-    """Show a text with its personal data marked, and what would be sent in its place.
+    """Show a text with its personal data marked, and return 0.
 
-    With colour each entity is highlighted and followed by its entity, and a count by
-    entity stands below; without, the text comes out redacted, for a pipe.
-
-    Args:
-        stream_in: Where the text is read from, to its end.
-        stream_out: Where the result is written to.
-        colour: Whether ``stream_out`` shows ANSI colours.
-        redactor: What to look with; the built-in redactor by default.
-
-    Returns:
-        The exit code: 0, whatever was found.
+    With colour each entity is highlighted and named, and counted below; without, the
+    text comes out redacted, for a pipe.
 
     Raises:
         ImportError: The extra ``pii`` is needed and not installed.

@@ -43,8 +43,7 @@ def get_spool_dir(args: argparse.Namespace) -> str:
 def run(args: argparse.Namespace) -> int:
     """List what was refused, have it sent once more, or drop it.
 
-    Returns:
-        0; 1 if none of the ids that were named was found.
+    Returns: 0; 1 if none of the ids that were named was found.
 
     Raises:
         ValueError: There is no spool, or it can't be used.

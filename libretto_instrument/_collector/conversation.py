@@ -35,12 +35,7 @@ _PATH_STEP = re.compile(r"[^.\[\]]+")
 
 
 def conversation(event: Row, max_chars: int = MAX_CHARS) -> list[Turn]:
-    """Return what was said to the model, with the parameters filled in.
-
-    Args:
-        event: An event body.
-        max_chars: The most characters to return; what is beyond is cut.
-    """
+    """Return what was said to the model, with the parameters filled in, and cut."""
     turns = []
     for message, params, is_history in islice(_messages(event), MAX_TURNS):
         segments = list(_truncate(_segments(message, params), max_chars))

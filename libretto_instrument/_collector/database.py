@@ -38,11 +38,8 @@ def execute_script(
 ) -> list[Row]:
     """Run the statements of ``sql/{name}.sql``; return the rows of the last.
 
-    Args:
-        db: The connection.
-        name: The file's, without ``.sql``.
-        values: For the placeholders; what comes from outside goes here.
-        parts: Text put in place of ``{part}``; only ever text of our own.
+    ``values`` fill placeholders; what comes from outside goes there. ``parts`` are text
+    of our own, put in place of ``{part}``.
     """
     rows: list[Any] = []
     for statement in load_sql(name):

@@ -75,12 +75,8 @@ class BodyReader:
 class IngestMiddleware:
     """Answers the posts of programs, and hands all other requests on.
 
-    A program posts for every call of a model: routing and the like are spared.
-
-    Args:
-        app: What answers other requests.
-        bodies: Reads the bodies.
-        api_key: The only key that is accepted; ``None`` accepts any.
+    A program posts for every call of a model, so that they skip the routing. With an
+    ``api_key`` no other is accepted.
     """
 
     def __init__(self, app: ASGIApp, bodies: BodyReader, api_key: str | None) -> None:

@@ -72,10 +72,6 @@ class BoundedProtocol(asyncio.Protocol):
 
     uvicorn itself waits for ever for the rest of a request, and reads headers without
     end if it has httptools.
-
-    Args:
-        connections: All of them.
-        options: What uvicorn gives its own protocols.
     """
 
     def __init__(self, connections: Connections, **options: Any) -> None:

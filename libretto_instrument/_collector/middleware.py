@@ -34,13 +34,10 @@ _HEADERS = [
 
 
 class AccessMiddleware:
-    """Middleware that checks ``Host``, ``Origin`` and the reading token.
+    """Checks ``Host``, ``Origin`` and the reading token of each request.
 
-    Args:
-        app: What answers the requests that pass.
-        hosts: Names of this collector, beside the loopback ones.
-        token: What reading takes; ``None`` for nothing.
-        public: Other machines reach it, by whatever address.
+    ``hosts`` are names of this collector beside the loopback ones; without a ``token``
+    all may read; ``public``: other machines reach it, by whatever address.
     """
 
     def __init__(

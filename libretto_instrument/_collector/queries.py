@@ -115,14 +115,7 @@ def build_where(filters: Filters) -> str:
 def fetch_page(
     db: Connection, name: str, filters: Filters, bodies: bool = False
 ) -> Page:
-    """Return a page of ``events``, ``prompts``, ``chats``, ``chains`` or ``feedback``.
-
-    Args:
-        db: The connection.
-        name: The listing's.
-        filters: What ``parse_filters`` returned.
-        bodies: Return events with the whole of what was received.
-    """
+    """Return a page of a listing, with the bodies of its events if asked for."""
     if name == "prompts":
         return Page(fetch_prompts(db, filters.get("prompt")))
     limit = filters.get("limit", LIMIT)

@@ -25,13 +25,10 @@ _NEWEST = 2**62
 
 @define
 class Rereading:
-    """How far stored events were read again.
+    """How far stored events were read again, in transactions of ``batch`` events.
 
-    Attributes:
-        batch: Events that one transaction reads.
-        before: Those before this number are left.
-        events: How many were read.
-        recognized: How many of these have a template now.
+    Those before the number ``before`` are left; ``recognized`` of the ``events`` read
+    have a template now.
     """
 
     batch: int = BATCH

@@ -23,11 +23,8 @@ async def delete_expired(
 ) -> None:
     """Bring the store within its bounds, and its file down to what it needs.
 
-    Args:
-        store: The store.
-        seconds: How long events, feedback and results are kept; ``None`` for good.
-        max_bytes: How many bytes the file and its log may have; the oldest go first.
-        delete_cases: Delete calls with a correction or a good rating, too.
+    Events are kept for ``seconds``, and the file and its log below ``max_bytes``; None
+    sets no bound. Calls that are cases go only with ``delete_cases``.
     """
     bounds: dict[str, Any] = {"delete_cases": delete_cases, "batch": BATCH}
     bounds["cutoff"] = 0 if seconds is None else int(time.time() - seconds) * 1000

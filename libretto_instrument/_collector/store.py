@@ -56,11 +56,7 @@ class Store:
     def put(self, kind: str, values: Row) -> "asyncio.Future[Row]":
         """Store an event, feedback or a chain's result; resolve with the answer.
 
-        What has been answered survives a SIGKILL.
-
-        Args:
-            kind: ``event``, ``feedback`` or ``chain``.
-            values: What the ``parse_…`` of that kind returns.
+        ``values`` are what ``parse_…`` returned. What was answered survives a SIGKILL.
         """
         write = writes.KINDS[kind]
         row = values | {"now": time.time_ns() // 1_000_000}

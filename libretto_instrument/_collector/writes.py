@@ -8,12 +8,7 @@ from .schema import Row, parse_event
 
 
 def put_event(db: Connection, values: Row) -> Row:
-    """Store an event; one whose id is known already changes nothing.
-
-    Args:
-        db: The writing connection, in a transaction.
-        values: What ``parse_event`` returned, and ``now``, in unix milliseconds.
-    """
+    """Store an event and the time ``now``; one whose id is known changes nothing."""
     row = _prepare(db, values)
     if row["stored_as"] is None:
         cursor = db.execute(load_sql("insert_event")[0], row)
@@ -51,14 +46,10 @@ def put_chain(db: Connection, values: Row) -> Row:
 def delete_expired(
     db: Connection, cutoff: int, excess: int, delete_cases: bool, batch: int
 ) -> int:
-    """Delete some of what is oldest; return how many rows.
+    """Delete at most ``batch`` of the oldest rows of each table; return how many.
 
-    Args:
-        db: The writing connection, in a transaction.
-        cutoff: Everything before this time goes, in unix milliseconds.
-        excess: How many bytes are too many; the oldest events go.
-        delete_cases: Delete calls with a correction or a good rating, too.
-        batch: How many rows of a table to delete at most.
+    Everything before ``cutoff`` goes, in unix milliseconds, and the oldest events while
+    there are ``excess`` bytes too many; cases only with ``delete_cases``.
     """
     bounds = {"cutoff": cutoff, "excess": excess, "batch": batch}
     bounds |= {"delete_cases": delete_cases}

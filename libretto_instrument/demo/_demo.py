@@ -35,13 +35,7 @@ def run(
     model: str | None = None,
     stay: bool = False,
 ) -> int:
-    """Record real calls, deliver them, and show what was stored.
-
-    Args:
-        port: The port of the local Libretto; 0 takes a free one.
-        db: The SQLite file of the events; None takes a temporary one.
-        model: The model to ask, for chats and texts; None takes one for each.
-        stay: Keep the page up until Ctrl-C.
+    """Record real calls, deliver them, and show what was stored; see ``demo --help``.
 
     Returns:
         The exit status: 0 if every event, the feedback and the chain's result were read

@@ -66,13 +66,8 @@ def raise_for_error_model(model: str) -> None:
 class ModelRequest:
     """A request to a model, in no particular API's form.
 
-    Attributes:
-        prompt: What the user said last.
-        text: Everything that was said to the model; its words are counted as tokens.
-        tools: The functions that the model may call: name and schema of the arguments.
-        tool_choice: The name of the function that it has to call.
-        schema: The JSON schema of the requested format.
-        max_words: The limit of the reply.
+    ``prompt`` is what the user said last, ``text`` all that was said, whose words are
+    counted as tokens; ``tools`` are schemas by name, ``max_words`` limits the reply.
     """
 
     prompt: str
@@ -103,14 +98,9 @@ class ModelReply:
 
 @frozen
 class Exchange:
-    """A request's body, and what is replied to it.
+    """A request's body, and a reply for each choice.
 
-    Attributes:
-        body: The request's body.
-        digest: A digest of the body, from which the ids of the response follow.
-        created: The time of the response, in seconds since the epoch.
-        replies: One for each choice.
-        prompt_tokens: Words of the request.
+    ``created`` is in seconds since the epoch; ``prompt_tokens`` are words.
     """
 
     body: Json
@@ -137,13 +127,7 @@ class Exchange:
 def generate_reply(
     request: ModelRequest, index: int = 0, reply: ReplyFunction | None = None
 ) -> ModelReply:
-    """Return the reply to a request, always the same one.
-
-    Args:
-        request: The request.
-        index: Which of several choices, from 0.
-        reply: Decides the text of the reply.
-    """
+    """Return the reply to a request, always the same; ``reply`` may decide its text."""
     prompt = request.prompt.lower()
     if request.tools:
         names = _choose_tools(request, "in parallel" in prompt)

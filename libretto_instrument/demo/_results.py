@@ -21,14 +21,7 @@ _MIN_WIDTH = 20
 
 @frozen
 class CheckResult:
-    """One expected event.
-
-    Attributes:
-        scenario: The name of the scenario that should have left it.
-        prompt: Its prompt template's name.
-        row: The event that was found, as ``/api/events`` lists it.
-        problem: What is missing; ``""`` if nothing is.
-    """
+    """One expected event: the row that was found, and what is missing, if anything."""
 
     scenario: str
     prompt: str
@@ -39,12 +32,7 @@ class CheckResult:
 def check_stored(
     url: str, run_id: str, scenarios: Iterable[Scenario]
 ) -> list[CheckResult]:
-    """Return what became of each event that the scenarios of a run should have left.
-
-    Args:
-        url: Libretto's address.
-        run_id: The value of ``demo_run`` in the context of the run's events.
-        scenarios: Those that ran.
+    """Return what became of each event that a run's scenarios should have left.
 
     Raises:
         OSError: Libretto did not answer.
@@ -62,10 +50,7 @@ def check(
 ) -> list[CheckResult]:
     """Return what became of each expected event.
 
-    Args:
-        scenarios: Those that ran.
-        events: The events that were found, oldest first.
-        chains: The ids of the chains that have a result.
+    ``events`` are those found, oldest first; ``chains`` the ids that have a result.
     """
     unmatched = list(events)
     return [result for each in scenarios for result in _check(each, unmatched, chains)]
@@ -100,12 +85,7 @@ def _missing_keys(expected: Expected, row: Row) -> list[str]:
 
 
 def format_table(results: Sequence[CheckResult], width: int | None = None) -> str:
-    """Return a table whose lines have at most ``width`` characters.
-
-    Args:
-        results: One a row.
-        width: The terminal's own by default.
-    """
+    """Return a table with a row for each result, as wide as the terminal."""
     width = width or shutil.get_terminal_size((100, 24)).columns
     rows = [_HEADERS, *map(_cells, results)]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]

@@ -64,14 +64,8 @@ class Expected:
 
 @frozen
 class Scenario:
-    """One thing that programs do with a model.
-
-    Attributes:
-        name: Its title.
-        run: Makes the calls.
-        expected: The events that must arrive.
-        expects_rating: Whether they must arrive with feedback.
-        expects_chain: Whether they must arrive as one chain, with its result.
+    """One thing that programs do with a model: its title, its calls, and what must
+    arrive of them: events, feedback, or one chain with its result.
     """
 
     name: str

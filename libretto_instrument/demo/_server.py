@@ -112,13 +112,9 @@ def offline_model(
 class _Endpoint:
     """One of OpenAI's APIs.
 
-    Attributes:
-        parameters: What a request may contain. Another parameter is refused, so that
-            one that a wrapper of the client lets slip shows at once.
-        read: Checks and reads a request's body.
-        complete: Makes the response.
-        stream: Makes the response in parts.
-        has_named_events: Whether each part is an event named after its type.
+    A parameter that is not among ``parameters`` is refused, so that one that a wrapper
+    of the client lets slip shows at once. With ``has_named_events`` each part of a
+    stream is an event named after its type.
     """
 
     parameters: Set[str]
@@ -265,10 +261,7 @@ def _json(body: Json, status: int = 200, headers: Any = None) -> Response:
 
 @contextmanager
 def serve_app(app: ASGIApp, host: str, port: int) -> Generator[str]:
-    """Serve an ASGI application from a background thread.
-
-    Yields:
-        The address, such as ``http://127.0.0.1:49152``; it accepts connections.
+    """Serve an ASGI application from a background thread, and yield its address.
 
     Raises:
         OSError: The port is taken.

@@ -184,13 +184,9 @@ def case_from_event(
     better_response: str | None,
     min_rating: float = MIN_RATING,
 ) -> Case | None:
-    """Return the case that a recorded call is, or None if it has no target.
+    """Return the case that an event and its feedback make; None without a target.
 
-    Args:
-        event: The event's body.
-        rating: Its rating, from 0 to 1.
-        better_response: What its feedback says the model should have answered.
-        min_rating: The least rating that makes the recorded answer the target.
+    ``min_rating`` is the least rating that makes the recorded answer the target.
     """
     answer = answer_text(event)
     if better_response is not None:

@@ -61,13 +61,7 @@ def _take(item: Any) -> None:
 
 
 def call(client: Any, request: Request, *, name: str | None, context: Any) -> Outcome:
-    """Make a call inside `recording()`.
-
-    Args:
-        client: A client of openai, not an async one.
-        request: What to call.
-        name: The name of the prompt template.
-        context: What the event's context says.
+    """Make a call inside `recording()`, with a client of openai that is not async.
 
     Raises:
         Exception: It failed otherwise than by openai's errors.

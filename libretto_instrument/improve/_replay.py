@@ -214,9 +214,9 @@ class Replay:
     def mean_of(self, name: str) -> tuple[float | None, float | None]:
         """Return a mean of the recorded calls and of the replayed ones.
 
-        Args:
-            name: ``tokens_in``, ``tokens_out`` or ``response_time``; calls count that
-                say it, of cases where both sides do.
+        ``name`` is ``tokens_in``, ``tokens_out`` or ``response_time``.
+
+        Cases count where both the recorded and the replayed call say it.
         """
         old: list[float] = []
         new: list[float] = []

@@ -18,11 +18,8 @@ from ._case import Case
 class Change:
     """What a replay changes of the recorded requests.
 
-    Attributes:
-        template: The new template; None leaves each as it was.
-        model: The new model; None leaves each as it was.
-        parameters: Arguments of the request to set.
-        remove: Arguments of the request to leave out.
+    None leaves template and model as they were; ``parameters`` are arguments of the
+    request to set, ``remove`` those to leave out.
     """
 
     template: Any = field(default=None, repr=False)
@@ -42,11 +39,8 @@ class Change:
 class Request:
     """What to call, and with what.
 
-    Attributes:
-        endpoint: ``"chat"``, ``"completion"`` or ``"responses"``.
-        arguments: The arguments of ``create()``.
-        template: Where the input was rendered from a template: its part of the
-            ``libretto=`` argument.
+    ``template`` is the template's part of the ``libretto=`` argument, where there is
+    one.
     """
 
     endpoint: str

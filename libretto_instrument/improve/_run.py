@@ -46,13 +46,7 @@ class _FatalError(Exception):
 
 @define(kw_only=True, eq=False)
 class Run:
-    """A replay that is about to be made.
-
-    Attributes:
-        id: The replay's id.
-        cases: The cases that are replayed.
-        skipped: Those that can't be, each with the reason.
-    """
+    """A replay that is about to be made; ``skipped`` are the cases that can't be."""
 
     id: str
     change: Change
@@ -90,10 +84,7 @@ class Run:
         return round(mean * self.calls_left)
 
     def execute(self, progress: Callable[[int], object] | None = None) -> Replay:
-        """Make the calls.
-
-        Args:
-            progress: Called with 1 after each of them.
+        """Make the calls; ``progress`` is called with 1 after each.
 
         Raises:
             ReplayInterrupt: It was interrupted; it has what there is.

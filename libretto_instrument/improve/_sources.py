@@ -40,13 +40,8 @@ _TIMEOUT = 30.0
 
 @frozen
 class Recorded:
-    """A recorded call and its feedback.
-
-    Attributes:
-        event: The event's body.
-        at: When it was recorded, in seconds since the epoch.
-        rating: From 0 to 1.
-        better_response: What the model should have answered.
+    """A recorded call and its feedback: the event's body, when it was recorded, in
+    seconds since the epoch, its rating, and what the model should have answered.
     """
 
     event: dict[str, Any]
@@ -76,8 +71,7 @@ def rated_calls(source: str, *, prompt: str | None, since: float) -> Iterator[Re
     """Yield the calls that have feedback, the newest first, but for those of a log.
 
     Args:
-        source: A database or a log of `JsonLinesExporter`, or the address of a local
-            Libretto.
+        source: A database, a log of `JsonLinesExporter`, or a local Libretto's address.
         prompt: Only calls of this prompt.
         since: Only calls made since, in seconds since the epoch.
 
@@ -101,15 +95,9 @@ def rated_calls(source: str, *, prompt: str | None, since: float) -> Iterator[Re
 
 
 def recorded_events(source: str, limit: int) -> Iterator[dict[str, Any]]:
-    """Yield the events of recorded calls, the newest first, but for those of a log.
+    """Yield at most ``limit`` events of a source, the newest; of a log, the first.
 
-    Args:
-        source: As for `rated_calls`.
-        limit: At most this many; of a log, the first.
-
-    Raises:
-        OSError: It can't be read.
-        ValueError: It is something else.
+    Raises: OSError, ValueError, as `rated_calls` does.
     """
     if is_url(source):
         calls: Iterator[Recorded] = fetch_events(source, {})
@@ -123,12 +111,7 @@ def recorded_events(source: str, limit: int) -> Iterator[dict[str, Any]]:
 
 
 def replayed_calls(source: str, replay: str) -> Iterator[Recorded]:
-    """Yield the calls that a replay recorded.
-
-    Args:
-        source: The address of a local Libretto, or a log of `JsonLinesExporter`.
-        replay: The replay's id.
-    """
+    """Yield the calls that a replay recorded at an address or in a log."""
     if is_url(source):
         query = {"replay": replay}
         yield from reversed(list(fetch_events(source, query)))
@@ -210,15 +193,11 @@ def _lines_of_log(path: Path, is_first_pass: bool) -> Iterator[dict[str, Any]]:
 
 
 def fetch_events(url: str, query: Mapping[str, str | None]) -> Iterator[Recorded]:
-    """Yield events of a local Libretto, the newest first, as they arrive.
+    """Yield the events of a local Libretto that pass the filters, the newest first.
 
-    Args:
-        url: Its address; ``?token=`` in it is what reading takes.
-        query: The filters.
+    A ``?token=`` in its address is what reading takes.
 
-    Raises:
-        OSError: It does not answer.
-        ValueError: It refuses, or it is something else.
+    Raises: OSError, ValueError, as `fetch` does.
     """
     fields = urlencode({key: value for key, value in query.items() if value})
     with _exchange(url, f"/events.jsonl?{fields}") as answer:

@@ -37,7 +37,7 @@ def find_local() -> str | None:
 
 
 def check_store(location: str) -> None:
-    """Check that events can be kept in a place: an address, or a file.
+    """Check that an address or a file can keep events.
 
     Raises:
         OSError: The local Libretto does not answer.

@@ -52,12 +52,7 @@ _MAX_DURATION_MS = 10**10
 
 
 def call_attributes(body: Body, *, content: bool) -> Attributes:
-    """Return the attributes of a call's span.
-
-    Args:
-        body: The event's body.
-        content: Whether to include prompts and responses.
-    """
+    """Return the attributes of a call's span; ``content`` adds prompt and response."""
     values: dict[str, Any] = {
         **identity_attributes(body),
         **_request(mapping_or_empty(body.get("modelParameters"))),
@@ -83,13 +78,7 @@ def chain_attributes(body: Body, *, content: bool) -> Attributes:
 
 
 def feedback_attributes(body: Body, response_id: Any, *, content: bool) -> Attributes:
-    """Return the attributes of an evaluation.
-
-    Args:
-        body: The feedback's body.
-        response_id: The id of the response that it is about, if known.
-        content: Whether to include the better response.
-    """
+    """Return the attributes of an evaluation; ``content`` adds the better response."""
     values: dict[str, Any] = {
         "gen_ai.evaluation.name": "libretto.feedback",
         "gen_ai.evaluation.score.value": _as_float(body.get("rating")),

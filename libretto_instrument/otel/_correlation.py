@@ -12,13 +12,7 @@ MAX_ENTRIES = 4_096
 
 @frozen
 class CallContext:
-    """A call that feedback may come for.
-
-    Attributes:
-        event_id: The call's event.
-        span_context: Its span.
-        response_id: The id of the response, if there was one.
-    """
+    """A call that feedback may come for: the ids of event and response, and its span."""
 
     event_id: str
     span_context: SpanContext
@@ -27,11 +21,8 @@ class CallContext:
 
 @frozen
 class ChainContext:
-    """A chain that is under way.
-
-    Attributes:
-        started: When the first of its calls began, in nanoseconds since the epoch.
-        parent: The program's own span that it is in, if it is in the same trace.
+    """A chain under way: when its first call began, in nanoseconds since the epoch,
+    and the program's own span that it is in, if that is in the same trace.
     """
 
     started: int

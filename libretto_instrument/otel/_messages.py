@@ -35,12 +35,7 @@ def input_messages(body: Body) -> list[Json]:
 
 
 def output_messages(body: Body, reasons: list[str]) -> list[Json]:
-    """Return the output messages, one for each choice.
-
-    Args:
-        body: The event's body.
-        reasons: Why each choice ended.
-    """
+    """Return the output messages; ``reasons`` say why each choice ended."""
     raw = mapping_or_empty(body.get("rawResponse"))
     choices = mappings_in(raw.get("choices"))
     output = mappings_in(raw.get("output"))

@@ -32,12 +32,7 @@ class CallMetrics:
     """Records calls, and exports the histograms at an interval and at exit."""
 
     def __init__(self, exporter_kwargs: dict[str, Any], resource: Resource) -> None:
-        """Create empty histograms.
-
-        Args:
-            exporter_kwargs: The arguments of OpenTelemetry's exporter.
-            resource: The process that makes the calls.
-        """
+        """Create empty histograms of a process, for OpenTelemetry's exporter."""
         self._session = HttpSession()
         exporter = OTLPMetricExporter(**exporter_kwargs, session=self._session)
         self._signal = SignalExporter(

@@ -35,13 +35,7 @@ _NS_PER_SECOND = 10**9
 
 @define
 class SpanBuilder:
-    """Builds spans and log records.
-
-    Attributes:
-        resource: The process they belong to.
-        content: Whether they include prompts and responses.
-        correlation: Recent calls and chains, which later records refer to.
-    """
+    """Builds spans and log records; ``content`` adds prompts and responses."""
 
     resource: Resource
     content: bool

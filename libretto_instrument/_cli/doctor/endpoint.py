@@ -48,13 +48,7 @@ _ERRORS = {
 
 
 def check_endpoints(report: DoctorReport, timeout: float, can_ask: bool) -> None:
-    """Probe each endpoint.
-
-    Args:
-        report: Where to write it down.
-        timeout: For how many seconds to wait for each.
-        can_ask: Whether what it takes is installed.
-    """
+    """Probe each endpoint, if an HTTP library is installed, for ``timeout`` seconds."""
     try:
         addresses = endpoint_urls()
     except ValueError as exc:

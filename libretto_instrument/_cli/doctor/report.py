@@ -14,13 +14,10 @@ WARNING = "warning"
 
 @frozen
 class Diagnosis:
-    """One thing that is wrong.
+    """One thing that is wrong, and what to do next.
 
-    Attributes:
-        id: A stable identifier, such as ``"endpoint-dns"``.
-        level: ``"problem"`` or ``"warning"``.
-        message: What is wrong, in a sentence.
-        remedy: What to do next.
+    ``id`` is a stable identifier, such as ``"endpoint-dns"``; ``level`` is
+    ``"problem"`` or ``"warning"``.
     """
 
     id: str
@@ -31,12 +28,7 @@ class Diagnosis:
 
 @define
 class DoctorReport:
-    """Collects facts and diagnoses during the checks.
-
-    Attributes:
-        facts: For each section, its facts by name.
-        diagnoses: In the order in which they were found.
-    """
+    """Collects facts, by section and name, and diagnoses, in the order found."""
 
     facts: dict[str, dict[str, Any]] = field(factory=dict)
     diagnoses: list[Diagnosis] = field(factory=list)

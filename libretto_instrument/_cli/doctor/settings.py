@@ -19,11 +19,7 @@ _QUOTES = "\"'`"
 
 
 def check_settings(report: DoctorReport, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Check the settings, and add where each comes from.
-
-    Args:
-        report: Where to.
-        given: What the command line sets, which wins.
+    """Check the settings, and report where each comes from; ``options`` win.
 
     Returns:
         The settings that can be understood.
