@@ -12,7 +12,7 @@ MAX_ENTRIES = 4_096
 
 @frozen
 class CallContext:
-    """A call that feedback may come for: the ids of event and response, and its span."""
+    """A call that feedback may come for: its span, and ids of event and response."""
 
     event_id: str
     span_context: SpanContext
