@@ -91,7 +91,7 @@ def cassette(scenario: Scenario, mode: str = "none", base_url: str = OPENAI) -> 
 
 @pytest.fixture(scope="module", autouse=True)
 def _recorded() -> None:
-    """Record every cassette anew, if LIBRETTO_RECORD says from where."""
+    """Record every cassette again, if LIBRETTO_RECORD names a server."""
     if RECORD not in (None, "", "offline", "openai"):
         pytest.fail(f"LIBRETTO_RECORD is {RECORD!r}: give 'offline' or 'openai'.")
     if RECORD:
@@ -109,7 +109,7 @@ def _recorded() -> None:
 
 @pytest.fixture
 def client() -> Iterator[DemoClient]:
-    """A client that could reach nobody: whatever is not in the cassette fails."""
+    """A client without a server: a request that is not in the cassette fails."""
     with openai.OpenAI(
         base_url=OPENAI, api_key="sk-secret-of-the-tests", max_retries=0
     ) as client:

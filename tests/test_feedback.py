@@ -105,7 +105,7 @@ def test_feedback_arrives(
 
 
 def test_feedback_on_what_was_not_recorded(backend: Backend) -> None:
-    """A program need not ask whether a response was recorded before it tells of it."""
+    """Feedback on a response that was not recorded raises nothing."""
     libretto.install(api_key="key")
     before = libretto.stats().accepted
     libretto.send_feedback(libretto.feedback_key(object()), rating=1)

@@ -256,7 +256,7 @@ def test_unrecorded_has_no_key(client: openai.OpenAI, shape: Any) -> None:
 def test_keys_are_not_kept_for_ever(
     client: openai.OpenAI, events: CapturedEvents
 ) -> None:
-    """A key kept beside its response is forgotten with it, and passed on to nobody."""
+    """A key that is stored beside its response goes with it, and is not reused."""
     before = len(feedback_keys._keys_by_response)
     with libretto.scope(annotate_responses=False):
         answers = [plain(client) for _ in range(5)]

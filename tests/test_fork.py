@@ -165,7 +165,7 @@ def test_the_parents_stream_is_the_parents(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
 def test_a_stream_left_in_a_child(ran: Callable[[str], None], backend: Backend) -> None:
-    """A child of multiprocessing that has delivered tells of its left stream, too."""
+    """A child of multiprocessing that has delivered records its left stream, too."""
     ran(A_CHILDS_STREAM)
     backend.wait_for(2)
     whole, left = backend.events
@@ -177,7 +177,7 @@ def test_a_stream_left_in_a_child(ran: Callable[[str], None], backend: Backend) 
 def test_nothing_but_a_left_stream(
     ran: Callable[[str], None], backend: Backend
 ) -> None:
-    """A child of multiprocessing tells of its left stream as its only event, too."""
+    """A child of multiprocessing records its left stream also as its only event."""
     ran(A_STREAM_ALONE)
     backend.wait_for(1)
     (left,) = backend.events

@@ -125,7 +125,7 @@ def test_argument(server, scripted, recorded):
 
 
 def test_template(server, scripted, recorded):
-    """A template object costs what its parts cost to copy, and is not rendered anew."""
+    """A template object costs what its parts cost to copy; it is not rendered."""
     messages = TemplateChat([{"role": "user", "content": "Hi {name}"}], {"name": "Ann"})
     work = work_of_second_call(server, scripted, messages=messages)
     assert recorded[-1].params == {"name": "Ann"}
@@ -347,7 +347,7 @@ def all_locks() -> list[Any]:
 
 
 def test_locks(server, scripted, delivered):
-    """A call is recorded while somebody else holds every lock of the library."""
+    """A call is recorded while another thread holds every lock of the library."""
     server.answer(completion(), times=2)
     ask(scripted)
     assert libretto_instrument.flush(DEADLINE)

@@ -19,7 +19,7 @@ def test_few_dependencies() -> None:
 
 
 def test_lower_bounds_only() -> None:
-    """Nobody's resolver is kept from a newer release of anything."""
+    """No requirement has an upper bound."""
     for line in _requirements():
         pins = line.split(";")[0]
         assert "<" not in pins, line

@@ -250,7 +250,7 @@ def test_leaving_in_another_context() -> None:
 
 
 async def test_a_generator_closed_by_another_task() -> None:
-    """An async generator with a scope inside may be closed by whoever finds it."""
+    """An async generator with a scope inside may be closed by another task."""
 
     async def numbers() -> AsyncGenerator[dict[str, Any], None]:
         with libretto.scope(chat_id="in the generator"):

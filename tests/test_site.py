@@ -1,4 +1,4 @@
-"""The documentation: what it names is there, and its pages need nobody else."""
+"""The documentation: what it names exists, and it loads nothing from others."""
 
 import re
 import subprocess

@@ -68,7 +68,9 @@ COMMANDS = (
         "run a local Libretto: receives events, stores them, shows them",
         extra="collector",
     ),
-    Command("doctor", "tell why nothing arrives: packages, settings, address, spool"),
+    Command(
+        "doctor", "explain why nothing arrives: packages, settings, address, spool"
+    ),
     Command(
         "cases",
         "write the recorded calls that have a target: a correction, or a good rating",

@@ -77,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--resume", metavar="ID", help="go on with a replay that was broken off")
     add(
         "--to",
-        metavar="PLACE",
+        metavar="DESTINATION",
         help="where to record: a local Libretto's address or database, or a file "
         f"(default: the local Libretto that answers, or else {FILE})",
     )

@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--host", default="127.0.0.1", help="address to listen on")
     add("--port", type=port_number, default=4620, help="0 takes a free one")
     add("--db", default="libretto.db", help="SQLite file for the events")
-    add("--retention", metavar="AGE", help="how long an event is kept, such as 30d")
+    add("--retention", metavar="AGE", help="delete older events, such as 30d")
     add("--max-size", metavar="SIZE", help="how large the file may grow, such as 2GB")
     add(
         "--delete-cases",
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         action="append",
         default=[],
-        help="a name that it is called by, beside localhost; may be repeated",
+        help="another host name to answer to; may be repeated",
     )
 
 

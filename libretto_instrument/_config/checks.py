@@ -103,7 +103,9 @@ def hook(name: str, value: Any) -> Any:
     if not callable(value):
         raise TypeError(f"{name} must be callable: event dict → dict or None.")
     if inspect.iscoroutinefunction(value):
-        raise TypeError(f"{name} must not be a coroutine function: nobody awaits it.")
+        raise TypeError(
+            f"{name} must not be a coroutine function: it would not be awaited."
+        )
     return value
 
 

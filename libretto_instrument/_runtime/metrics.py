@@ -104,7 +104,12 @@ def _spool_metrics(spools: "list[SpoolStats]") -> list[Metric]:
             False,
             [({"destination": place}, count) for place, count in backlog.items()],
         ),
-        Metric("spool_refused", "Reports set aside.", False, [({}, aside)]),
+        Metric(
+            "spool_refused",
+            "Dead letters: reports that a destination refused.",
+            False,
+            [({}, aside)],
+        ),
         Metric("spool_size", "Bytes in use.", False, [({}, size)], is_bytes=True),
         Metric(
             "spool_dropped",

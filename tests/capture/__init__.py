@@ -1,1 +1,1 @@
-"""Tests of the room that knows openai."""
+"""Tests of the package that knows openai."""

@@ -1,4 +1,4 @@
-"""Async streams that nobody reads to their end: left, dropped, read on."""
+"""Async streams that are not read to their end: left, dropped, read on."""
 
 import asyncio
 import gc
@@ -63,7 +63,7 @@ async def test_a_left_loop_is_settled_by_a_flush(
 async def test_a_stream_read_on_after_its_loop_was_left(
     kept: Kept, server: ScriptedModel, ascripted: openai.AsyncOpenAI
 ) -> None:
-    """A second loop reads on, and one event tells of everything."""
+    """A second loop reads on, and all of it is one event."""
     server.stream(*chunks("a", "b", "c"))
     stream = await ask(ascripted)
     texts = []
@@ -102,7 +102,7 @@ async def test_a_second_loop_is_not_taken_for_a_left_one(
 async def test_the_callers_exception_in_the_loop(
     kept: Kept, server: ScriptedModel, ascripted: openai.AsyncOpenAI
 ) -> None:
-    """An error of the caller's own goes its way; the stream is told of as left."""
+    """The caller's own exception passes; the stream is recorded as left."""
     server.wire().send(chunk("he"))
     stream = await ask(ascripted)
 

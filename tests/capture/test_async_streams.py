@@ -225,7 +225,7 @@ async def test_a_stream_read_in_another_task_keeps_its_scope(
 async def test_a_generator_over_a_stream_closed_elsewhere(
     kept: Kept, server: ScriptedModel, ascripted: openai.AsyncOpenAI
 ) -> None:
-    """A scope inside a generator that another task closes upsets nobody's."""
+    """A scope inside a generator that another task closes changes no other scope."""
     server.wire().send(chunk("he"))
 
     async def tokens() -> Any:

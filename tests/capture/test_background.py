@@ -187,7 +187,7 @@ def test_created_elsewhere(server: ScriptedModel, scripted: Any, kept: Kept) -> 
 def test_never_retrieved(
     server: ScriptedModel, scripted: Any, events: CapturedEvents
 ) -> None:
-    """What nobody asked for is recorded as it stood, when delivery shuts down."""
+    """A response that is never retrieved is recorded as it stood at shutdown."""
     libretto.install(api_key="k", allow_unnamed_prompts=True)
     server.answer(answer("queued"))
     server.answer(answer("in_progress"))

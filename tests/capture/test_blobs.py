@@ -201,7 +201,7 @@ def test_any_json_value_is_taken(value: Any) -> None:
 
 @given(st.binary(min_size=1), st.integers(0, 3))
 def test_size_and_hash_are_of_the_data(data: bytes, unpadded: int) -> None:
-    """However the padding came through, the marker tells of the data itself."""
+    """The placeholder describes the data itself, with or without base64's padding."""
     text = base64(data)
     text = text.rstrip("=") if unpadded else text
     assert truncate({"file_data": text}, LIMIT) == {

@@ -139,7 +139,7 @@ def submitted(
 
 
 def install() -> None:
-    """Install anew, so that nothing is remembered of settings worked out before."""
+    """Install again, so that no settings are cached."""
     libretto.install(api_key="sk-libretto", prompt_template_name="n")
 
 

@@ -74,7 +74,7 @@ WAYS: dict[str, Callable[[Any], Any]] = {
 
 
 def told(value: Any) -> Any:
-    """Return what can be told of a method or of what holds one."""
+    """Return a description of a method or of what holds one."""
     if isinstance(value, Agent):
         return told(value.ask)
     if isinstance(value, list):
@@ -86,7 +86,7 @@ def told(value: Any) -> Any:
 
 
 def outcome(value: Any, way: str) -> Any:
-    """Return what copying comes to: what can be told of the copy, or the error."""
+    """Return the result of copying: a description of the copy, or the error."""
     try:
         copied = WAYS[way](value)
     except Exception as exc:

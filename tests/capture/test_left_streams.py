@@ -1,4 +1,4 @@
-"""Streams that nobody reads to their end: left, dropped, flushed, read on."""
+"""Streams that are not read to their end: left, dropped, flushed, read on."""
 
 import gc
 import sys
@@ -67,7 +67,7 @@ def test_a_flush_leaves_a_stream_in_use_alone(
 def test_the_end_of_the_program_ends_every_stream(
     kept: Kept, server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """Settling everything ends even a stream that nobody has left."""
+    """The end of the program ends even a stream whose loop was not left."""
     server.wire().send(chunk("he"))
     stream = ask(scripted)
     next(stream)
@@ -80,7 +80,7 @@ def test_the_end_of_the_program_ends_every_stream(
 def test_a_stream_read_on_after_its_loop_was_left(
     kept: Kept, server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """A second loop reads on, and one event tells of everything."""
+    """A second loop reads on, and all of it is one event."""
     server.stream(*chunks("a", "b", "c"))
     stream = ask(scripted)
     texts = []
@@ -97,7 +97,7 @@ def test_a_stream_read_on_after_its_loop_was_left(
 def test_a_peek_leaves_the_stream_open(
     kept: Kept, server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """``next(iter(stream))`` is a peek: the stream is read on, and told of once."""
+    """``next(iter(stream))`` is a peek: the stream is read on, and recorded once."""
     server.stream(*chunks("a"))
     stream = ask(scripted)
     assert said(next(iter(stream))) == ""
@@ -124,7 +124,7 @@ def test_reading_on_after_a_flush_changes_no_event(
 def test_the_callers_exception_in_the_loop(
     kept: Kept, server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """An error of the caller's own goes its way; the stream is told of as left."""
+    """The caller's own exception passes; the stream is recorded as left."""
     server.wire().send(chunk("he"))
 
     def loop() -> None:

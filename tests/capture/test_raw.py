@@ -1,4 +1,4 @@
-"""Raw responses: native to their caller, read by nobody before, and recorded."""
+"""Raw responses: unchanged and unread for their caller, and recorded."""
 
 import copy
 import functools
@@ -221,7 +221,7 @@ async def test_a_raw_stream_is_parsed_by_its_caller(
 def test_a_response_closed_unread(
     server: ScriptedModel, scripted: openai.OpenAI, kept: Kept
 ) -> None:
-    """A response that nobody read is recorded when it closes, without an answer."""
+    """A response that is not read is recorded when it closes, without an answer."""
     server.answer(completion())
     with scripted.chat.completions.with_streaming_response.create(**ASK) as raw:
         assert raw.status_code == 200
@@ -482,7 +482,7 @@ def test_a_raw_method_put_while_recorded_stays(
 def test_a_raw_method_of_the_class_stays(
     scripted: openai.OpenAI, made: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What somebody put on the views' class is theirs while calls are recorded."""
+    """A foreign method on the views' class stays while calls are recorded."""
     view = scripted.chat.completions.with_raw_response
     create = made(view)
     theirs = property(lambda self: create)
@@ -496,7 +496,7 @@ def test_a_raw_method_of_the_class_stays(
 
 
 def test_a_resources_own_method_stays(scripted: openai.OpenAI) -> None:
-    """A view of a resource whose method somebody replaced leads to that."""
+    """A view of a resource whose method was replaced calls the replacement."""
     resource: Any = scripted.chat.completions
     resource.create = lambda **arguments: mock.MagicMock(http_response="cached")
     view = scripted.chat.completions.with_raw_response

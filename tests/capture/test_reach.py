@@ -118,7 +118,7 @@ def partially(client: Any, name: str) -> Callable[..., Any]:
 
 
 def wrapped(client: Any, name: str) -> Callable[..., Any]:
-    """Put a wrapper of somebody's on the client, and take the method from there."""
+    """Put a foreign wrapper on the client, and take the method from there."""
     resource = resource_of(client, name)
     held = resource.create
 
@@ -479,7 +479,7 @@ def test_held_and_patched_at_once(
 def test_a_request_wrapped_by_others(
     server: ScriptedModel, scripted: openai.OpenAI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody else's wrapper on top of the client's request() stays, and one event."""
+    """A foreign wrapper on the client's request() stays, and a call is one event."""
     kept, seen = Kept(), []
     before = SyncAPIClient.request
     _capture.patch(kept)
@@ -503,7 +503,7 @@ def test_a_request_wrapped_by_others(
 def test_a_raw_method_of_somebody_elses(
     server: ScriptedModel, scripted: openai.OpenAI, patched: Callable[[], Kept]
 ) -> None:
-    """A raw method that somebody put on a view stays theirs, during and afterwards."""
+    """A foreign raw method on a view stays, during recording and afterwards."""
     from openai import _legacy_response
 
     view = scripted.chat.completions.with_raw_response
@@ -566,7 +566,7 @@ def test_warns_of_what_cannot_be_seen(
     warnings_of: pytest.LogCaptureFixture,
     patched: Callable[[], Kept],
 ) -> None:
-    """A version of openai without ``request()`` is told of once."""
+    """A version of openai without ``request()`` is reported once."""
     monkeypatch.delattr(SyncAPIClient, "request")
     patched()
     patched()

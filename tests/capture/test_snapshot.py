@@ -354,7 +354,7 @@ def test_a_cycle_does_not_hang_the_call(
 
 
 def test_parts_shared_over_and_over_end() -> None:
-    """Structure that is shared at every level is copied up to a bound, not for ever."""
+    """Structure that is shared at every level is copied up to a bound."""
     shared: Any = "leaf"
     for _ in range(60):
         shared = [shared, shared]

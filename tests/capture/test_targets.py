@@ -216,7 +216,7 @@ def test_a_subclass_is_one_event(kept: Kept, server: ScriptedModel) -> None:
             return super().create(**{**kwargs, "user": "ours"})
 
     class Client(openai.OpenAI):
-        """A client of somebody's own."""
+        """A client class of the program."""
 
     client = Client(api_key="sk-test", base_url=server.url)
     server.answer(completion(), times=2)

@@ -1,4 +1,4 @@
-"""Whole bodies, as a Libretto that nobody mocked receives them."""
+"""Complete bodies, as a real server receives them."""
 
 from typing import Any
 
@@ -142,7 +142,7 @@ def test_a_text_completion(
 def test_an_error(
     server: ScriptedModel, scripted: openai.OpenAI, backend: Backend
 ) -> None:
-    """A failed call is told of with its error and without a response."""
+    """A failed call is recorded with its error and without a response."""
     server.answer({"error": {"message": "no such model"}}, status=404)
     with pytest.raises(openai.NotFoundError) as caught:
         ask(scripted)
@@ -154,7 +154,7 @@ def test_an_error(
 async def test_an_async_call(
     server: ScriptedModel, ascripted: openai.AsyncOpenAI, backend: Backend
 ) -> None:
-    """An async call is told of as a sync one is."""
+    """An async call is recorded as a sync one is."""
     server.answer(completion("tennis"))
     answer = await ascripted.chat.completions.create(
         model="gpt-test", messages=MESSAGES

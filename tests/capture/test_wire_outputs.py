@@ -40,7 +40,7 @@ def _installed(backend: Backend) -> None:
 def test_a_stream(
     server: ScriptedModel, scripted: openai.OpenAI, backend: Backend
 ) -> None:
-    """A stream is told of as the whole answer that it amounts to."""
+    """A stream is recorded as the complete answer that it adds up to."""
     server.stream(*chunks("ten", "nis"), no_choices(usage=USAGE))
     options = {"include_usage": True}
     list(ask(scripted, stream=True, stream_options=options))
@@ -84,7 +84,7 @@ def test_a_stream_left_early(
 def test_tools(
     server: ScriptedModel, scripted: openai.OpenAI, backend: Backend
 ) -> None:
-    """Tools offered and called, whole and streamed, are told of alike."""
+    """Tools offered and called are recorded alike, plain and streamed."""
     whole = completion(None, tool_calls=CALLS)
     whole["choices"][0]["finish_reason"] = "tool_calls"
     server.answer(whole)
@@ -117,7 +117,7 @@ def test_tools(
 def test_legacy_functions(
     server: ScriptedModel, scripted: openai.OpenAI, backend: Backend
 ) -> None:
-    """A legacy function call is told of as a call of a tool."""
+    """A legacy function call is recorded as a tool call."""
     function = {"name": "look", "arguments": '{"x": 1}'}
     whole = completion(None, function_call=function)
     whole["choices"][0]["finish_reason"] = "function_call"

@@ -181,7 +181,7 @@ def test_a_typing_error_is_guessed(doctor: Doctor) -> None:
 
 
 def test_nobody_listens(doctor: Doctor, backend: Backend) -> None:
-    """An address where nobody listens is told as such."""
+    """An address without a listener is reported as such."""
     backend.refuse()
     assert doctor().levels == {"endpoint-refused": "problem"}
 

@@ -126,7 +126,7 @@ def test_serving_others_takes_keys() -> None:
 
 
 def test_a_port_that_is_taken_is_told() -> None:
-    """A port somebody else listens on ends the command with a line, not a traceback."""
+    """A port in use ends the command with one line, not a traceback."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = run("demo", "--port", port)

@@ -154,7 +154,7 @@ def test_calls_of_the_very_end_are_recorded(tmp_path: Path, backend: Backend) ->
 
 
 def test_with_a_spool(tmp_path: Path, backend: Backend) -> None:
-    """With --spool-only events are on disk at the end, and nobody was connected to."""
+    """With --spool-only events are on disk at the end, and no connection was made."""
     spool = tmp_path / "spool"
     end = recorded("--spool", spool, "--spool-only", "-c", CALL, cwd=tmp_path)
     assert (end.status, end.err) == (0, "")

@@ -1,4 +1,4 @@
-"""Connections, headers and log lines: bounded, and nobody is locked out."""
+"""Connections, headers and log lines are bounded, and honest clients get through."""
 
 import socket
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ HEAD = b"POST /api/event HTTP/1.1\r\nHost: localhost\r\n"
 def test_honest_posts_are_answered_beside_open_connections(
     crowded: RunningServer, sent: bytes
 ) -> None:
-    """Connections that are idle, half-sent or listening lock nobody out."""
+    """Connections that are idle, half-sent or listening do not keep others out."""
     opened = []
     for _ in range(60):
         opened.append(connect(crowded))

@@ -16,7 +16,7 @@ from .wire import event
 
 
 async def test_the_file_is_its_owners(db: Path) -> None:
-    """Prompts on disk can be read by nobody else."""
+    """The database can be read by its owner alone."""
     store = Store(db)
     await store.submit(lambda connection: None)
     for file in db.parent.iterdir():

@@ -1,4 +1,4 @@
-"""Other sites, guesses, odd addresses, and files that somebody else made."""
+"""Other sites, guesses, odd addresses, and files of other users."""
 
 import csv
 import io

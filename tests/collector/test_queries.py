@@ -1,4 +1,4 @@
-"""The reading side: filters, pages, figures, exports."""
+"""The reading side: filters, pages, statistics, exports."""
 
 import csv
 import io
@@ -144,7 +144,7 @@ def test_large_events_share_pages_by_size(http: httpx.Client) -> None:
 
 
 def test_figures(http: httpx.Client) -> None:
-    """A prompt's figures are those of its calls."""
+    """A prompt's statistics are those of its calls."""
     times = [float(7 * n % 101) for n in range(1, 60)]
     bodies = [
         post(

@@ -257,7 +257,7 @@ def test_votes_that_are_none(http: httpx.Client, form: Body, status: int) -> Non
 
 
 def test_the_verdict(http: httpx.Client) -> None:
-    """Each revision with each model has its figures; where intervals part, one of
+    """Each revision with each model has its statistics; where intervals part, one of
     them is better.
     """
     usage = {"usage": {"prompt_tokens": 100, "completion_tokens": 20}}
@@ -305,7 +305,7 @@ def test_the_verdict_tells_the_cost(http: httpx.Client) -> None:
 
 
 def test_a_revision_shows_its_evidence_and_its_cases(http: httpx.Client) -> None:
-    """Below what changed stand the figures of the revision and its cases."""
+    """Below the changes are the statistics of the revision and its cases."""
     first = post(http, params={"name": "Ada"})
     post(http, params={"name": "Bo"})
     rate(http, first, better_response="Hi.")

@@ -161,7 +161,7 @@ def test_another_site_may_not_use_the_page(http: httpx.Client) -> None:
     ["a" * 100_000, "a b " * 25_000, "{a}" * 30_000, "\n" * 100_000, "x:" * 50_000],
 )
 def test_hostile_prompts(http: httpx.Client, text: str) -> None:
-    """Long prompts that repeat themselves hold nobody up."""
+    """Long prompts that repeat themselves delay no request."""
     for n in range(30):
         post(http, unnamed(text + str(n) + text))
     assert http.get("/templates", timeout=60).status_code == 200

@@ -101,7 +101,7 @@ def test_fault_that_passes(backend, pipeline, fault):
 
 
 def test_port_closed(backend, pipeline):
-    """Nobody listening is a fault that passes, too, without a flush to hurry it."""
+    """A refused connection is retried until it is accepted, also without a flush."""
     backend.refuse()
     put(pipeline, range(20))
     assert not flush_in_time(pipeline, 0.2)
@@ -115,7 +115,7 @@ def test_port_closed(backend, pipeline):
 
 @pytest.mark.parametrize("fault", FINAL)
 def test_fault_that_does_not_pass(backend, pipeline, fault):
-    """What is refused for good is sent once, counted, and holds up nobody."""
+    """A message that is rejected is sent once, counted, and delays no other."""
     backend.answer(FINAL[fault])
     put(pipeline, range(20))
     assert not flush_in_time(pipeline, 20)

@@ -331,7 +331,7 @@ def test_hang(backend, sender_for):
 
 
 def test_own_timeout(backend, sender):
-    """Whoever has less time than usual gets less."""
+    """A shorter time-out of one message holds for it."""
     backend.answer(answers.hang)
     started = monotonic()
     assert sender.send(timeout=0.3).retry
@@ -378,7 +378,7 @@ def test_side_by_side(backend, sender):
 
 
 def test_no_endpoint(sender):
-    """A message without an endpoint is rejected, not tried for ever."""
+    """A message without an endpoint is rejected, not retried."""
     outcome = sender.send(endpoint=None)
     assert (outcome.delivered, outcome.retry) == (False, False)
 
@@ -481,7 +481,7 @@ def test_a_proxy_that_cannot_be_used(sender, monkeypatch, caplog, proxy):
 
 @pytest.fixture
 def secure(tmp_path):
-    """Serve https on loopback, with a certificate that nobody trusts yet."""
+    """Serve https on loopback, with a certificate that is not trusted."""
     context, certificate = self_signed(tmp_path)
     with Backend(tls=context) as running:
         yield running, certificate

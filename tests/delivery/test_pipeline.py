@@ -304,7 +304,7 @@ def test_flush_from_a_hook(start):
 
 
 def test_flush_sends_side_by_side(start):
-    """Whoever flushes a few items waits for a slow backend once."""
+    """A flush of a few items waits for a slow backend once."""
     transport = HeldTransport()
     pipeline = start(transport)
     for n in range(4):

@@ -28,7 +28,7 @@ def test_backoff_is_bounded(failures):
 
 
 def test_backoff_has_full_jitter():
-    """Pauses are spread over the whole range, lest clients come back in step."""
+    """Pauses are spread over the whole range, so that clients do not return in step."""
     pauses = [backoff(6) for _ in range(2000)]
     assert min(pauses) < 1
     assert max(pauses) > 15

@@ -194,7 +194,7 @@ def test_no_locks_to_be_had(make, backend, monkeypatch):
 
 @pytest.mark.usefixtures("lenient")
 def test_fault_in_preparing(make, backend, prepare):
-    """A fault in preparing on the caller's thread is counted, and reaches nobody."""
+    """An error while preparing is counted and does not reach the caller."""
     pipeline = make(prepare=lambda parcel: 1 / 0)
     pipeline.persist(Parcel("a"))
     assert not pipeline.flush()

@@ -112,7 +112,7 @@ def test_a_call_that_should_have_failed_is_told(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """If the model that nobody has answers, the demonstration fails and says so."""
+    """If a model that does not exist answers, the demonstration fails and says so."""
     monkeypatch.setenv("OPENAI_BASE_URL", model.base_url)
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.setattr(_scenarios, "MISSING_MODEL", "there-after-all")

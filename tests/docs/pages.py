@@ -88,7 +88,7 @@ def _dedented(line: str, indent: int) -> str:
 
 
 def _mark_above(lines: list[str], at: int) -> tuple[str, str]:
-    """Return the mark in the line above a fence, blank lines aside, and its reason."""
+    """Return the mark in the last line before a fence, and its reason."""
     while at >= 0 and not lines[at].strip():
         at -= 1
     found = _MARK.fullmatch(lines[at]) if at >= 0 else None

@@ -87,7 +87,7 @@ def test_python_runs(page: Path, run_page: RunPage) -> None:
 
 
 def test_the_readme_holds_what_it_promises(run_page: RunPage, backend: Backend) -> None:
-    """The README's own examples leave the events, feedback and chain it tells of."""
+    """The README's examples leave the events, feedback and chain that it describes."""
     run_page(ROOT / "README.md")
     by_name: dict[str | None, list[Any]] = {}
     for event in backend.events:

@@ -40,7 +40,7 @@ def section(title: str) -> list[Block]:
 
 @frozen
 class Place:
-    """Where somebody tries the package.
+    """The place in which the package is tried.
 
     Attributes:
         folder: An empty directory.

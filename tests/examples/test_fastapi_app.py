@@ -78,7 +78,7 @@ def test_a_service_that_is_stopped(service: Service, backend: Backend) -> None:
 def test_a_reader_who_leaves(
     service: Service, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was said to somebody who left is an event that says so."""
+    """An answer to a client that disconnected is an event that says so."""
     monkeypatch.setenv("OPENAI_MODEL", "offline-slow")
     with service() as address:
         with ask(address) as answer:

@@ -48,7 +48,7 @@ def memory() -> MemoryExporter:
 
 @pytest.fixture(autouse=True)
 def _counted_afresh() -> None:
-    """Count from nought, as exporters are counted by their names."""
+    """Start without statistics, as exporters are counted by their names."""
     libretto.shutdown(0)
     from libretto_instrument._runtime.state import runtime
 
@@ -278,7 +278,7 @@ def test_raising(
     warnings_of: pytest.LogCaptureFixture,
     fault: BaseException,
 ) -> None:
-    """Whatever an exporter raises is tried again, told once, and hurts nobody else."""
+    """Whatever an exporter raises is retried, logged once, and affects no other."""
     bad = Doing(raising(fault))
     libretto.install(LibrettoConfig("key", "name", exporters=[bad]))
     ask(client)
@@ -414,7 +414,7 @@ def test_hanging_while_it_closes(client: openai.OpenAI, backend: Backend) -> Non
 
 
 def test_shutdown(client: openai.OpenAI, backend: Backend) -> None:
-    """A shutdown delivers and closes; what comes later starts anew."""
+    """A shutdown delivers and closes; a later call starts delivery again."""
     memory = Doing()
     libretto.install(LibrettoConfig("key", "name", exporters=[memory]))
     for count in (1, 2):
@@ -437,7 +437,7 @@ def test_an_exporter_that_asks_a_model(client: openai.OpenAI, backend: Backend) 
 def test_it_may_change_what_it_is_given(
     client: openai.OpenAI, backend: Backend, memory: MemoryExporter
 ) -> None:
-    """A body belongs to the exporter: what it does to it nobody else sees."""
+    """An exporter may change its body; no other destination sees the change."""
 
     def act(reports: Any) -> None:
         reports[0].body.clear()

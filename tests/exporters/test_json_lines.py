@@ -61,7 +61,7 @@ def test_nobody_else_reads_it(path: Path) -> None:
 
 @pytest.mark.parametrize("keep", [0, 1, 2])
 def test_rotation(path: Path, keep: int) -> None:
-    """No file grows beyond the bound, and so many of the older ones are kept."""
+    """No file grows beyond the bound, and the given number of older ones is kept."""
     exporter = JsonLinesExporter(path, max_bytes=100, backup_count=keep)
     for n in range(5):
         exporter.export([report(str(n), text="x" * 40)])
@@ -86,7 +86,7 @@ def test_a_full_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_line_that_was_cut(path: Path) -> None:
-    """After a line that somebody did not end, ours begins a new one."""
+    """After a line without an end, a new one is started."""
     exporter = JsonLinesExporter(path)
     exporter.export([report("a")])
     with path.open("ab") as file:
@@ -98,7 +98,7 @@ def test_a_line_that_was_cut(path: Path) -> None:
 
 @posix
 def test_locked_for_too_long(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who holds the file for too long holds up nobody for ever."""
+    """A process that keeps the lock delays an export for a bounded time."""
     import fcntl
 
     monkeypatch.setattr(module, "LOCK_TIMEOUT", 0.05)

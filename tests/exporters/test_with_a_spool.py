@@ -68,7 +68,7 @@ def arrived(backend: Backend) -> Counter[str]:
 
 @pytest.fixture(autouse=True)
 def _counted_afresh() -> None:
-    """Count from nought, as exporters are counted by their names."""
+    """Start without statistics, as exporters are counted by their names."""
     from libretto_instrument._runtime.state import runtime
 
     libretto.shutdown(0)

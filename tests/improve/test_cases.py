@@ -390,7 +390,7 @@ def test_a_redirect_is_not_followed() -> None:
     [{"modelParameters": [1]}, {"toolCalls": [1], "response": 1}, {"params": 3}],
 )
 def test_an_event_that_makes_no_sense(log: Path, changes: Body) -> None:
-    """An event that can't be read is told of, and the others are cases."""
+    """An event that can't be read is reported, and the others are cases."""
     told = [feedback(0, rating=1), feedback(1, better_response="Hi.")]
     write_log(log, event(0), event(1, **changes), *told)
     with warnings.catch_warnings():

@@ -219,7 +219,7 @@ def test_against_another(run: Run, cases_file: Path, polite: str) -> None:
 
 
 def test_an_error_is_a_result(run: Run, tmp_path: Path, polite: str) -> None:
-    """A call that fails is told of, the others are made; all failing is a failure."""
+    """A call that fails is reported; if all fail, so does the command."""
     path = tmp_path / "cases.jsonl"
     path.write_text("".join(format_cases([case(6), case(7)], "jsonl")))
     done = run("replay", "cases.jsonl", "--template", polite, "--yes")
@@ -348,7 +348,7 @@ def test_no_key(run: Run, cases_file: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_scorer_that_fails(
     run: Run, cases_file: Path, polite: str, tmp_path: Path
 ) -> None:
-    """The run goes on, the case is told of, and the status is 2."""
+    """The run goes on, the case is reported, and the status is 2."""
     (tmp_path / "judge_of_a_test.py").write_text(
         "def judge(case, answer):\n"
         "    if answer.endswith('3'):\n"

@@ -531,7 +531,7 @@ def test_two_replays_are_compared(tmp_path: Path, replay: Replay) -> None:
 
 
 def test_progress_is_told() -> None:
-    """After each call the caller is told of one more."""
+    """The caller's progress function is called after each call."""
     told: list[int] = []
     add: Callable[[int], None] = told.append
     replayed(echo, case(0), case(1), progress=add)

@@ -69,7 +69,7 @@ def test_durations_and_tokens(client, ask, reported, send, receiver) -> None:
 
 
 def test_figures_come_by_themselves(ask, reported, receiver, monkeypatch) -> None:
-    """A while after a call its figures are sent, without another call; they are sums
+    """Some time after a call its metrics are sent, without another call; they are sums
     from the start."""
     monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", "50")
     with reported() as reports:

@@ -1,4 +1,4 @@
-"""The library's own figures on OpenTelemetry."""
+"""The library's statistics as metrics of OpenTelemetry."""
 
 import sqlite3
 
@@ -82,7 +82,7 @@ def test_each_exporter_apart(reader, client, backend, receiver) -> None:
 
 
 def test_what_is_in_the_spool(reader, client, backend, tmp_path) -> None:
-    """The bytes and the reports of the spool are metrics; without a spool, nought."""
+    """The bytes and reports in the spool are metrics; without a spool, zero."""
     assert told(reader)["libretto.spool.size"] == {"": 0}
     libretto.install(
         api_key="key",
@@ -109,7 +109,7 @@ def test_kinds_and_units(reader) -> None:
 
 @pytest.mark.usefixtures("lenient")
 def test_a_fault_leaves_a_gap(reader, monkeypatch) -> None:
-    """A spool that cannot be read costs its own figures, and neither the others nor
+    """A spool that cannot be read costs its own metrics, and neither the others nor
     the provider's collection."""
 
     def unreadable(_: Deliveries) -> None:

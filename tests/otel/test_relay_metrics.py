@@ -1,4 +1,4 @@
-"""A relay's figures for Prometheus."""
+"""A relay's metrics for Prometheus."""
 
 import os
 import re
@@ -94,7 +94,7 @@ def test_each_exporter_apart(start, backend: Backend, tmp_path: Path) -> None:
 
 
 def test_a_port_that_is_taken(backend: Backend, tmp_path: Path) -> None:
-    """A port that somebody has is told in a line, and nothing is relayed."""
+    """A port in use is reported in one line, and nothing is relayed."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -118,7 +118,7 @@ async def test_an_awaited_call_carries_its_own_span(
 def test_a_fault_costs_the_ids_alone(
     client: openai.OpenAI, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """When a span of somebody's making fails to say its ids, the call is recorded
+    """When a foreign span fails to give its ids, the call is recorded
     without them."""
 
     class Broken(NonRecordingSpan):

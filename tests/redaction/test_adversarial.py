@@ -1,4 +1,4 @@
-"""Personal data that somebody hides: by encodings, characters and places."""
+"""Personal data hidden by encodings, characters and places."""
 
 import html
 import json
@@ -137,7 +137,7 @@ def disguises(draw: st.DrawFn, value: str) -> str:
 
 
 def readings(value: Any) -> Iterator[str]:
-    """Yield all texts of a body, as somebody reads them who undoes every encoding."""
+    """Yield all texts of a body, with every encoding undone."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield from readings(key)

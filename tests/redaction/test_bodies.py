@@ -296,7 +296,7 @@ def test_json_is_redacted_by_its_keys(text, bodies, redactor):
     ],
 )
 def test_identifiers_that_callers_make(message, expected, bodies):
-    """A name spelled in an identifier is found, and what names nobody is kept."""
+    """A name spelled in an identifier is found; other identifiers stay."""
     (redacted,) = bodies.redact({"promptTemplateChat": [message]})["promptTemplateChat"]
     if isinstance(expected, dict):
         assert redacted == message | expected

@@ -26,7 +26,7 @@ _Open = Callable[..., Spool]
 
 @pytest.fixture
 def advance(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Let time pass: the machine's own, which nobody sets."""
+    """Let time pass on the monotonic clock."""
     real, ahead = monotonic, [0.0]
     monkeypatch.setattr(retention, "monotonic", lambda: real() + ahead[0])
 
@@ -40,7 +40,7 @@ def advance(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 def test_bytes_are_bounded_by_short_writers(
     open_spool: _Open, directory: Path, each: int
 ) -> None:
-    """Processes that write a little and end keep the bound, with nobody reading."""
+    """Processes that write a little and end keep the bound, without a reader."""
     written = 0
     for _ in range(60 // each):
         spool = open_spool(max_bytes=2**20)
@@ -57,7 +57,7 @@ def test_bytes_are_bounded_by_short_writers(
 
 
 def test_bytes_are_bounded_by_one_writer(open_spool: _Open, directory: Path) -> None:
-    """A process that writes for long keeps the bound, with nobody reading."""
+    """A process that writes for long keeps the bound, without a reader."""
     spool = open_spool(max_bytes=2**20)
     for number in range(1000):
         append(spool, str(number), size=5_000)
@@ -68,7 +68,7 @@ def test_bytes_are_bounded_by_one_writer(open_spool: _Open, directory: Path) -> 
 
 
 def test_living_writers_keep_their_segment(directory: Path, open_spool: _Open) -> None:
-    """To make room, nothing is deleted that a process still writes to."""
+    """A segment that a process still writes to is never deleted to keep the bound."""
     with program(
         directory,
         """
@@ -169,7 +169,7 @@ def test_reader_keeps_the_bounds(open_spool: _Open, directory: Path) -> None:
 
 
 def test_a_full_log_of_dead_letters(open_spool: _Open, directory: Path) -> None:
-    """Dead letters are bounded, too: the older half makes room."""
+    """Dead letters are bounded, too: the older half is deleted."""
     spool = open_spool(max_bytes=2**20)
     for number in range(100):
         append(spool, str(number), size=10_000)

@@ -134,7 +134,7 @@ def test_killed_reader(directory: Path, open_spool: _Open) -> None:
 
 
 def test_stopped_reader(directory: Path, open_spool: _Open) -> None:
-    """While the reader is stopped nobody waits for it, neither writers nor others."""
+    """While the reader is stopped, neither writers nor other processes wait for it."""
     spool = open_spool()
     append(spool, "a")
     with program(directory, _LEAD) as process:

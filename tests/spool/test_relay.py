@@ -161,7 +161,7 @@ def test_standing_by(open_spool: _Open, directory: Path) -> None:
 
 
 def test_figures(open_spool: _Open) -> None:
-    """Whoever starts a relay can ask for its figures and the spool's."""
+    """A relay's statistics and the spool's can be read while it runs."""
     spool, stop = open_spool(), threading.Event()
     append(open_spool(), "a")
     looks = []

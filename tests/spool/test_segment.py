@@ -148,7 +148,7 @@ def test_endless_damage(open_spool: _Open, directory: Path) -> None:
 
 
 def test_sparse_segment(open_spool: _Open, directory: Path) -> None:
-    """A segment that claims to be huge is not read for ever, nor into memory."""
+    """A segment that claims to be huge is read in bounded time and memory."""
     _plant(directory, _entry("a"))
     os.truncate(segments(directory)[0], 2**40)
     assert read_ids(open_spool()) == ["a"]

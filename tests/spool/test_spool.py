@@ -191,7 +191,7 @@ def test_own_pending_of_what_is_deleted(open_spool: _Open) -> None:
 
 
 def test_stats(open_spool: _Open, directory: Path) -> None:
-    """The figures count what is there, each message once."""
+    """The statistics count what is there, each message once."""
     spool = open_spool()
     append(spool, *"abcd")
     found = read(spool)

@@ -129,7 +129,7 @@ class Backend:
             ]
 
     def wait_for(self, count: int, timeout: float = 10.0, kind: str = "event") -> None:
-        """Wait until so many are stored.
+        """Wait until a number of them is stored.
 
         Raises:
             AssertionError: If they are not, after ``timeout`` seconds.
@@ -150,7 +150,7 @@ class Backend:
     # What it does
 
     def answer(self, answer: Answer, times: int | None = None) -> None:
-        """Answer like this: from now on, or the next so many times."""
+        """Answer like this: from now on, or a number of times."""
         with self._news:
             if times is None:
                 self._always = answer
@@ -372,7 +372,7 @@ def content(body: bytes) -> Answer:
 
 
 def slow(seconds: float) -> Answer:
-    """Answer well, but so many seconds late."""
+    """Answer well, but a number of seconds late."""
 
     def give(exchange: Exchange) -> None:
         exchange.interrupted.wait(seconds)

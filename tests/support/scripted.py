@@ -127,7 +127,7 @@ class ScriptedModel:
         headers: Mapping[str, str] | None = None,
         times: int = 1,
     ) -> None:
-        """Give the next request, or so many of them, a JSON body, or bytes."""
+        """Answer the next requests, one by default, with a JSON body or bytes."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         kind = "text/plain" if isinstance(body, bytes) else "application/json"
         for _ in range(times):
@@ -149,7 +149,7 @@ class ScriptedModel:
         return wire
 
     def stream(self, *events: Any, times: int = 1) -> None:
-        """Give the next request, or so many of them, a whole stream."""
+        """Answer the next requests, one by default, with a complete stream."""
         for _ in range(times):
             wire = self.wire()
             wire.send(*events)

@@ -1,4 +1,4 @@
-"""Certificates that nobody trusts."""
+"""Certificates that are not trusted."""
 
 import shutil
 import ssl

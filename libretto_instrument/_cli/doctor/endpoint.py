@@ -93,12 +93,12 @@ def _report_reply(report: DoctorReport, address: str, reply: ProbeResult) -> Non
         message, remedy = _ERRORS["proxy"]
         values["reason"] = "HTTP 407"
         report.add_problem("endpoint-proxy", message.format(**values), remedy)
-    elif status >= 500 and status != 501:  # Which only means that it knows us not.
+    elif status >= 500 and status != 501:  # 501: no such method
         report.add_problem(
             "endpoint-failing",
             f"{address} answers with HTTP {status}.",
-            "Try again later; events wait meanwhile. If it stays so, tell whoever "
-            "runs it.",
+            "Try again later; events wait meanwhile. If it continues, tell its "
+            "operator.",
         )
     elif 300 <= status < 400:
         report.add_problem(

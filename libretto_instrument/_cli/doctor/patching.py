@@ -29,7 +29,7 @@ def check_openai(report: DoctorReport) -> None:
         report.add_problem(
             "openai-broken",
             f"openai cannot be imported ({type(exc).__name__}: {exc}).",
-            "Try python -c 'import openai', and install anew what it names.",
+            "Try python -c 'import openai', and reinstall what it names.",
         )
         return
     _check_targets(report)

@@ -126,5 +126,5 @@ def _check_contents(report: DoctorReport, path: Path, found: SpoolInspection) ->
         report.add_warning(
             "lost-events",
             f"The spool has dropped messages ({lost}).",
-            f"See to it that somebody delivers: {_RELAY_HINT.format(path)}",
+            f"Make sure that a process delivers: {_RELAY_HINT.format(path)}",
         )

@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "program", help="a Python file, folder or archive; or a command, as gunicorn"
     )
     parser.add_argument(
-        "arguments", nargs=argparse.REMAINDER, help="what the program is given"
+        "arguments", nargs=argparse.REMAINDER, help="the arguments of the program"
     )
 
 

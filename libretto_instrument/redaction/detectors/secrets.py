@@ -48,7 +48,7 @@ _VALUE = (
 #: A value with the last word of its name; a sentence tells it by "is".
 _NAMED = re.compile(
     r"(?P<noun>passw(?:or)?d|passphrase|passcode|pwd|key|token|secret|pass|pw|salt|creds)"
-    rf"(?:{_ASSIGN}|[\"']?[ \t]{{1,3}}(?P<told>is|was)[ \t]{{1,3}}:?[ \t]{{0,2}})"
+    rf"(?:{_ASSIGN}|[\"']?[ \t]{{1,3}}(?P<verb>is|was)[ \t]{{1,3}}:?[ \t]{{0,2}})"
     rf"{_VALUE}",
     re.IGNORECASE,
 )
@@ -129,10 +129,10 @@ def _is_named_secret(match: re.Match[str], value: str) -> bool:
     start = match.start()
     before = match.string[max(0, start - _MAX_NAME) : start]
     if noun.lower() in _PASSWORDS or _QUALIFIER.search(before):
-        if match["told"]:
+        if match["verb"]:
             return _is_random(value)
         return match["quoted"] is not None or _is_high_entropy(value)
-    if match["told"]:
+    if match["verb"]:
         return False
     if noun in ("PASS", "PW") and _VARIABLE.search(before):
         return True
