@@ -5,7 +5,7 @@ nox -s openai_suite    openai's own tests, bare and recorded
 nox -s frameworks      frameworks built on openai, bare and recorded
 nox -s patchers        other libraries that patch openai, in every order
 nox -s wrapped         clients that other libraries wrapped before install()
-nox -s preforkers      gunicorn with --preload, Celery's prefork pool, and uvicorn
+nox -s preforkers      gunicorn, uWSGI, Celery and uvicorn, with and without a spool
 nox -s phoenix         calls read back from a backend of traces, as it understands them
 nox -s wheel           what is to be published: built, checked, installed and tested
 nox -s minimal         the suite on the lowest version of everything that is allowed
@@ -221,10 +221,10 @@ def _run_alone(session: nox.Session, *paths: str) -> None:
 
 
 @nox.session(python="3.11")
-@nox.parametrize("name", ["gunicorn", "celery", "uvicorn"])
+@nox.parametrize("name", ["gunicorn", "uwsgi", "celery", "uvicorn"])
 def preforkers(session: nox.Session, name: str) -> None:
     """Hold that servers deliver each event exactly once, however they end."""
-    session.install(name, ".[collector]", *TEST_TOOLS)
+    session.install(name, "gevent", ".[collector]", *TEST_TOOLS)
     _run_alone(session, *_files_of(name))
 
 

@@ -130,6 +130,33 @@ if child == 0:
 assert os.waitpid(child, 0)[1] == 0
 """
 
+A_UWSGI_MASTER = """
+import _thread, ctypes, types
+
+uwsgi = sys.modules["uwsgi"] = types.ModuleType("uwsgi")
+uwsgi.mule_id = uwsgi.i_am_the_spooler = lambda: 0
+master = os.getpid()
+uwsgi.worker_id = lambda: int(os.getpid() != master)
+generation = 0
+uwsgi.workers = lambda: ({"respawn_count": generation},)
+
+threads = _thread._count()
+settings = {"spool_dir": sys.argv[3]} if sys.argv[2] == "spool" else {}
+libretto.install(api_key="key", prompt_template_name="forked", **settings)
+list(begin())
+list(begin())
+if sys.argv[2] == "flushed":
+    assert libretto.flush(15)
+assert _thread._count() == threads
+for generation in (0, 1):
+    child = ctypes.PyDLL(None).fork()
+    if child == 0:
+        list(begin())
+        os._exit(not libretto.flush(15))
+    assert os.waitpid(child, 0)[1] == 0
+os._exit(0)
+"""
+
 
 @pytest.fixture
 def ran(model: OfflineModel, backend: Backend) -> Callable[..., None]:
@@ -202,3 +229,16 @@ def test_a_fork_while_a_worker_prepares(
     (tmp_path / "dawdling.py").write_text("import program\nprogram.dawdle()\n")
     ran(A_HOOK_AT_WORK, use, str(tmp_path))
     backend.wait_for(2)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+@pytest.mark.parametrize("how", ["handed over", "flushed", "spool"])
+def test_the_master_of_uwsgi(
+    ran: Callable[..., None], backend: Backend, how: str, tmp_path: Path
+) -> None:
+    """A master that forks in C has no thread of ours, and its first worker delivers
+    what it recorded."""
+    ran(A_UWSGI_MASTER, how, str(tmp_path / "spool"))
+    backend.wait_for(4)
+    assert len({event["promptEventId"] for event in backend.events}) == 4
+    assert len(backend.events) == 4

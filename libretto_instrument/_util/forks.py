@@ -1,7 +1,7 @@
-"""Keeps forks out of blocks during which a thread may hold other libraries' locks.
+"""Keeps forks from leaving locks held in the child.
 
-A lock that one thread holds while another forks is held in the child for ever. Some
-are out of reach: `pydantic` takes one as it builds a model, and `pydantic_core` another
+One that another thread holds at the fork is held in the child for ever. Some are out
+of reach: `pydantic` takes one as it builds a model, and `pydantic_core` another
 when it is first used, so that the program's own calls would never return in the child.
 """
 
@@ -25,6 +25,36 @@ worker_threads: set[int] = set()
 # reads `_forking`, the other does so the other way round.
 _entered_at: dict[int, float] = {}
 _forking: set[int] = set()
+
+
+def may_start_threads() -> bool:
+    """Say whether this process may have threads; uWSGI's master may not.
+
+    It forks its workers in C, without the interpreter's lock: a thread that holds that
+    lock just then leaves it held in the worker, which answers no request.
+    """
+    uwsgi: Any = sys.modules.get("uwsgi")
+    try:
+        return uwsgi is None or bool(
+            uwsgi.worker_id() or uwsgi.mule_id() or uwsgi.i_am_the_spooler()
+        )
+    except AttributeError:  # Another module of that name.
+        return True
+
+
+def inherits_from_master() -> bool:
+    """Say whether this is the first process that uWSGI's master has forked.
+
+    The master runs no Python from then on, not even at its end. So what it recorded is
+    for that process to deliver, and for no other.
+    """
+    uwsgi: Any = sys.modules.get("uwsgi")
+    try:
+        if uwsgi is None or uwsgi.worker_id() != 1:
+            return False
+        return bool(uwsgi.workers()[0]["respawn_count"] == 0)
+    except (AttributeError, LookupError, TypeError):
+        return False
 
 
 class _ForkBarrier:

@@ -1,7 +1,7 @@
-"""The application that gunicorn serves: each request is a call of the model.
+"""The application that gunicorn and uWSGI serve: each request is a call of the model.
 
-It installs and makes a first call while it is loaded, which with ``--preload`` is
-before the workers are forked: the worst that an application can do.
+It installs and makes a first call while it is loaded, which may be before the workers
+are forked: the worst that an application can do. With SERVED_ALONE it makes none.
 """
 
 import os
@@ -27,7 +27,8 @@ def ask(identity: str) -> None:
         client.chat.completions.create(**request)
 
 
-ask("preloaded")
+if "SERVED_ALONE" not in os.environ:
+    ask("preloaded")
 
 
 def application(

@@ -1,42 +1,56 @@
 """uvicorn, alone and with workers, ended by SIGTERM while Libretto is slow."""
 
-import signal
 import socket
-import subprocess
 import sys
-import urllib.request
+from pathlib import Path
 
 import pytest
 from sameness import Gateway
 from support.backend import Backend, slow
-from workers import each_once, environment
+from workers import (
+    each_once,
+    environment,
+    running_server,
+    spool_variables,
+    visit_all,
+    with_and_without_spool,
+)
 
-REQUESTS = 20
+IDENTITIES = [f"request-{number}" for number in range(20)]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
+@with_and_without_spool
 def test_the_lifespan_delivers(
-    running: Gateway, backend: Backend, workers: int
+    running: Gateway, backend: Backend, workers: int, store: str, tmp_path: Path
 ) -> None:
     """What an application delivers in its lifespan arrives, each event once."""
     backend.answer(slow(0.2))
+    variables = environment(backend, **spool_variables(store, tmp_path))
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
-        server = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "uvicorn", "lifespan_app:app"),
-                *(f"--fd={listening.fileno()}", f"--workers={workers}"),
-            ],
-            env=environment(backend),
-            pass_fds=[listening.fileno()],
-        )
-        try:
+        command = [sys.executable, "-m", "uvicorn", "lifespan_app:app"]
+        command += [f"--fd={listening.fileno()}", f"--workers={workers}"]
+        with running_server(
+            command, variables, (0, -15), descriptors=[listening.fileno()]
+        ):
             address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-            identities = [f"request-{number}" for number in range(REQUESTS)]
-            for identity in identities:
-                urllib.request.urlopen(f"{address}/{identity}", timeout=60).close()
-            server.send_signal(signal.SIGTERM)
-            server.wait(60)
-        finally:
-            server.kill()
-            server.wait()
-    each_once(backend, identities)
+            visit_all(address, IDENTITIES)
+    each_once(backend, IDENTITIES)
+
+
+@with_and_without_spool
+def test_workers_that_are_replaced(
+    running: Gateway, backend: Backend, store: str, tmp_path: Path
+) -> None:
+    """Workers that end after a few requests deliver what they recorded."""
+    variables = environment(backend, **spool_variables(store, tmp_path))
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
+        command = [sys.executable, "-m", "uvicorn", "lifespan_app:app", "--workers=2"]
+        command += [f"--fd={listening.fileno()}", "--limit-max-requests=5"]
+        with running_server(
+            command, variables, (0, -15), descriptors=[listening.fileno()]
+        ):
+            address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            pids = {pid for each in IDENTITIES for pid in visit_all(address, [each])}
+            each_once(backend, IDENTITIES)
+    assert len(pids) > 2
