@@ -14,7 +14,7 @@ from pathlib import Path
 from attrs import define, field
 
 from .._util.private_files import open_private, opened, read_at
-from .directory import replaced
+from .directory import SpoolDirectory, replaced
 from .segment import Head
 
 #: A log longer than this, in bytes, is rewritten.
@@ -72,8 +72,8 @@ class Cursor:
 
     Attributes:
         name: The segment.
-        progress: What the destination has got, and where to read next.
-        again: Pending offsets that have to be read again, in descending order.
+        progress: What the destination has got.
+        in_flight: Pending offsets that were handed out.
         size: How long the segment was when the directory was listed, in bytes.
         next: The entry that comes next, if it is known.
         damage: How many damaged places were found.
@@ -83,12 +83,20 @@ class Cursor:
 
     name: str
     progress: Progress = field(factory=Progress)
-    again: list[int] = field(factory=list)
+    in_flight: set[int] = field(factory=set)
     size: int = 0
     next: Head | None = None
     damage: int = 0
     is_in_damage: bool = False
     noted: int = 0
+
+    @property
+    def offset(self) -> int:
+        """Where to read next: what was not sent when it was read before comes first."""
+        progress = self.progress
+        if len(progress.pending) == len(self.in_flight):
+            return progress.read_to
+        return min(progress.pending - self.in_flight, default=progress.read_to)
 
 
 class AckLog:
@@ -132,6 +140,23 @@ class AckLog:
         elif len(words) == 4 and words[2] == "=":
             pending = [] if words[3] == "-" else words[3].split(",")
             self.segments[name] = Progress(offset, set(map(int, pending)))
+
+
+class AckLogs:
+    """The logs of all destinations, as read by any process."""
+
+    def __init__(self, directory: SpoolDirectory) -> None:
+        self._directory = directory
+        self._logs: dict[str, AckLog] = {}
+
+    def read(self, destination: str) -> AckLog:
+        """Return what a destination's log says now."""
+        log = self._logs.get(destination)
+        if log is None:
+            log = AckLog(self._directory.ack_log(destination))
+            self._logs[destination] = log
+        log.refresh()
+        return log
 
 
 class AckWriter:

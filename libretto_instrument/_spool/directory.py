@@ -4,7 +4,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -17,7 +17,6 @@ from .._util.private_files import (
     check_parents,
     is_private,
     make_private_directory,
-    open_private,
     opened,
 )
 
@@ -150,24 +149,20 @@ class SpoolDirectory:
                     if ours.match(os.readlink(f"/proc/self/fd/{name}")):
                         os.close(int(name))
 
-    def lock_for_deletion(self, name: str) -> int | None:
+    @contextmanager
+    def locked_for_deletion(self, name: str) -> Iterator[int | None]:
         """Lock a segment that no process writes to, so that none begins to.
 
-        Returns:
-            A descriptor, which holds the lock; the caller deletes and closes. None if
-            a process writes to the segment, or it is gone.
+        Yields:
+            A descriptor; None if a process writes to the segment, or it is gone.
         """
-        try:
-            fd = open_private(self.segments / name, os.O_RDWR)
-        except OSError:
-            return None
-        try:
-            if try_lock(fd) and os.fstat(fd).st_nlink:
-                return fd
-        except OSError:
-            pass
-        os.close(fd)
-        return None
+        with ExitStack() as stack:
+            fd = None
+            with suppress(OSError):
+                fd = stack.enter_context(opened(self.segments / name, os.O_RDWR))
+                if not (try_lock(fd) and os.fstat(fd).st_nlink):
+                    fd = None
+            yield fd
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from attrs import define, field, frozen
 from .._delivery.message import LIBRETTO
 from .._util.filelock import try_lock
 from .._util.private_files import RefusedError, opened
-from .acks import AckLog, Progress
+from .acks import AckLog, AckLogs, Progress
 from .dead_letters import count_dead_letters
 from .directory import SpoolDirectory
 from .retention import DropCounts
@@ -75,6 +75,7 @@ class Scanner:
     def __init__(self, directory: SpoolDirectory, drops: DropCounts) -> None:
         self._directory = directory
         self._drops = drops
+        self._logs = AckLogs(directory)
         self._segments: dict[str, _Segment] = {}
 
     def scan(self, default: tuple[str, ...] = (LIBRETTO,)) -> SpoolStats:
@@ -89,23 +90,19 @@ class Scanner:
         sizes = self._directory.list_segments()
         known = self._segments
         self._segments = {name: known.get(name) or _Segment() for name in sizes}
-        logs: dict[str, AckLog] = {}
         pending: Counter[str] = Counter()
         total, oldest_at = 0, None
+        logs: dict[str, AckLog] = {}
         for name, segment in self._segments.items():
             try:
                 self._update(name, segment, sizes[name])
             except FileNotFoundError:
                 continue
-            acks = {}
-            for destination in segment.destinations or default:
-                if destination not in logs:
-                    logs[destination] = AckLog(self._directory.ack_log(destination))
-                    logs[destination].refresh()
-                acks[destination] = logs[destination].get(name)
+            names = segment.destinations or default
+            logs |= {each: self._logs.read(each) for each in names if each not in logs}
             lacking = set[int]()
-            for destination, its in acks.items():
-                offsets = _find_pending(segment, its)
+            for destination in names:
+                offsets = _find_pending(segment, logs[destination].get(name))
                 pending[destination] += len(offsets)
                 lacking.update(offsets)
             total += len(lacking)
@@ -159,8 +156,7 @@ def inspect_spool(
         directory.check()
         if not directory.segments.is_dir():
             return SpoolInspection(directory.path, "absent")
-        drops = DropCounts(directory.path / "dropped.json")
-        stats = Scanner(directory, drops).scan(default)
+        stats = Scanner(directory, DropCounts(directory)).scan(default)
     except FileNotFoundError:
         return SpoolInspection(directory.path, "absent")
     except RefusedError as exc:

@@ -91,8 +91,7 @@ class DestinationReader:
         log = AckLog(self._directory.ack_log(self.destination))
         log.refresh()
         self._cursors = {
-            name: Cursor(name, progress, sorted(progress.pending, reverse=True))
-            for name, progress in log.segments.items()
+            name: Cursor(name, progress) for name, progress in log.segments.items()
         }
 
     def stop_leading(self) -> None:
@@ -170,7 +169,7 @@ class DestinationReader:
         """Find the next entry of a segment that may be handed out now."""
         try:
             while cursor.next is None:
-                if not cursor.again and cursor.progress.read_to >= cursor.size:
+                if cursor.offset >= cursor.size:
                     return None
                 if monotonic() - began > _TIME_LIMIT or not self._look(cursor):
                     return None
@@ -184,8 +183,7 @@ class DestinationReader:
 
     def _look(self, cursor: Cursor) -> bool:
         """Look at the next place of a segment; return whether to go on."""
-        fd = self._get_fd(cursor.name)
-        offset = cursor.again[-1] if cursor.again else cursor.progress.read_to
+        fd, offset = self._get_fd(cursor.name), cursor.offset
         try:
             head = read_head(fd, offset, cursor.size)
         except IncompleteError:
@@ -216,12 +214,14 @@ class DestinationReader:
     def _advance(self, cursor: Cursor, head: Head, *, is_pending: bool) -> None:
         progress, offset = cursor.progress, head.offset
         cursor.next, cursor.is_in_damage = None, False
-        if cursor.again and cursor.again[-1] == offset:
-            cursor.again.pop()
-        else:
+        if offset >= progress.read_to:
             progress.read_to = head.end
             progress.done.discard(offset)
-        (progress.pending.add if is_pending else progress.pending.discard)(offset)
+        if is_pending:
+            progress.pending.add(offset)
+            cursor.in_flight.add(offset)
+        else:
+            progress.pending.discard(offset)
 
     def _take(self, cursor: Cursor, head: Head) -> Stored | None:
         """Hand out the next entry; None if it is damaged or too old."""
@@ -243,11 +243,10 @@ class DestinationReader:
 
     def _skip_damage(self, cursor: Cursor) -> None:
         """Go on to where the next entry may begin; damage in one piece counts once."""
-        progress = cursor.progress
-        if cursor.again:
-            progress.pending.discard(cursor.again.pop())
+        progress, damaged = cursor.progress, cursor.offset
+        if damaged < progress.read_to:
+            progress.pending.discard(damaged)
             return
-        damaged = progress.read_to
         cursor.damage += 1
         if cursor.damage > MAX_DAMAGE:
             progress.read_to = cursor.size
@@ -260,13 +259,8 @@ class DestinationReader:
 
     def _is_abandoned(self, cursor: Cursor) -> bool:
         """Return whether no process writes to a segment, which is as long as it was."""
-        fd = self._directory.lock_for_deletion(cursor.name)
-        if fd is None:
-            return False
-        try:
-            return self._directory.get_size(fd) == cursor.size
-        finally:
-            os.close(fd)
+        with self._directory.locked_for_deletion(cursor.name) as fd:
+            return fd is not None and self._directory.get_size(fd) == cursor.size
 
     def _get_fd(self, name: str) -> int:
         if self._open is None or self._open[0] != name:
@@ -287,9 +281,9 @@ class DestinationReader:
         cursor = self._cursors.get(stored.segment)
         if cursor is not None and stored.offset in cursor.progress.pending:
             cursor.progress.complete(stored.offset, is_rejected=is_rejected)
-            if stored.offset in cursor.again:
-                cursor.again.remove(stored.offset)
-                cursor.next = None
+            if stored.offset not in cursor.in_flight:
+                cursor.next = None  # It may be this one.
+            cursor.in_flight.discard(stored.offset)
             result = " !" if is_rejected else ""
             self._acks.append(f"{stored.segment} {stored.offset}{result}")
 
@@ -313,8 +307,8 @@ class DestinationReader:
     def release(self, stored: Stored) -> None:
         """Take back a message that was not sent, to be read again."""
         cursor = self._cursors.get(stored.segment)
-        if cursor is not None and stored.offset in cursor.progress.pending:
-            cursor.again = sorted({*cursor.again, stored.offset}, reverse=True)
+        if cursor is not None:
+            cursor.in_flight.discard(stored.offset)
             cursor.next = None
 
     # Maintenance

@@ -8,8 +8,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from .._delivery.clock import monotonic
@@ -17,7 +16,7 @@ from .._delivery.message import LIBRETTO
 from .._util import errors
 from .._util.filelock import try_lock
 from .._util.private_files import opened, read_at
-from .acks import AckLog
+from .acks import AckLogs
 from .directory import SpoolDirectory, is_this_boot
 from .segment import DamagedError, Head, IncompleteError, iter_offsets, read_head
 
@@ -56,9 +55,9 @@ class DropCounts:
     #: Pushed out by the bounds of bytes, and of age; and what could not be read.
     REASONS = ("spool_full", "spool_expired", "spool_damaged")
 
-    def __init__(self, path: Path) -> None:
-        """Name a file; nothing is opened."""
-        self._path = path
+    def __init__(self, directory: SpoolDirectory) -> None:
+        """Name the file; nothing is opened."""
+        self._path = directory.path / "dropped.json"
         self._unwritten: Counter[str] = Counter()
 
     def add(self, reason: str, count: int) -> None:
@@ -114,20 +113,18 @@ class Retention:
     """Keeps a spool within its bounds.
 
     Attributes:
+        drops: What was lost.
+        logs: What each destination has got.
         max_bytes: How large the spool may be.
         max_age: For how long it keeps a message, in seconds.
     """
 
     def __init__(
-        self,
-        directory: SpoolDirectory,
-        drops: DropCounts,
-        *,
-        max_bytes: int,
-        max_age: float,
+        self, directory: SpoolDirectory, *, max_bytes: int, max_age: float
     ) -> None:
         self._directory = directory
-        self._drops = drops
+        self.drops = DropCounts(directory)
+        self.logs = AckLogs(directory)
         self.max_bytes = max_bytes
         self.max_age = max_age
         # When the oldest entry of a segment was written; it does not change.
@@ -154,7 +151,7 @@ class Retention:
         """
         segments = self._directory.list_segments()
         first = self._read_firsts(segments)
-        deadline, logs = monotonic() + _TIME_LIMIT, dict[str, AckLog]()
+        deadline = monotonic() + _TIME_LIMIT
         total = self._directory.other_bytes() + sum(map(_on_disk, segments.values()))
         for name in sorted(segments, key=first.__getitem__):
             if monotonic() > deadline:
@@ -165,21 +162,15 @@ class Retention:
                 reason = "spool_full"
             else:
                 continue
-            if self._delete(name, reason, logs):
+            if self._delete(name, reason):
                 total -= _on_disk(segments.pop(name))
         return segments
 
-    def delete_finished(
-        self,
-        readers: "Mapping[str, DestinationReader]",
-        get_log: Callable[[str], AckLog],
-    ) -> None:
+    def delete_finished(self, readers: "Mapping[str, DestinationReader]") -> None:
         """Delete what no process writes to any more and all destinations have.
 
         Args:
-            readers: By destination; those that lead are asked.
-            get_log: Returns the acknowledgements for a destination that another process
-                reads for.
+            readers: By destination; those that lead are asked, and the logs for others.
         """
         leading = {name: each for name, each in readers.items() if each.is_leading}
         deadline = monotonic() + _TIME_LIMIT
@@ -188,24 +179,19 @@ class Retention:
                 break
             if not all(each.get(name).is_complete(size) for each in leading.values()):
                 continue
-            fd = self._directory.lock_for_deletion(name)
-            if fd is None:
-                continue
-            try:
-                if self._directory.get_size(fd) != size:
+            with self._directory.locked_for_deletion(name) as fd:
+                if fd is None or self._directory.get_size(fd) != size:
                     continue
                 names = _read_destinations(fd, size)
                 others = set(readers if names is None else names) - leading.keys()
-                logs = [get_log(other) for other in others]
-                for log in logs:
-                    log.refresh()
-                is_finished = all(log.get(name).is_complete(size) for log in logs)
+                is_finished = all(
+                    self.logs.read(other).get(name).is_complete(size)
+                    for other in others
+                )
                 if is_finished:
                     os.unlink(self._directory.segments / name)
                 for each in leading.values():
                     (each.forget if is_finished else each.note_complete)(name)
-            finally:
-                os.close(fd)
 
     def _read_firsts(self, segments: Mapping[str, int]) -> dict[str, SortKey]:
         deadline, first = monotonic() + _TIME_LIMIT, dict[str, SortKey]()
@@ -231,21 +217,19 @@ class Retention:
         now = monotonic() if boot == 1 else _wall_clock()
         return now - since > self.max_age * _SEGMENT_AGE_FACTOR
 
-    def _delete(self, name: str, reason: str, logs: dict[str, AckLog]) -> bool:
-        fd = self._directory.lock_for_deletion(name)
-        if fd is None:
-            return False
-        try:
-            lost = self._count_unsent(name, fd, logs)
-            os.unlink(self._directory.segments / name)
-        except OSError:
-            return False
-        finally:
-            os.close(fd)
+    def _delete(self, name: str, reason: str) -> bool:
+        with self._directory.locked_for_deletion(name) as fd:
+            if fd is None:
+                return False
+            try:
+                lost = self._count_unsent(name, fd)
+                os.unlink(self._directory.segments / name)
+            except OSError:
+                return False
         self.count(reason, lost)
         return True
 
-    def _count_unsent(self, name: str, fd: int, logs: dict[str, AckLog]) -> int:
+    def _count_unsent(self, name: str, fd: int) -> int:
         size = self._directory.get_size(fd)
         destinations = _read_destinations(fd, size)
         if destinations == ():
@@ -253,13 +237,9 @@ class Retention:
         if destinations is None:
             known = self._directory.list_destinations(self._directory.acks)
             destinations = tuple(known) or (LIBRETTO,)
-        for destination in destinations:
-            if destination not in logs:
-                logs[destination] = AckLog(self._directory.ack_log(destination))
-                logs[destination].refresh()
-        acks = [logs[destination].get(name) for destination in destinations]
+        progress = [self.logs.read(each).get(name) for each in destinations]
         return sum(
-            not all(each.has(offset) for each in acks)
+            not all(each.has(offset) for each in progress)
             for offset, _ in iter_offsets(fd, size)
         )
 
@@ -275,7 +255,7 @@ class Retention:
         """Count messages that were lost, and warn of them."""
         if not lost:
             return
-        self._drops.add(reason, lost)
+        self.drops.add(reason, lost)
         if reason in _WARNINGS:
             errors.warn(f"spool.{reason}", _WARNINGS[reason], self._directory.path)
 

@@ -9,11 +9,11 @@ from weakref import WeakSet
 from .._delivery.clock import monotonic
 from .._delivery.message import LIBRETTO, Message
 from .._util import errors
-from .acks import AckLog, Progress
+from .acks import Progress
 from .directory import SpoolDirectory
 from .inspection import Scanner, SpoolStats
 from .reader import DestinationReader
-from .retention import DropCounts, Retention
+from .retention import Retention
 from .segment import Stored, TooLargeError, encode_entry
 from .writer import (
     SEGMENT_BYTES,
@@ -67,11 +67,10 @@ class Spool:
             )
         self.max_bytes, self.max_age = max_bytes, max_age
         self.directory = SpoolDirectory(directory)
-        self._drops = DropCounts(self.directory.path / "dropped.json")
         self._retention = Retention(
-            self.directory, self._drops, max_bytes=max_bytes, max_age=max_age
+            self.directory, max_bytes=max_bytes, max_age=max_age
         )
-        self._scanner = Scanner(self.directory, self._drops)
+        self._scanner = Scanner(self.directory, self._retention.drops)
         self._start()
         _spools.add(self)
 
@@ -79,7 +78,6 @@ class Spool:
         self._pid = os.getpid()
         self._writer = self._new_writer()
         self._readers: dict[str, DestinationReader] = {}
-        self._logs: dict[str, AckLog] = {}
         self._lock = threading.RLock()
         self._backoff = 0.0
         self._retry_at = 0.0
@@ -258,28 +256,17 @@ class Spool:
     ) -> Iterator[tuple[str, OwnEntries, list[Progress]]]:
         """Yield the segments this process wrote to, and what destinations have."""
         self._check_pid()
-        sources = {name: self._get_reader(name) for name in destinations}
-        logs = {name: self._get_log(name) for name in destinations if not sources[name]}
-        for log in logs.values():
-            log.refresh()
+        logs = self._retention.logs
+        sources = {
+            name: self._get_reader(name) or logs.read(name) for name in destinations
+        }
         # What is gone, all had, or the bounds did not allow for it.
         segments = self.directory.list_segments()
         for name, own in list(self._writer.own.items()):
             if name in segments:
-                owed = own.destinations
-                yield (
-                    name,
-                    own,
-                    [
-                        (sources[each] or logs[each]).get(name)
-                        for each in destinations
-                        if owed is None or each in owed
-                    ],
-                )
-
-    def _get_log(self, destination: str) -> AckLog:
-        path = self.directory.ack_log(destination)
-        return self._logs.setdefault(destination, AckLog(path))
+                asked = destinations if own.destinations is None else own.destinations
+                found = [sources[each].get(name) for each in asked if each in sources]
+                yield name, own, found
 
     def stop_leading(self) -> None:
         """Let other processes read."""
@@ -311,8 +298,8 @@ class Spool:
 
     def _maintain(self) -> None:
         self.directory.check()
-        self._drops.write()
-        self._retention.delete_finished(self._readers, self._get_log)
+        self._retention.drops.write()
+        self._retention.delete_finished(self._readers)
         now = monotonic()
         if now >= self._check_bounds_at:
             self._check_bounds_at = now + _RETENTION_INTERVAL
