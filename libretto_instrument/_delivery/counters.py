@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from attrs import define, evolve, field, frozen
+from attrs import asdict, define, evolve, field, fields, frozen
 
 
 @frozen(kw_only=True)
@@ -78,17 +78,7 @@ class Stats:
         return total
 
 
-_SUMMED_FIELDS = (
-    "accepted",
-    "queued",
-    "in_flight",
-    "sent",
-    "retried",
-    "spooled",
-    "relayed",
-    "spool_failures",
-    "workers_restarted",
-)
+_SUMMED_FIELDS = [each.name for each in fields(Stats) if each.type is int]
 
 
 @define
@@ -127,19 +117,12 @@ class Counters:
         """Return the counts, with what is on its way and not counted yet."""
         spooled += self.spooled
         done = self.sent + spooled + self.dropped.total()
+        counts = asdict(self, filter=lambda each, _: each.name != "relay_rejected")
         return Stats(
+            **counts | {"dropped": dict(self.dropped), "spooled": spooled},
             accepted=queued + in_flight + done,
             queued=queued,
             in_flight=in_flight,
-            sent=self.sent,
-            retried=self.retried,
-            dropped=dict(self.dropped),
-            spooled=spooled,
-            relayed=self.relayed,
-            spool_failures=self.spool_failures,
-            last_error=self.last_error,
-            last_error_at=self.last_error_at,
-            last_success_at=self.last_success_at,
         )
 
     def relay_stats(self) -> Stats:

@@ -70,7 +70,7 @@ class Destination:
 
     # Sending
 
-    def send(self, batch: Sequence[Entry], timeout: float | None) -> Finish:
+    def run(self, batch: Sequence[Entry], timeout: float | None) -> Finish:
         """Try once to send what was taken from the queue; see `Job`."""
         self._warn_if_dropped()
         started = monotonic()

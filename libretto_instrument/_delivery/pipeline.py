@@ -154,7 +154,7 @@ class Pipeline:
                 raise
         if message is None or store is None or scheduler.is_closed:
             self.put(item, names)  # A worker finds the same, and counts and reports it.
-        elif not store.append(message, scheduler.owed(names)):
+        elif not store.append(message, scheduler.preparation.owed(names)):
             self.put(message, names)
         else:
             self._inbox.append((SPOOLED, names))

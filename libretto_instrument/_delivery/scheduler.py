@@ -10,12 +10,12 @@ from attrs import define, evolve, field
 
 from .._util import errors
 from .circuit import Entry
-from .clock import monotonic
 from .counters import Stats
 from .destination import Destination
 from .feed import Feed
 from .flush import FlushMarker, FlushTracker
 from .message import LIBRETTO, Message
+from .preparation import Preparation
 from .queue import DeliveryQueue
 from .store import Store
 from .transport import Transport
@@ -31,9 +31,6 @@ MIN_PARALLEL_LATENCY = 0.002
 STALL_TIMEOUT = 0.25
 #: Items are prepared for about this many seconds, and then something is sent.
 PREPARE_SECONDS = 0.02
-#: At most this many threads prepare, as the user's hooks may hang.
-MAX_PREPARERS = 4
-
 #: What stands in the inbox for a message that the caller wrote to the store.
 SPOOLED = object()
 
@@ -50,6 +47,7 @@ class Scheduler:
         lock: Guards everything here but the inbox.
         flushes: Who waits.
         destinations: By name.
+        preparation: What comes before them.
         feed: What is sent of the store by this process, if anything.
         inbox: What was put, with the names of its destinations, and flush markers.
         is_closed: Everything that still comes is dropped.
@@ -67,9 +65,9 @@ class Scheduler:
     lock: Any = field(factory=threading.RLock)
     flushes: FlushTracker = field(factory=FlushTracker)
     destinations: dict[str, Destination] = field(init=False)
+    preparation: Preparation = field(init=False)
     feed: Feed | None = None
     inbox: deque[tuple[Any, Any]] = field(factory=deque)
-    incoming: DeliveryQueue = field(factory=lambda: DeliveryQueue(1, MAX_PREPARERS))
     is_closed: bool = False
     is_retiring: bool = False
     is_released: bool = False
@@ -85,15 +83,23 @@ class Scheduler:
             name: Destination(name, transport, self.store, self.flushes)
             for name, transport in self.transports.items()
         }
+        self.preparation = Preparation(
+            self.prepare, self.destinations, self.store, self.spool_only, self.flushes
+        )
         if self.store is not None and not self.spool_only:
             queues = {name: each.queue for name, each in self.destinations.items()}
             self.feed = Feed(self.store, queues, self.lock)
+            self.preparation.on_stored = self.feed.expedite
             for each in self.destinations.values():
                 each.on_sent = self.feed.on_completed
 
     @property
+    def _stages(self) -> list[Preparation | Destination]:
+        return [self.preparation, *self.destinations.values()]
+
+    @property
     def _queues(self) -> list[DeliveryQueue]:
-        return [self.incoming, *(each.queue for each in self.destinations.values())]
+        return [stage.queue for stage in self._stages]
 
     @property
     def max_workers(self) -> int:
@@ -115,13 +121,14 @@ class Scheduler:
             try:
                 item, names = self.inbox.popleft()
             except IndexError:  # put() dropped the last one.
-                return
+                break
             if item is SPOOLED:
-                self._count_spooled(names)
+                self.preparation.count_spooled(names)
             elif isinstance(item, FlushMarker):
                 self._place(item, now)
             else:
                 self._accept(item, names, now)
+        self._enforce_bounds(now)
 
     def evict(self, item: Any, names: Any) -> None:
         """Drop what a caller took out of a full inbox. Takes no lock."""
@@ -142,26 +149,25 @@ class Scheduler:
             return
         for (is_spooled, names), count in counts.items():
             if is_spooled:
-                self._count_spooled(names, count)
+                self.preparation.count_spooled(names, count)
             else:
-                self._count_lost(names, "queue_full", count)
+                self.preparation.count_lost(names, "queue_full", count)
 
     def _accept(self, item: Any, names: tuple[str, ...], now: float) -> None:
         try:
             size, key = item.size_bytes, item.ordering_key
         except Exception as exc:
-            self._count_lost(names, "prepare_failed")
+            self.preparation.count_lost(names, "prepare_failed")
             errors.log_internal_error(exc, "delivery.put")
             return
         if self.is_closed:
-            self._count_lost(names, "shutdown")
+            self.preparation.count_lost(names, "shutdown")
         elif size > self.max_bytes:
-            self._count_lost(names, "too_large")
+            self.preparation.count_lost(names, "too_large")
         else:
             self._seq += 1
             self.is_released = False
-            self.incoming.add(Entry(self._seq, size, key, item, names), now)
-            self._enforce_bounds(now)
+            self.preparation.queue.add(Entry(self._seq, size, key, item, names), now)
 
     def _place(self, marker: FlushMarker, now: float) -> None:
         if now >= marker.deadline:
@@ -174,7 +180,7 @@ class Scheduler:
         self.flushes.place(marker, self._seq, outstanding)
 
     def _enforce_bounds(self, now: float) -> None:
-        incoming = self.incoming
+        incoming = self.preparation.queue
         for each in self.destinations.values():
             queue = each.queue
             while (
@@ -183,48 +189,31 @@ class Scheduler:
             ):
                 if not (
                     each.drop_oldest(now, "queue_full")
-                    or self._drop_incoming(now, "queue_full")
+                    or self.preparation.drop_oldest(now, "queue_full")
                 ):
                     break
 
-    def _drop_incoming(self, now: float, reason: str) -> bool:
-        entry = self.incoming.drop_oldest(now)
-        if entry is None:
-            return False
-        self._count_lost(entry.destinations, reason)
-        self.flushes.change(entry.seq, -1)
-        return True
-
-    def _count_lost(self, names: tuple[str, ...], reason: str, count: int = 1) -> None:
-        for name in names:
-            self.destinations[name].count_lost(reason, count)
-
-    def _count_spooled(self, names: tuple[str, ...], count: int = 1) -> None:
-        for name in names:
-            self.destinations[name].counters.spooled += count
-        if self.feed is not None:
-            self.feed.expedite()
-
     # For the workers: see `Source`
 
-    def take(self, now: float, busy: int) -> Job | None:
-        """Return the next job, while ``busy`` other workers have one."""
+    def take(self, now: float, previous: Job | None) -> Job | None:
+        """Return the next job for a worker, which has just done the previous one."""
         self.drain_inbox(now)
         if self.feed is not None and self.feed.begin(now):
             return Job(self.feed.poll)
-        for each in self._order(now):
-            queue = self.incoming if each is None else each.queue
-            batch = queue.take(now, self._min_wait(queue, now, busy))
+        for stage in self._order(now):
+            queue = stage.queue
+            goes_on = previous is not None and previous.stage is stage
+            batch = queue.take(now, 0.0 if goes_on else self._min_wait(stage, now))
             if not batch:
                 continue
+            if stage is not self.preparation:
+                self._preparing_since = None
+            elif self._preparing_since is None:
+                self._preparing_since = now
             is_fast = 0 < queue.latency < MIN_SLOW_LATENCY
             # An exporter is the user's code; it may hang.
             is_slow = not is_fast or len(self.destinations) > 1
-            if each is not None:
-                self._preparing_since = None
-                return Job(partial(each.send, batch), is_slow)
-            self._preparing_since = self._preparing_since or now
-            return Job(partial(self._prepare, batch[0]), is_slow)
+            return Job(partial(stage.run, batch), is_slow, stage)
         if self.is_retiring and not self.is_released and self._is_idle():
             self.is_released = True
             return Job(self._release)
@@ -237,19 +226,25 @@ class Scheduler:
         is_read = feed.is_stopped or feed.has_read_all
         return is_read and not (self.pending or feed.in_flight)
 
-    def _order(self, now: float) -> list[Destination | None]:
-        """Return what to look at first; None stands for what is to be prepared."""
-        destinations = list(self.destinations.values())
+    def _order(self, now: float) -> list[Preparation | Destination]:
         # Neither preparing nor sending holds up the other; writing to disk goes first.
+        first, *others = self._stages
         since = self._preparing_since
         if self.store or since is None or now - since < PREPARE_SECONDS:
-            return [None, *destinations]
-        return [*destinations, None]
+            return [first, *others]
+        return [*others, first]
 
-    def _min_wait(self, queue: DeliveryQueue, now: float, busy: int) -> float:
+    def _min_wait(self, stage: Preparation | Destination, now: float) -> float:
         """Return how long an entry has to be ready before another worker joins."""
-        shares_worker = queue is self.incoming and self.store is None
-        if not (queue.active or (busy and shares_worker)):
+        queue = stage.queue
+        is_active = queue.active > 0
+        if stage is self.preparation and self.store is None:
+            # The worker that sends prepares, too, as long as it comes back soon.
+            is_active = is_active or any(
+                each.active and now - each.last_end < STALL_TIMEOUT
+                for each in self._queues
+            )
+        if not is_active:
             return 0.0
         is_fast = 0 < queue.latency < MIN_PARALLEL_LATENCY
         if is_fast and now - queue.last_end < STALL_TIMEOUT:
@@ -258,13 +253,13 @@ class Scheduler:
             return MAX_QUEUE_DELAY_FLUSHING
         return MAX_QUEUE_DELAY
 
-    def next_at(self, now: float, busy: int) -> float | None:
+    def next_at(self, now: float) -> float | None:
         """Return when ``take`` may have a job; None if that depends on events."""
         if self.inbox:
             return now
         times = [
-            queue.next_at(now, self._min_wait(queue, now, busy))
-            for queue in self._queues
+            stage.queue.next_at(now, self._min_wait(stage, now))
+            for stage in self._stages
         ]
         if self.feed is not None and not self.feed.is_stopped:
             times.append(self.feed.next_at)
@@ -274,83 +269,15 @@ class Scheduler:
         """Say whether the workers are to end."""
         return self.is_closed or (self.is_retiring and self.is_released)
 
-    # Preparing
-
-    def _prepare(self, entry: Entry, timeout: float | None) -> Finish:
-        started = monotonic()
-        item, fault = entry.payload, None
-        message: Message | None = item if isinstance(item, Message) else None
-        is_new, is_stored = message is None, False
-        try:
-            if is_new:
-                message = self.prepare(item)
-        except BaseException as exc:
-            fault = exc
-        if self.store and message is not None and (is_new or self.spool_only):
-            is_stored = self.store.append(message, self.owed(entry.destinations))
-
-        def finish(now: float) -> BaseException | None:
-            self._finish(entry, message, is_stored, fault, now)
-            self.incoming.end(now - started, now)
-            return fault
-
-        return finish
-
-    def owed(self, names: tuple[str, ...]) -> tuple[str, ...] | None:
-        """Return who is to get a stored message; None leaves it to the relay."""
-        return None if self.spool_only and len(self.destinations) == 1 else names
-
-    def _finish(
-        self,
-        entry: Entry,
-        message: Message | None,
-        is_stored: bool,
-        fault: BaseException | None,
-        now: float,
-    ) -> None:
-        names = entry.destinations
-        if fault is not None:
-            self._count_lost(names, "prepare_failed")
-        elif message is None:
-            for name in names:
-                self.destinations[name].counters.dropped["withheld"] += 1
-        elif is_stored:
-            self._count_spooled(names)
-        elif self.is_closed:
-            self._count_lost(names, "shutdown")
-        else:
-            if self.store is not None and not entry.failures:
-                for name in names:
-                    self.destinations[name].counters.spool_failures += 1
-            if self.spool_only:
-                self._try_store_again(entry, message, now)
-                return
-            for name in names:
-                self.destinations[name].add(entry.seq, message, now)
-        self.incoming.complete(entry, now)
-        self.flushes.change(entry.seq, -1)
-        self._enforce_bounds(now)
-
-    def _try_store_again(self, entry: Entry, message: Message, now: float) -> None:
-        entry.payload = message
-        self.incoming.retry(entry, now)
-        for name in entry.destinations:
-            counters = self.destinations[name].counters
-            counters.retried += 1
-            counters.note_error("spool unavailable")
-        self._enforce_bounds(now)
-
     # The end
 
     def close(self, now: float) -> None:
         """Drop what waits, and from now on everything that comes."""
         self.drain_inbox(now)
         self.is_closed = self.is_retiring = self.is_released = True
-        while self._drop_incoming(now, "shutdown"):
-            pass
-        for each in self.destinations.values():
-            each.is_closed = True
-            while each.drop_oldest(now, "shutdown"):
+        for stage in self._stages:
+            stage.is_closed = True
+            while stage.drop_oldest(now, "shutdown"):
                 pass
 
     def release(self) -> None:
@@ -378,10 +305,11 @@ class Scheduler:
 
     def _stats(self, destination: Destination) -> Stats:
         name, queue = destination.name, destination.queue
+        incoming = self.preparation.queue
         waiting = [item for item, names in self.inbox.copy() if names and name in names]
         spooled = waiting.count(SPOOLED)
         queued = queue.queued + len(waiting) - spooled
-        queued += sum(name in e.destinations for e in self.incoming.waiting_entries())
+        queued += sum(name in e.destinations for e in incoming.waiting_entries())
         in_flight = queue.in_flight
-        in_flight += sum(name in e.destinations for e in self.incoming.taken_entries())
+        in_flight += sum(name in e.destinations for e in incoming.taken_entries())
         return destination.counters.stats(queued, in_flight, spooled)

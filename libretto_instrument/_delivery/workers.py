@@ -44,20 +44,22 @@ class Job:
     Attributes:
         run: Does it, without the lock, within seconds, or None.
         is_slow: It may take long, so that another worker has to watch what is left.
+        stage: What it is a job of.
     """
 
     run: Callable[[float | None], Finish]
     is_slow: bool = False
+    stage: object = None
 
 
 class Source(Protocol):
     """Where workers get jobs. Its methods are called with the lock held."""
 
-    def take(self, now: float, busy: int) -> Job | None:
-        """Return the next job, while ``busy`` other workers have one."""
+    def take(self, now: float, previous: Job | None) -> Job | None:
+        """Return the next job for a worker, which has just done the previous one."""
         ...
 
-    def next_at(self, now: float, busy: int) -> float | None:
+    def next_at(self, now: float) -> float | None:
         """Return when ``take`` may have a job; None if that depends on events."""
         ...
 
@@ -157,8 +159,8 @@ class WorkerPool:
         """Do the workers' jobs on this thread, as none can be started."""
         while (now := monotonic()) < deadline and not (marker and marker.is_passed):
             with self.lock:
-                job = self.source.take(now, 0)
-                next_at = self.source.next_at(now, 0)
+                job = self.source.take(now, None)
+                next_at = self.source.next_at(now)
             if job is not None:
                 self._do(job, deadline - now)
             elif next_at is None:
@@ -215,7 +217,7 @@ class WorkerPool:
             now, before = monotonic(), self._died_at
             self._died_at = now
             with self.lock:
-                is_needed = self.source.next_at(now, self.busy) is not None
+                is_needed = self.source.next_at(now) is not None
             if is_needed and not self._live and now - before > _RESTART_INTERVAL:
                 self._spawn(1)
         finally:
@@ -225,10 +227,11 @@ class WorkerPool:
                 self.due_at = 0.0
 
     def _work(self, worker: object) -> None:
+        job: Job | None = None
         while True:
             with self.lock:
                 now = monotonic()
-                job = self.source.take(now, self.busy)
+                job = self.source.take(now, job)
                 if job is not None:
                     self._begin(job, now)
                 elif self.source.is_finished():
@@ -252,7 +255,7 @@ class WorkerPool:
         if self._has_poller:
             return
         self._promise(0.0 if job.is_slow else now + MIN_SLOW_LATENCY)
-        if job.is_slow and self.source.next_at(now, self.busy) is not None:
+        if job.is_slow and self.source.next_at(now) is not None:
             self.wake()
 
     def _do(self, job: Job, timeout: float | None = None) -> None:
@@ -278,7 +281,7 @@ class WorkerPool:
         is_active = self.busy > 0 or now - self._worked_at < IDLE_TIMEOUT
         polls = is_active and not self._has_poller
         timeout = FLUSH_INTERVAL if polls else IDLE_TIMEOUT
-        next_at = self.source.next_at(now, self.busy)
+        next_at = self.source.next_at(now)
         if next_at is not None:
             timeout = min(timeout, max(0.0, next_at - now))
         if not self._has_poller:

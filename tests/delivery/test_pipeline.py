@@ -472,6 +472,33 @@ def test_a_send_that_hangs_holds_up_no_other_message(start, sent_before, waits_a
     let_go.set()
 
 
+@pytest.mark.parametrize("hangs", ["hook", "transport"])
+def test_many_go_past_one_that_hangs(start, hangs):
+    """One item that hangs leaves the others their pace, without a flush."""
+    let_go = threading.Event()
+
+    def hang(message):
+        if message.id == "50":
+            let_go.wait(60)
+
+    def prepare_or_hang(parcel):
+        if hangs == "hook":
+            hang(parcel)
+        return prepare(parcel)
+
+    def decide(message, tries):
+        if hangs == "transport":
+            hang(message)
+        return DELIVERED
+
+    transport = ScriptedTransport(decide)
+    pipeline = start(transport, prepare=prepare_or_hang)
+    for n in range(1000):
+        pipeline.put(Parcel(str(n)))
+    eventually(lambda: len(transport.delivered) == 999)
+    let_go.set()
+
+
 def test_one_worker_for_a_fast_backend(start):
     """A burst that one worker deals with quickly gets no second sender."""
     transport = ScriptedTransport()
