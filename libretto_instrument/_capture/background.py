@@ -102,7 +102,7 @@ class _Follower:
     identity: str
     is_deletion: bool
 
-    def settings(self, config: Any, given: Any) -> None:
+    def settings(self, config: Any, overrides: Any) -> None:
         """Refuse calls: a request is followed, and is none."""
 
     def submit(self, record: CallRecord) -> None:
@@ -172,8 +172,8 @@ def follow(client: Any, options: Any) -> "Call | None":
         return None
     from .call import Call
 
-    whole = waiting.record
-    record = CallRecord(whole.endpoint, whole.settings, whole.feedback_key, client)
+    first = waiting.record
+    record = CallRecord(first.endpoint, first.settings, first.feedback_key, client)
     return Call(record, _Follower(identity, method == "delete"), {})
 
 

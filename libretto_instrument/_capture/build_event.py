@@ -190,8 +190,8 @@ def _input_labels(record: "CallRecord") -> dict[str, Any]:
     Without it the request could not be repeated.
     """
     request, endpoint = record.request, record.endpoint
-    given = request.get(endpoint.input, record.template)
-    kind = "text" if isinstance(given, str) else "list" if given else "none"
+    value = request.get(endpoint.input, record.template)
+    kind = "text" if isinstance(value, str) else "list" if value else "none"
     if "instructions" not in endpoint.input_fields:
         is_odd = endpoint.input == "prompt" and kind == "list"
         return {"inputType": kind} if is_odd else {}

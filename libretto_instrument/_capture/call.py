@@ -33,7 +33,7 @@ class Recorder(Protocol):
     """What capture needs of the rest: who is recorded, and where records go."""
 
     def settings(
-        self, config: LibrettoConfig | None, given: Overrides | None
+        self, config: LibrettoConfig | None, overrides: Overrides | None
     ) -> CallSettings | None:
         """Return the settings for a call, or None if it is not to be recorded."""
 
@@ -93,12 +93,12 @@ class Call:
             exchange.base_url = getattr(client, "_base_url", None)
             budget = CopyBudget()
             settings, endpoint = record.settings, record.endpoint
-            given = arguments.get(endpoint.input)
-            if isinstance(given, _TEMPLATE_TYPES):
+            prompt = arguments.get(endpoint.input)
+            if isinstance(prompt, _TEMPLATE_TYPES):
                 record.request = snapshot_kwargs(
                     arguments, budget, exclude=endpoint.input
                 )
-                _capture_template(record, given, budget)
+                _capture_template(record, prompt, budget)
             else:
                 record.request = snapshot_kwargs(arguments, budget)
             if settings.has_template_data:
@@ -124,7 +124,7 @@ class Call:
             self.exchange.leave()
 
     def on_response(self, model: Any) -> None:
-        """Record a whole answer: a pydantic model. Never raises."""
+        """Record an answer that is a pydantic model. Never raises."""
         record = self.record
         try:
             record.ended = perf_counter()
@@ -190,8 +190,8 @@ def _apply_settings(record: CallRecord, budget: CopyBudget) -> None:
     """Record what the call's settings add to its arguments."""
     settings = record.settings
     if record.template is None and settings.has_template:
-        given = (getattr(settings, name) for name in record.endpoint.template_fields)
-        template = next((each for each in given if each is not None), None)
+        found = (getattr(settings, name) for name in record.endpoint.template_fields)
+        template = next((each for each in found if each is not None), None)
         _capture_template(record, template, budget)
         record.is_from_scope = not settings.has_own_template
     if settings.template_params:
@@ -201,11 +201,14 @@ def _apply_settings(record: CallRecord, budget: CopyBudget) -> None:
         record.context = snapshot(settings.context, budget)
 
 
-def _capture_template(record: CallRecord, given: Any, budget: CopyBudget) -> None:
-    template = given
-    if isinstance(given, _TEMPLATE_TYPES):
-        template = given.recorded if isinstance(given, TemplateChat) else given.template
-        record.params = snapshot(given.params, budget)
+def _capture_template(record: CallRecord, source: Any, budget: CopyBudget) -> None:
+    template = source
+    if isinstance(source, TemplateChat):
+        template = source.recorded
+    elif isinstance(source, TemplateText):
+        template = source.template
+    if template is not source:
+        record.params = snapshot(source.params, budget)
     record.template = snapshot(template, budget)
 
 

@@ -19,9 +19,6 @@ class _Bound(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]
         copied = copy.deepcopy(instance, memo)
         return self._self_parent.__get__(copied, type(copied))
 
-    def __reduce__(self) -> Any:
-        return getattr, self._place()
-
     def __reduce_ex__(self, protocol: Any) -> Any:
         return getattr, self._place()
 
@@ -54,9 +51,6 @@ class PatchedMethod(wrapt.FunctionWrapper):  # type: ignore[type-arg]
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         return self
 
-    def __reduce__(self) -> Any:
-        return getattr, self._self_place
-
     def __reduce_ex__(self, protocol: Any) -> Any:
         return getattr, self._self_place
 
@@ -72,16 +66,10 @@ class PatchedStandIn(PatchedMethod):
 
 
 # wrapt's proxies have these, and would pass for containers and context managers.
-for _name in (
-    "__aenter__",
-    "__aexit__",
-    "__contains__",
-    "__enter__",
-    "__exit__",
-    "__getitem__",
-    "__iter__",
-    "__len__",
-    "__reversed__",
-):
+_PROXYS_OWN = """
+__aenter__ __aexit__ __contains__ __enter__ __exit__ __getitem__ __iter__ __len__
+__reversed__
+"""
+for _name in _PROXYS_OWN.split():
     setattr(_Bound, _name, None)
     setattr(PatchedMethod, _name, None)

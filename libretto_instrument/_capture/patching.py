@@ -237,15 +237,15 @@ def _patch_one(target: Target, module: ModuleType, recorder: "Recorder") -> None
     original = owner.__dict__.get(target.method) if isinstance(owner, type) else None
     if original is None or not isinstance(owner, type):
         return
-    for standing in _patches:
+    for known in _patches:
         # Beneath somebody else's wrapper, or the same class by another module's name.
-        if _is_wrapped_by(original, standing.wrapper):
-            standing.enable()
+        if _is_wrapped_by(original, known.wrapper):
+            known.enable()
             return
-    for standing in _patches:
+    for known in _patches:
         # Beneath a wrapper that hides what it wraps: it must not outlive `unpatch`.
-        if (standing.owner, standing.method) == (owner, target.method):
-            standing.disable()
+        if (known.owner, known.method) == (owner, target.method):
+            known.disable()
     found = _Patch(owner, target.method, original)
     found.is_over_foreign = not _is_openais(original)
     if target in CLIENT_TARGETS:

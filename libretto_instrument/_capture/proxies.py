@@ -9,37 +9,15 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+_OWN_NAMES = """
+__abstractmethods__ __annotations__ __class__ __class_getitem__ __del__ __delattr__
+__dict__ __dir__ __doc__ __getattr__ __getattribute__ __getstate__ __init__
+__init_subclass__ __module__ __new__ __orig_bases__ __parameters__ __reduce__
+__reduce_ex__ __setattr__ __slots__ __subclasshook__ __weakref__ __wrapped__
+"""
 #: A class is made with these, or they say how attributes are looked up: a proxy has its
 #: own.
-_OWN = frozenset(
-    (
-        "__abstractmethods__",
-        "__annotations__",
-        "__class__",
-        "__class_getitem__",
-        "__del__",
-        "__delattr__",
-        "__dict__",
-        "__dir__",
-        "__doc__",
-        "__getattr__",
-        "__getattribute__",
-        "__getstate__",
-        "__init__",
-        "__init_subclass__",
-        "__module__",
-        "__new__",
-        "__orig_bases__",
-        "__parameters__",
-        "__reduce__",
-        "__reduce_ex__",
-        "__setattr__",
-        "__slots__",
-        "__subclasshook__",
-        "__weakref__",
-        "__wrapped__",
-    )
-)
+_OWN = frozenset(_OWN_NAMES.split())
 
 
 class Proxy:

@@ -34,10 +34,10 @@ class CallRecord:
         copied_bytes: Roughly the size of the copied arguments.
         started: `time.perf_counter` before the request, in seconds.
         ended: The same at the end of the answer.
-        response: The answer as JSON, where it came whole.
+        response: The answer as JSON, unless it was streamed or read raw.
         body_kind: What ``chunks`` are: ``"bytes"`` of an object or a text, bytes of
             server-sent ``"events"``, or ``"chunks"``, which are models; None if the
-            answer came whole.
+            answer was neither streamed nor read raw.
         chunks: The chunks of a streamed answer, or of one that is read raw.
         chunk_times: When each of ``chunks`` came, in seconds.
         chunks_consumed: How many chunks the caller took; None if that was not counted.

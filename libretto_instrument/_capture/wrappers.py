@@ -36,12 +36,12 @@ def wrap_sync(endpoint: Endpoint, recorder: Recorder, toggle: Toggle) -> Wrapper
     def sync_wrapper(
         wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        given = _pop_libretto_kwarg(kwargs) if "libretto" in kwargs else None
+        overrides = _pop_libretto_kwarg(kwargs) if "libretto" in kwargs else None
         if not toggle.enabled:
             return wrapped(*args, **kwargs)
         client = getattr(resource, "_client", None)
         call = start_call(
-            endpoint, recorder, client, given, kwargs, toggle.is_over_foreign
+            endpoint, recorder, client, overrides, kwargs, toggle.is_over_foreign
         )
         if call is None:
             with Exchange(client):
@@ -63,12 +63,12 @@ def wrap_async(endpoint: Endpoint, recorder: Recorder, toggle: Toggle) -> Wrappe
     def async_wrapper(
         wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        given = _pop_libretto_kwarg(kwargs) if "libretto" in kwargs else None
+        overrides = _pop_libretto_kwarg(kwargs) if "libretto" in kwargs else None
         if not toggle.enabled:
             return wrapped(*args, **kwargs)
         client = getattr(resource, "_client", None)
         call = start_call(
-            endpoint, recorder, client, given, kwargs, toggle.is_over_foreign
+            endpoint, recorder, client, overrides, kwargs, toggle.is_over_foreign
         )
         # Called here and awaited below: wrong arguments are refused at once.
         awaitable = wrapped(*args, **kwargs)
@@ -100,14 +100,14 @@ def wrap_stream_helper(
     def stream_helper_wrapper(
         wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        given = _pop_libretto_kwarg(kwargs) if "libretto" in kwargs else None
-        if given is None or not toggle.enabled:
+        overrides = _pop_libretto_kwarg(kwargs) if "libretto" in kwargs else None
+        if overrides is None or not toggle.enabled:
             return wrapped(*args, **kwargs)
-        with Scope(given):
+        with Scope(overrides):
             # The async helper makes its call here, the sync one when it is entered.
             manager = wrapped(*args, **kwargs)
             kind: type = type(manager)
-            return proxy_class(ScopedStreamManager, kind)(manager, given)
+            return proxy_class(ScopedStreamManager, kind)(manager, overrides)
 
     return stream_helper_wrapper
 
@@ -132,14 +132,14 @@ class PendingAwaitable:
 class ScopedStreamManager(Proxy):
     """A stream manager that is entered in the scope of its call's settings."""
 
-    __slots__ = ("_self_given",)
+    __slots__ = ("_self_overrides",)
 
-    def __init__(self, manager: Any, given: Overrides) -> None:
+    def __init__(self, manager: Any, overrides: Overrides) -> None:
         Proxy.__init__(self, manager)  # `proxy_class` copies this method.
-        self._self_given = given
+        self._self_overrides = overrides
 
     def __enter__(self) -> Any:
-        with Scope(self._self_given):
+        with Scope(self._self_overrides):
             return self.__wrapped__.__enter__()
 
 

@@ -181,6 +181,6 @@ def _decode_base64(base64: str) -> bytes:
     data = bytearray()
     for piece in base64.translate(_URL_SAFE).split("="):
         # A single character over four holds less than a byte.
-        whole = piece[:-1] if len(piece) % 4 == 1 else piece
-        data += b64decode(whole + "=" * (-len(whole) % 4))
+        usable = piece[:-1] if len(piece) % 4 == 1 else piece
+        data += b64decode(usable + "=" * (-len(usable) % 4))
     return bytes(data)

@@ -11,7 +11,7 @@ from typing import Any
 from attrs import frozen
 
 from .._templates import PLACEHOLDER
-from .pattern import MAX_SCANNED_CHARS, TextPattern, Trial
+from .pattern import MAX_SCANNED_CHARS, Attempt, TextPattern
 
 #: Texts that are compared; more add little.
 _MAX_TEXTS = 12
@@ -163,11 +163,11 @@ def _is_telling(literal: str) -> bool:
 def _values(literals: Sequence[str], text: str) -> list[str] | None:
     """Return what stands in the gaps of a text; None if that is not certain."""
     names = tuple(map(str, range(len(literals) - 1)))
-    trial = Trial([MAX_SCANNED_CHARS])
-    is_match = TextPattern("", tuple(literals), names).match(text, trial)
-    if not is_match or trial.is_ambiguous:
+    attempt = Attempt([MAX_SCANNED_CHARS])
+    is_match = TextPattern("", tuple(literals), names).match(text, attempt)
+    if not is_match or attempt.is_ambiguous:
         return None
-    return [trial.params[name] for name in names]
+    return [attempt.params[name] for name in names]
 
 
 def _tighten(literals: list[str], texts: Sequence[str]) -> list[str]:

@@ -26,7 +26,7 @@ from .template import (
 _ANCHOR_LENGTHS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 #: A shorter one is taken only where longer ones are no rarer.
 _GOOD_LENGTH = 32
-#: So many templates are looked up by words: to split a text costs some searches.
+#: Minimum number of templates to look up by words: splitting a text costs searches.
 _MIN_ENTRIES_FOR_WORDS = 8
 #: What splitting costs by character, beside looking at it.
 _WORD_COST = 10
@@ -76,7 +76,7 @@ _NOTHING = _Needle(0, "", is_word=False)
 
 
 @define(eq=False)
-class _Shelf:
+class _Lookup:
     """Templates of one kind, texts or chats, each with its rarest literal text.
 
     Attributes:
@@ -176,7 +176,7 @@ class TemplateIndex:
             ValueError: One is neither, or cannot be rendered.
         """
         compiled = [compile_template(*item) for item in templates.items()]
-        self._texts, self._all = _Shelf(), _Shelf()
+        self._texts, self._all = _Lookup(), _Lookup()
         self._texts.fill([each for each in compiled if each.is_text])
         self._all.fill(compiled)
 
@@ -200,12 +200,12 @@ class TemplateIndex:
 
 
 def _recognize(
-    shelf: _Shelf, messages: Sequence[Any], name: str | None
+    lookup: _Lookup, messages: Sequence[Any], name: str | None
 ) -> Match | Ambiguous | None:
     budget = [MAX_SCANNED_CHARS]
     fits: list[Match | Ambiguous] = []
     try:
-        for template in shelf.candidates(messages, budget):
+        for template in lookup.candidates(messages, budget):
             fit = template.match(messages, budget)
             if fit is None:
                 continue

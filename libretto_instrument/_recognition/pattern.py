@@ -29,12 +29,12 @@ class BudgetExceededError(Exception):
 
 
 @define(eq=False)
-class Trial:
+class Attempt:
     """What matching one template has found so far.
 
     Attributes:
         budget: How many more characters may be looked at, in a list of one that the
-            trials of all templates share.
+            attempts of all templates share.
         params: The parameters that are certain, by name.
         is_ambiguous: The template fits in more than one way.
     """
@@ -73,8 +73,8 @@ class TextPattern:
     literals: tuple[str, ...]
     names: tuple[str, ...]
 
-    def match(self, text: str, trial: Trial) -> bool:
-        """Return whether a text can be a rendering; put the parameters into a trial."""
+    def match(self, text: str, attempt: Attempt) -> bool:
+        """Return whether a text can be a rendering; keep its parameters."""
         literals, names = self.literals, self.names
         if not names:
             return text == literals[0]
@@ -83,8 +83,8 @@ class TextPattern:
         if start > end or not text.startswith(first) or not text.endswith(last):
             return False
         if len(names) == 1:
-            return trial.keep(names[0], text[start:end])
-        trial.charge(len(text) + len(names))
+            return attempt.keep(names[0], text[start:end])
+        attempt.charge(len(text) + len(names))
         places, at = [start], start
         for literal in literals[1:-1]:
             found = text.find(literal, at, end)
@@ -96,10 +96,10 @@ class TextPattern:
         for index, literal in enumerate(literals[1:-1]):
             _, left, _, limit = places[2 * index : 2 * index + 4]
             if text.find(literal, left + 1, limit) >= 0:
-                trial.is_ambiguous = True
+                attempt.is_ambiguous = True
                 return True
         values = (text[places[at] : places[at + 1]] for at in range(0, len(places), 2))
-        return all(map(trial.keep, names, values))
+        return all(map(attempt.keep, names, values))
 
 
 #: A part of a template's message, compiled: a text, a mapping by key, a list, or any
@@ -119,14 +119,14 @@ class MessagePattern:
     source: Mapping[str, Any]
     node: dict[str, Any]
 
-    def match(self, message: Any, trial: Trial) -> Any:
+    def match(self, message: Any, attempt: Attempt) -> Any:
         """Return the template of a message that can be a rendering, else None.
 
         It is the template's own message, but for the form in which frameworks send one
         without changing what it says: ``developer`` for ``system``, a text as a list of
         one part, and a ``type`` that says that it is a message.
         """
-        trial.charge(_MESSAGE_COST)
+        attempt.charge(_MESSAGE_COST)
         if type(message) is not dict:
             return None
         node, changes = self.node, {}
@@ -136,8 +136,8 @@ class MessagePattern:
                 if key != "type" or value != "message":
                     return None
                 changes[key] = value
-            elif not _match(expected, value, trial):
-                adapted = self._adapt(key, expected, value, trial)
+            elif not _match(expected, value, attempt):
+                adapted = self._adapt(key, expected, value, attempt)
                 if adapted is None:
                     return None
                 changes[key] = adapted
@@ -145,7 +145,7 @@ class MessagePattern:
             return None
         return {**self.source, **changes} if changes else self.source
 
-    def _adapt(self, key: str, expected: Node, value: Any, trial: Trial) -> Any:
+    def _adapt(self, key: str, expected: Node, value: Any, attempt: Attempt) -> Any:
         if not isinstance(expected, TextPattern):
             return None
         if key == "role":
@@ -158,7 +158,7 @@ class MessagePattern:
             type(part) is dict
             and part.keys() == {"type", "text"}
             and part["type"] in _TEXT_PARTS
-            and _match(expected, part["text"], trial)
+            and _match(expected, part["text"], attempt)
         ):
             return [{**part, "text": expected.source}]
         return None
@@ -205,22 +205,22 @@ def _compile(value: Any, depth: int) -> Node:
     return (value,)
 
 
-def _match(node: Node, value: Any, trial: Trial) -> bool:
+def _match(node: Node, value: Any, attempt: Attempt) -> bool:
     """Return whether a part of a message can be a rendering of a template's."""
     if isinstance(node, TextPattern):
-        return isinstance(value, str) and node.match(value, trial)
-    trial.charge(_VALUE_COST)
+        return isinstance(value, str) and node.match(value, attempt)
+    attempt.charge(_VALUE_COST)
     if isinstance(node, dict):
         return (
             type(value) is dict
             and node.keys() == value.keys()
-            and all(_match(item, value[key], trial) for key, item in node.items())
+            and all(_match(item, value[key], attempt) for key, item in node.items())
         )
     if isinstance(node, list):
         return (
             type(value) is list
             and len(node) == len(value)
-            and all(map(_match, node, value, [trial] * len(node)))
+            and all(map(_match, node, value, [attempt] * len(node)))
         )
     (expected,) = node
     return type(expected) is type(value) and bool(expected == value)

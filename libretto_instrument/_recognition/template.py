@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from attrs import evolve, frozen
 
 from .._templates import TemplateChat, TemplateError
-from .pattern import MessagePattern, Trial, compile_message, compile_text
+from .pattern import Attempt, MessagePattern, compile_message, compile_text
 
 Template: TypeAlias = str | list[Any]
 
@@ -81,11 +81,11 @@ class CompiledTemplate:
         self, messages: Sequence[Any], budget: list[int]
     ) -> Match | Ambiguous | None:
         """Return how messages were made from this template; None if they were not."""
-        trial = Trial(budget)
-        places = self._place(messages, trial)
+        attempt = Attempt(budget)
+        places = self._place(messages, attempt)
         if places is None:
             return None
-        if trial.is_ambiguous:
+        if attempt.is_ambiguous:
             return Ambiguous((self.name,))
         template: list[Any] = []
         end = 0
@@ -97,17 +97,17 @@ class CompiledTemplate:
                     # Where one list ends and the next begins cannot be seen.
                     return Ambiguous((self.name,))
                 for name in names:
-                    if not trial.keep(name, list(messages[end:start])):
+                    if not attempt.keep(name, list(messages[end:start])):
                         return None
             for message, pattern in zip(messages[start:], run, strict=False):
-                recorded = pattern.match(message, trial)
+                recorded = pattern.match(message, attempt)
                 if recorded is None:
                     return None
                 template.append(recorded)
             end = start + len(run)
-        if trial.is_ambiguous:
+        if attempt.is_ambiguous:
             return Ambiguous((self.name,))
-        return self._check(template, trial.params, messages)
+        return self._check(template, attempt.params, messages)
 
     def _check(
         self, template: list[Any], params: dict[str, Any], messages: Sequence[Any]
@@ -121,7 +121,7 @@ class CompiledTemplate:
             return None
         return Match(self.name, template, params)
 
-    def _place(self, messages: Sequence[Any], trial: Trial) -> list[int] | None:
+    def _place(self, messages: Sequence[Any], attempt: Attempt) -> list[int] | None:
         """Return the index of each run of messages; None if they fit nowhere.
 
         As in a text: each has its first possible place, and if one has a later one,
@@ -131,39 +131,44 @@ class CompiledTemplate:
         last = len(messages) - len(runs[-1])
         if len(runs) == 1:
             return [0] if not last else None
-        if last < len(runs[0]) or not self._fits(0, messages, 0, trial):
+        if last < len(runs[0]) or not self._fits(0, messages, 0, attempt):
             return None
-        if not self._fits(len(runs) - 1, messages, last, trial):
+        if not self._fits(len(runs) - 1, messages, last, attempt):
             return None
         places = [0]
         for index in range(1, len(runs) - 1):
             start = places[-1] + len(runs[index - 1])
-            found = self._find(index, messages, start, last, trial)
+            found = self._find(index, messages, start, last, attempt)
             if found is None:
                 return None
             places.append(found)
         places.append(last)
         for index in range(1, len(runs) - 1):
             later, limit = places[index] + 1, places[index + 1]
-            if self._find(index, messages, later, limit, trial) is not None:
-                trial.is_ambiguous = True
+            if self._find(index, messages, later, limit, attempt) is not None:
+                attempt.is_ambiguous = True
         return places
 
     def _find(
-        self, index: int, messages: Sequence[Any], start: int, end: int, trial: Trial
+        self,
+        index: int,
+        messages: Sequence[Any],
+        start: int,
+        end: int,
+        attempt: Attempt,
     ) -> int | None:
         """Return the first place of a run between two indexes, or None."""
         for place in range(start, end - len(self.runs[index]) + 1):
-            if self._fits(index, messages, place, trial):
+            if self._fits(index, messages, place, attempt):
                 return place
         return None
 
     def _fits(
-        self, index: int, messages: Sequence[Any], start: int, trial: Trial
+        self, index: int, messages: Sequence[Any], start: int, attempt: Attempt
     ) -> bool:
         """Return whether each message of a run fits at an index, by itself."""
         return all(
-            pattern.match(messages[start + offset], Trial(trial.budget)) is not None
+            pattern.match(messages[start + offset], Attempt(attempt.budget)) is not None
             for offset, pattern in enumerate(self.runs[index])
         )
 

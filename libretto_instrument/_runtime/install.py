@@ -47,10 +47,10 @@ def install(
         ValueError: A variable holds what it cannot, such as half an address.
         ImportError: ``redact_pii`` needs the extra ``pii``, which is not installed.
     """
-    whole = build_config(config, fields)
-    runtime.check(whole)
+    merged = build_config(config, fields)
+    runtime.check(merged)
     with _lock:
-        runtime.configure(whole)
+        runtime.configure(merged)
         runtime.retire_former()
         runtime.resume(None)
         enable()
@@ -88,15 +88,15 @@ def attach(client: Any, config: LibrettoConfig | None = None) -> None:
     """
     global _attached_last
     _check_client(client)
-    whole = build_config(config, {})
-    runtime.check(whole)
+    merged = build_config(config, {})
+    runtime.check(merged)
     with _lock:
-        _set_config(client, whole)
+        _set_config(client, merged)
         # Copies by with_options(), one a request in some programs, change nothing.
-        if whole is not _attached_last or not _capture.is_patched():
-            _attached_last = whole
+        if merged is not _attached_last or not _capture.is_patched():
+            _attached_last = merged
             runtime.configure()
-            runtime.resume(whole)
+            runtime.resume(merged)
             enable()
 
 
@@ -146,7 +146,7 @@ def flush(timeout: float = 5.0) -> bool:
     stand still between invocations. Streams whose loops were left are taken to be over.
 
     Args:
-        timeout: At most so many seconds.
+        timeout: Longest wait, in seconds.
 
     Returns:
         True if all of it was delivered; False if the time was up or something was lost.
@@ -160,7 +160,7 @@ def shutdown(timeout: float = 5.0) -> bool:
     Runs by itself at the end of the process. Calls recorded later start them again.
 
     Args:
-        timeout: At most so many seconds; what is left then is dropped.
+        timeout: Longest wait, in seconds; what is left then is dropped.
 
     Returns:
         True if all of it was delivered.

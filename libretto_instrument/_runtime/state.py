@@ -272,7 +272,7 @@ _LOST_SCOPE = (
 
 
 def _is_sampled(settings: CallSettings) -> bool:
-    """Decide by the chain or chat, so that one is recorded whole or not at all."""
+    """Decide by the chain or chat, so that one is recorded completely or not at all."""
     rate = settings.sample_rate
     if rate >= 1:
         return True

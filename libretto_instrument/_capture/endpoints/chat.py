@@ -179,7 +179,7 @@ class _Choice:
                 self._message[name] = append_delta(known, value, name)
 
     def build(self) -> dict[str, Any]:
-        """Return the choice as a whole response has it."""
+        """Return the choice as a complete response has it."""
         fields = self._fields
         if self._text is not None and "message" not in fields:
             fields = {**fields, "text": str(self._text)}
@@ -188,9 +188,9 @@ class _Choice:
             calls = self._tool_calls.build()
             if calls:
                 message["tool_calls"] = calls
-            whole = fields.get("message")
-            if isinstance(whole, dict):  # Some gateways end with the whole message.
-                message = overlay(message, whole)
+            last = fields.get("message")
+            if isinstance(last, dict):  # Some gateways end with the whole message.
+                message = overlay(message, last)
             fields = {**fields, "message": message}
             fields.setdefault("finish_reason", None)
         if self._logprobs is not None:

@@ -1,6 +1,6 @@
 """The Decisions API: reading the answers to questions about an input.
 
-`input` makes the template; the questions stay among the model parameters, whole.
+`input` makes the template; the questions stay among the model parameters.
 """
 
 from typing import Any

@@ -1,6 +1,6 @@
 """The Responses API: merging the events of a stream into a response.
 
-The closing event holds the whole response. Where it never came, or leaves out what the
+The closing event holds the response. Where it never came, or leaves out what the
 events before it brought, as some gateways' does, that is put together from these.
 """
 
@@ -57,7 +57,7 @@ _PLACES = {
 #: Fields of an item that hold what the model said.
 _CONTENT_FIELDS = ("arguments", "code", "content", "input", "output", "summary")
 
-#: Events that bring a whole part, or what belongs to one.
+#: Events that bring a part, or what belongs to one.
 _PARTS = {
     "content_part": "content",
     "reasoning_summary_part": "summary",
@@ -133,12 +133,12 @@ class _Output:
             target = item.fields
         else:
             target = item.part(place.parts, _part_index(event), place.part_type)
-        delta, whole = event.get("delta"), event.get(place.field)
+        delta, final = event.get("delta"), event.get(place.field)
         if phase == "done" or (phase == "added" and place.field == "command"):
-            if place.field == "output" and isinstance(whole, list):
-                item.update({"output": whole})
-            elif isinstance(whole, str | dict) and whole:
-                target[place.field] = append_delta(None, whole)
+            if place.field == "output" and isinstance(final, list):
+                item.update({"output": final})
+            elif isinstance(final, str | dict) and final:
+                target[place.field] = append_delta(None, final)
         elif isinstance(delta, dict) and place.parts is not None:
             merge_delta(target, delta)
         elif isinstance(delta, str | dict):
@@ -166,23 +166,23 @@ class _Output:
             self.items[index] = _Item(kind)
         return self.items[index]
 
-    def complete(self, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def complete(self, closing: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return the output that the response gives, with what only events brought."""
         built = [(at, item.build()) for at, item in sorted(self.items.items())]
-        if not given:
+        if not closing:
             return [item for _, item in built]
-        output, unmatched = list(given), list(range(len(given)))
+        output, unmatched = list(closing), list(range(len(closing)))
         # By id first; some gateways give an item another one, or none, at the end.
         for name in ("id", "type"):
             rest = []
             for at, item in built:
-                known = (n for n in unmatched if given[n].get(name) == item.get(name))
+                known = (n for n in unmatched if closing[n].get(name) == item.get(name))
                 match = None if item.get(name) is None else next(known, None)
                 if match is None:
                     rest.append((at, item))
                     continue
                 unmatched.remove(match)
-                output[match] = _fill_in(given[match], item)
+                output[match] = _fill_in(closing[match], item)
             built = rest
         for at, item in built:
             if _fill_in({}, item):
@@ -190,14 +190,14 @@ class _Output:
         return output
 
 
-def _fill_in(given: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
+def _fill_in(closing: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
     """Return an item with the content that only another form of it has."""
     missing = {
         name: item[name]
         for name in _CONTENT_FIELDS
-        if _is_empty(given.get(name)) and not _is_empty(item.get(name))
+        if _is_empty(closing.get(name)) and not _is_empty(item.get(name))
     }
-    return {**given, **missing} if missing else given
+    return {**closing, **missing} if missing else closing
 
 
 def _is_empty(content: Any) -> bool:
@@ -211,7 +211,7 @@ def _is_empty(content: Any) -> bool:
 
 
 class _Item:
-    """One output item: what was given of it, and what came since.
+    """One output item: what an event says of it, and what came since.
 
     Attributes:
         fields: All fields but those that are lists of parts.
@@ -249,7 +249,7 @@ class _Item:
         return part
 
     def build(self) -> dict[str, Any]:
-        """Return the item as a whole response has it."""
+        """Return the item as a complete response has it."""
         item: dict[str, Any] = finalize(self.fields)
         for name, parts in self._parts.items():
             ordered = sorted(parts.items(), key=lambda part: part[0][0])

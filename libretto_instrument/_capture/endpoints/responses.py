@@ -11,16 +11,16 @@ from .summary import ResponseSummary, extract_errors, iter_mappings, text_or_non
 __all__ = ["has_content", "input_to_template", "parse_response"]
 
 
-def input_to_template(given: Any, request: dict[str, Any]) -> list[Any]:
+def input_to_template(value: Any, request: dict[str, Any]) -> list[Any]:
     """Return the input, or a template for it, as messages behind the instructions."""
     instructions = request.get("instructions")
     messages: list[Any] = []
     if instructions is not None:
         messages.append({"role": "system", "content": instructions})
-    if isinstance(given, list):
-        messages += given
-    elif given is not None:
-        messages.append({"role": "user", "content": given})
+    if isinstance(value, list):
+        messages += value
+    elif value is not None:
+        messages.append({"role": "user", "content": value})
     return messages
 
 

@@ -87,10 +87,10 @@ def extract_errors(raw: dict[str, Any]) -> list[str]:
         error = first_mapping(error) or error
     if isinstance(error, dict):
         found = (error.get(n) for n in ("code", *_MESSAGE_FIELDS, *_DETAIL_FIELDS))
-        said = [
+        texts = [
             text if isinstance(text, str) else json.dumps(text)
             for text in found
             if text
         ]
-        return [": ".join(said) or json.dumps(error)]
+        return [": ".join(texts) or json.dumps(error)]
     return [str(error)] if error else []

@@ -22,7 +22,7 @@ class Endpoint:
         labels: What the event's model parameters say of the endpoint.
         to_template: Returns the input, or a template given in its place, as a template,
             with the request's instructions.
-        parse_response: Returns what a whole response says.
+        parse_response: Returns what a complete response says.
         merge_chunks: Returns the response that a stream's chunks amount to.
         has_content: Says whether a chunk brings any of the answer.
     """

@@ -47,7 +47,7 @@ class ToolCalls:
             self._by_id[identity] = call
 
     def build(self) -> list[dict[str, Any]]:
-        """Return the calls as a whole response has them."""
+        """Return the calls as a complete response has them."""
         built: list[dict[str, Any]] = []
         for call in self._calls:
             if not (built and call.is_repeated_name(built[-1])):
@@ -134,16 +134,16 @@ def _read_function(call: dict[str, Any]) -> tuple[Any, str]:
     for kind, field in (("function", "arguments"), ("custom", "input")):
         called = call.get(kind)
         if isinstance(called, dict):
-            given = called.get(field)
-            if isinstance(given, dict) and given:
-                # Some gateways give the arguments as an object, which is always whole.
-                return called.get("name") or None, json.dumps(finalize(given))
-            return called.get("name") or None, given if isinstance(given, str) else ""
+            value, name = called.get(field), called.get("name") or None
+            if isinstance(value, dict) and value:
+                # Some gateways send the arguments as an object, in one fragment.
+                return name, json.dumps(finalize(value))
+            return name, value if isinstance(value, str) else ""
     return None, ""
 
 
 def read_tool_calls(message: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the tool calls of a whole message, the legacy function call included."""
+    """Return the tool calls of a complete message, or its legacy function call."""
     calls = [
         call if call.get("type") else {**call, "type": _guess_type(call)}
         for call in iter_mappings(message.get("tool_calls"))
