@@ -64,7 +64,6 @@ class Entry:
         destinations: Where an item goes once it is prepared.
         stored: What it was read from, if it is on disk.
         failures: How often it was tried in vain.
-        ready_at: It may go from this time of the monotonic clock.
         is_waiting: It is in the queue, and not in flight or dropped.
         is_head: No other entry of its key goes before it.
         is_probe: It was taken while its circuit was open.
@@ -78,7 +77,6 @@ class Entry:
     destinations: tuple[str, ...] = ()
     stored: Any = None
     failures: int = 0
-    ready_at: float = 0.0
     is_waiting: bool = False
     is_head: bool = False
     is_probe: bool = False
@@ -93,19 +91,20 @@ class Circuit:
         name: The endpoint and the credential.
         endpoint: The breaker of the endpoint: whether it can be reached.
         breaker: The breaker of this endpoint and API key: whether it takes anything.
-        fresh: Entries that were never tried, in order.
-        retries: Entries to be tried again: when, a tie-breaker, and which.
+        fresh: Entries that were never tried, in order: since when each may go, a number
+            that breaks ties, and which it is.
+        retries: Entries to be tried again, likewise, as a heap.
     """
 
     name: tuple[str | None, str | None]
     endpoint: CircuitBreaker
     breaker: CircuitBreaker = field(factory=CircuitBreaker)
-    fresh: deque[Entry] = field(factory=deque)
+    fresh: deque[tuple[float, int, Entry]] = field(factory=deque)
     retries: list[tuple[float, int, Entry]] = field(factory=list)
 
     def clean(self) -> None:
         """Forget entries that were dropped."""
-        while self.fresh and not self.fresh[0].is_waiting:
+        while self.fresh and not self.fresh[0][2].is_waiting:
             self.fresh.popleft()
         while self.retries and not self.retries[0][2].is_waiting:
             heapq.heappop(self.retries)
@@ -118,22 +117,17 @@ class Circuit:
     def next_at(self, now: float, min_wait: float) -> float | None:
         """Return when an entry can be taken; None if that depends on other events."""
         self.clean()
-        times = [self.fresh[0].ready_at + min_wait] if self.fresh else []
-        if self.retries:
-            times.append(self.retries[0][0] + min_wait)
+        times = [each[0][0] for each in (self.fresh, self.retries) if each]
         resume_at = self.resume_at(now) if times else None
-        return None if resume_at is None else max(resume_at, min(times))
+        return None if resume_at is None else max(resume_at, min(times) + min_wait)
 
     def take(self, now: float, *, fresh: bool, min_wait: float) -> Entry | None:
         """Return the next entry, if one may go now."""
         self.clean()
+        entries = self.fresh if fresh else self.retries
+        if not entries or entries[0][0] + min_wait > now:
+            return None
         resume_at = self.resume_at(now)
         if resume_at is None or resume_at > now:
             return None
-        if fresh:
-            if not self.fresh or self.fresh[0].ready_at + min_wait > now:
-                return None
-            return self.fresh.popleft()
-        if not self.retries or self.retries[0][0] + min_wait > now:
-            return None
-        return heapq.heappop(self.retries)[2]
+        return (self.fresh.popleft() if fresh else heapq.heappop(self.retries))[2]

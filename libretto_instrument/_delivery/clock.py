@@ -1,7 +1,7 @@
 """The monotonic clock that delivery measures by.
 
 Test tools such as freezegun replace `time.monotonic` wherever a module has it as an
-attribute, and frozen time would make a time-out last for ever. So it is wrapped; and on
+attribute, and frozen time would make a time-out endless. So it is wrapped; and on
 POSIX another function is called, which they leave alone.
 """
 
@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-#: Return seconds on a clock that nobody sets.
+#: Return seconds on a clock that is never set.
 monotonic: Callable[[], float] = (
     partial(time.clock_gettime, time.CLOCK_MONOTONIC)
     if hasattr(time, "clock_gettime")

@@ -36,7 +36,7 @@ class ProxyError(OSError):
 
 @frozen
 class Response:
-    """The head of an answer; nobody needs to know what its body says.
+    """The head of an answer; what its body says does not matter.
 
     Attributes:
         status: The HTTP status.

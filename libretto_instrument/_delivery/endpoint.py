@@ -13,14 +13,9 @@ class Endpoint:
     """A URL, taken apart.
 
     Attributes:
-        url: The URL.
-        scheme: ``http`` or ``https``.
         host: The host's name or number, in ASCII.
-        port: The port.
         netloc: The host with its port, as the ``Host`` header wants it.
         target: The path and the query.
-        username: Of the URL's credentials, if it has any.
-        password: Likewise.
     """
 
     url: str

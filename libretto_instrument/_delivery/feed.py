@@ -110,7 +110,7 @@ class Feed:
         return sum(queue.stored_pending for queue in self.queues.values())
 
     def _add(self, found: "list[tuple[DeliveryQueue, Any]]", now: float) -> None:
-        if self.is_stopped:  # They are given back with the store's leadership.
+        if self.is_stopped:  # They are released with the store's leadership.
             found = []
         for queue, stored in found:
             message = stored.message

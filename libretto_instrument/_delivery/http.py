@@ -148,7 +148,7 @@ class HttpTransport:
             return
         idle = self._idle.setdefault(url, deque())
         idle.append(connection)
-        # What a burst opened is closed when nobody needs it any more.
+        # What a burst opened is closed when it is no longer needed.
         if len(idle) > 1 and monotonic() - idle[0].used_at > KEEPALIVE_TIMEOUT:
             with contextlib.suppress(IndexError):
                 idle.popleft().close()

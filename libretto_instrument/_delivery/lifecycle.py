@@ -15,7 +15,7 @@ class ForkAware(Protocol):
     """An owner of locks, threads or connections, which a forked child must not use."""
 
     def reset_after_fork(self) -> None:
-        """Start anew; called in the child, where only this thread lives on."""
+        """Start over; called in the child, where only this thread lives on."""
         ...
 
 

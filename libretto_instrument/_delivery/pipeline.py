@@ -14,7 +14,6 @@ from contextlib import suppress
 from typing import Any
 
 from .._util import errors
-from .._util.forks import inherits_from_master
 from . import lifecycle
 from .clock import monotonic
 from .counters import Stats
@@ -100,9 +99,7 @@ class Pipeline:
 
     def reset_after_fork(self) -> None:
         """Forget what is the parent's: a child delivers what it puts itself."""
-        inherited = [*self._inbox] if inherits_from_master() else []
         self._reset()
-        self._inbox.extend(each for each in inherited if each[0] is not SPOOLED)
         for owner in (*self._transports.values(), self._store):
             reset = getattr(owner, "reset", None)
             if reset is not None:

@@ -107,7 +107,7 @@ class DeliveryQueue:
             now: The monotonic clock, in seconds.
             min_wait: Only if the first has been ready for this long, in seconds.
         """
-        if self.active >= self.max_concurrency or not (self._waiting or self._stored):
+        if self.active >= self.max_concurrency:
             return []
         for fresh in (True, False):
             for circuit in self._circuits.values():
@@ -194,14 +194,12 @@ class DeliveryQueue:
         entry.is_probe = False
         if after is None:
             after = backoff(entry.failures, self._max_backoff(now))
-        entry.ready_at, entry.is_waiting = now + after, True
+        entry.is_waiting = True
         if entry.stored is None:
             del self._taken[entry]
             self._waiting[entry] = None
             self._waiting.move_to_end(entry, last=False)
-        self._ties += 1
-        retries = self._join_circuit(entry).retries
-        heapq.heappush(retries, (entry.ready_at, self._ties, entry))
+        self._push(entry, now + after)
 
     def drop_oldest(self, now: float) -> Entry | None:
         """Drop the entry that has waited longest in memory, and return it."""
@@ -210,9 +208,9 @@ class DeliveryQueue:
         entry, _ = self._waiting.popitem(last=False)
         entry.is_waiting = False
         self.bytes -= entry.size
-        lane = self._keys.get(entry.ordering_key or "")
-        while lane and not lane[0].is_waiting:  # Not it alone: it may be the head.
-            lane.popleft()
+        followers = self._keys.get(entry.ordering_key or "")
+        while followers and not followers[0].is_waiting:  # It may be the head itself.
+            followers.popleft()
         if entry.is_head:
             self._release_key(entry, now)
         entry.circuit.clean()
@@ -267,22 +265,26 @@ class DeliveryQueue:
 
     def _make_ready(self, entry: Entry, now: float) -> None:
         """Let an entry go that no other of its key goes before."""
-        entry.is_head, entry.ready_at = True, now
-        self._join_circuit(entry).fresh.append(entry)
+        entry.is_head = True
+        self._push(entry, now)
 
-    def _join_circuit(self, entry: Entry) -> Circuit:
+    def _push(self, entry: Entry, ready_at: float) -> None:
         # Its own may have been forgotten meanwhile, and another one begun.
-        circuit: Circuit = self._circuits.setdefault(entry.circuit.name, entry.circuit)
+        circuit = self._circuits.setdefault(entry.circuit.name, entry.circuit)
         entry.circuit = circuit
-        return circuit
+        self._ties += 1
+        if entry.failures:
+            heapq.heappush(circuit.retries, (ready_at, self._ties, entry))
+        else:
+            circuit.fresh.append((ready_at, self._ties, entry))
 
     def _release_key(self, entry: Entry, now: float) -> None:
         key = entry.ordering_key
         if key is None:
             return
-        lane = self._keys[key]
-        while lane:
-            follower = lane.popleft()
+        followers = self._keys[key]
+        while followers:
+            follower = followers.popleft()
             if follower.is_waiting:
                 self._make_ready(follower, now)
                 return

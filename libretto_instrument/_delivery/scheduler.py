@@ -37,18 +37,10 @@ SPOOLED = object()
 
 @define(eq=False)
 class Scheduler:
-    """The state behind a pipeline: what was put, by how far it has come.
+    """The state behind a pipeline, whose bounds it has: what was put, and where it is.
 
     Attributes:
-        prepare: Turns an item into a message; None for one that is withheld.
-        transports: By the names of their destinations.
-        store: Where messages are written first, if anywhere.
-        max_events: As for `Pipeline`, and so on.
         lock: Guards everything here but the inbox.
-        flushes: Who waits.
-        destinations: By name.
-        preparation: What comes before them.
-        feed: What is sent of the store by this process, if anything.
         inbox: What was put, with the names of its destinations, and flush markers.
         is_closed: Everything that still comes is dropped.
         is_retiring: Close the transports when nothing is left to do.
@@ -75,6 +67,8 @@ class Scheduler:
     # a thread that changes it takes it out meanwhile, as callers take no lock.
     _evicted: deque[Counter[Any]] = field(factory=deque)
     _seq: int = 0
+    _stages: tuple[Preparation | Destination, ...] = field(init=False)
+    _queues: tuple[DeliveryQueue, ...] = field(init=False)
     # Since when items are prepared and nothing is sent.
     _preparing_since: float | None = None
 
@@ -86,20 +80,14 @@ class Scheduler:
         self.preparation = Preparation(
             self.prepare, self.destinations, self.store, self.spool_only, self.flushes
         )
+        self._stages = (self.preparation, *self.destinations.values())
+        self._queues = tuple(stage.queue for stage in self._stages)
         if self.store is not None and not self.spool_only:
             queues = {name: each.queue for name, each in self.destinations.items()}
             self.feed = Feed(self.store, queues, self.lock)
             self.preparation.on_stored = self.feed.expedite
             for each in self.destinations.values():
                 each.on_sent = self.feed.on_completed
-
-    @property
-    def _stages(self) -> list[Preparation | Destination]:
-        return [self.preparation, *self.destinations.values()]
-
-    @property
-    def _queues(self) -> list[DeliveryQueue]:
-        return [stage.queue for stage in self._stages]
 
     @property
     def max_workers(self) -> int:
@@ -197,19 +185,23 @@ class Scheduler:
 
     def take(self, now: float, previous: Job | None) -> Job | None:
         """Return the next job for a worker, which has just done the previous one."""
-        self.drain_inbox(now)
+        if self.inbox or self._evicted:
+            self.drain_inbox(now)
         if self.feed is not None and self.feed.begin(now):
             return Job(self.feed.poll)
         for stage in self._order(now):
             queue = stage.queue
+            if not (queue.queued or queue.stored_pending):
+                continue
             goes_on = previous is not None and previous.stage is stage
             batch = queue.take(now, 0.0 if goes_on else self._min_wait(stage, now))
             if not batch:
                 continue
             if stage is not self.preparation:
                 self._preparing_since = None
-            elif self._preparing_since is None:
-                self._preparing_since = now
+            else:
+                self._enforce_bounds(now)
+                self._preparing_since = self._preparing_since or now
             is_fast = 0 < queue.latency < MIN_SLOW_LATENCY
             # An exporter is the user's code; it may hang.
             is_slow = not is_fast or len(self.destinations) > 1
@@ -226,13 +218,12 @@ class Scheduler:
         is_read = feed.is_stopped or feed.has_read_all
         return is_read and not (self.pending or feed.in_flight)
 
-    def _order(self, now: float) -> list[Preparation | Destination]:
+    def _order(self, now: float) -> tuple[Preparation | Destination, ...]:
         # Neither preparing nor sending holds up the other; writing to disk goes first.
-        first, *others = self._stages
         since = self._preparing_since
         if self.store or since is None or now - since < PREPARE_SECONDS:
-            return [first, *others]
-        return [*others, first]
+            return self._stages
+        return (*self._stages[1:], self.preparation)
 
     def _min_wait(self, stage: Preparation | Destination, now: float) -> float:
         """Return how long an entry has to be ready before another worker joins."""

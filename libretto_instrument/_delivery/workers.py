@@ -160,7 +160,7 @@ class WorkerPool:
         while (now := monotonic()) < deadline and not (marker and marker.is_passed):
             with self.lock:
                 job = self.source.take(now, None)
-                next_at = self.source.next_at(now)
+                next_at = None if job else self.source.next_at(now)
             if job is not None:
                 self._do(job, deadline - now)
             elif next_at is None:
@@ -183,7 +183,7 @@ class WorkerPool:
         return True
 
     def _spawn(self, limit: int) -> None:
-        if len(self._live) >= min(limit, self.limit) or not forks.may_start_threads():
+        if len(self._live) >= min(limit, self.limit):
             return
         worker = object()
         self._live.add(worker)
@@ -250,7 +250,7 @@ class WorkerPool:
                         return
 
     def _begin(self, job: Job, now: float) -> None:
-        """See to it that somebody watches what is left while this worker is busy."""
+        """Count a job, and have another worker watch what is left if need be."""
         self.busy += 1
         if self._has_poller:
             return

@@ -199,7 +199,7 @@ class AckWriter:
         # If the disk is full, it is tried again.
         with suppress(OSError), replaced(self._path) as fd:
             if os.write(fd, data) != len(data):
-                raise OSError("no room for all of it")
+                raise OSError("no space for all of it")
             self.close()
             self.is_behind = False
 

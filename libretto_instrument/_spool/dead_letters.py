@@ -1,7 +1,7 @@
 """What a destination refused, with the reason, kept for ``spool ls | retry | drop``.
 
 One JSON object a line, in one file for each destination. The reader appends; the
-commands write the file anew. A lock keeps them apart, and nobody waits for it.
+commands rewrite the file. A lock keeps them apart, and neither waits for it.
 """
 
 import json
@@ -69,7 +69,7 @@ class DeadLetters:
         """Keep a message, unless another process uses the file; return whether it is.
 
         Raises:
-            OSError: There is no room, or the file can't be written.
+            OSError: The disk is full, or the file can't be written.
         """
         now = time.time()
         line = _format(DeadLetter(stored.message, self._destination, reason, now))
@@ -93,7 +93,7 @@ class DeadLetters:
         try:
             self._rewrite(is_younger)
         except OSError:
-            os.unlink(self._path)  # There is no room for a second file.
+            os.unlink(self._path)  # There is no space for a second file.
 
     @contextmanager
     def _locked(self) -> Iterator[bool]:

@@ -38,7 +38,7 @@ _SAFE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
 def read_boot_id() -> str:
     """Return 16 hex digits that tell this boot of the machine from others.
 
-    Each boot starts the monotonic clock anew, so it is comparable within one alone.
+    Each boot restarts the monotonic clock: it is comparable within one boot alone.
     """
     with suppress(OSError, ValueError):
         text = Path("/proc/sys/kernel/random/boot_id").read_text()

@@ -1,6 +1,6 @@
 """Reads what all processes wrote for one destination, and notes what it has got.
 
-One process at a time reads for a destination: whoever holds the lock. It merges the
+One process at a time reads for a destination, under a lock. It merges the
 segments by time, so that what one process wrote after another one is also read after.
 """
 
@@ -52,7 +52,7 @@ class DestinationReader:
         self._cursors: dict[str, Cursor] = {}
         # The segment that was read last, and its descriptor.
         self._open: tuple[str, int] | None = None
-        # Refused, while somebody else works on the dead letters.
+        # Refused, while a command works on the dead letters.
         self._rejected: list[tuple[Stored, str]] = []
 
     # The lock

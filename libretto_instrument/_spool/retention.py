@@ -140,7 +140,7 @@ class Retention:
             return monotonic() - head.clock
         return _wall_clock() - head.stored_at
 
-    def make_room(self, reserve: int) -> dict[str, int]:
+    def free_space(self, reserve: int) -> dict[str, int]:
         """Delete what is too old, and the oldest of what is too much.
 
         Args:

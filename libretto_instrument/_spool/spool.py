@@ -165,7 +165,7 @@ class Spool:
         errors.warn(
             f"spool.unusable:{self.directory.path}",
             "%s the spool in %s (%s); they are kept in memory. Check that it is this "
-            "user's, that it can be written to and that the disk has room.",
+            "user's, that it can be written to and that the disk has space.",
             what,
             self.directory.path,
             exc,
@@ -303,7 +303,7 @@ class Spool:
         now = monotonic()
         if now >= self._check_bounds_at:
             self._check_bounds_at = now + _RETENTION_INTERVAL
-            self._retention.make_room(0)
+            self._retention.free_space(0)
         for reader in self._readers.values():
             if reader.is_leading:
                 reader.maintain()

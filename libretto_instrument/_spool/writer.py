@@ -156,7 +156,7 @@ class SegmentWriter:
 
     def _begin(self, destinations: Destinations, size: int, now: float) -> _OpenSegment:
         self._directory.prepare()
-        segments = self._retention.make_room(max(size, self._segment_bytes))
+        segments = self._retention.free_space(max(size, self._segment_bytes))
         self._forget_deleted(segments)
         while len(self._open) >= _MAX_OPEN:
             self._close(next(iter(self._open)))

@@ -408,16 +408,16 @@ def test_order_by_key(start):
     chance = random.Random(4)
 
     def decide(message, tries):
-        gate.wait(0.001)
+        pause.wait(0.001)
         return FAILED if chance.random() < 0.05 else DELIVERED
 
-    gate = threading.Event()
+    pause = threading.Event()
     transport = ScriptedTransport(decide)
     pipeline = start(transport)
     for n in range(600):
         pipeline.put(Parcel(f"{n % 7}:{n}", ordering_key=f"chat {n % 7}"))
     flushed = [pipeline.flush(0.3) for _ in range(3)]
-    gate.set()
+    pause.set()
     assert pipeline.flush(30), flushed
     for key in range(7):
         numbers = [int(i[2:]) for i in transport.delivered if i.startswith(f"{key}:")]

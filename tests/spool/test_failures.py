@@ -105,8 +105,8 @@ def test_full_disk(small_disk: Path, caplog: pytest.LogCaptureFixture) -> None:
     with suppress(OSError):
         while filler.write(b"x" * 4096):
             pass
-    assert any("room" in record.getMessage() for record in caplog.records)
-    # Everything is delivered, and room made, with not a byte to spare.
+    assert any("space" in record.getMessage() for record in caplog.records)
+    # Everything is delivered, and space freed, with not a byte to spare.
     reader = Spool(small_disk / "spool")
     found = read(reader)
     assert [stored.message.id for stored in found] == [

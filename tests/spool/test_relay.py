@@ -160,7 +160,7 @@ def test_standing_by(open_spool: _Open, directory: Path) -> None:
             eventually(lambda: _ids(transport) == ["ours"], timeout=2)
 
 
-def test_figures(open_spool: _Open) -> None:
+def test_statistics(open_spool: _Open) -> None:
     """A relay's statistics and the spool's can be read while it runs."""
     spool, stop = open_spool(), threading.Event()
     append(open_spool(), "a")
