@@ -1,4 +1,4 @@
-"""Values that a text names as a key would: XML, keyword arguments, lines and tables."""
+"""Values that a text names as a key would: XML, assignments, lines and tables."""
 
 import re
 from collections.abc import Iterator
@@ -6,17 +6,24 @@ from collections.abc import Iterator
 from .._entities import Entity
 from .._hints import entity_from_key
 
-#: ``<ssn>4399</ssn>`` and ``Customer(surname='Quindle')``.
+#: ``<ssn>4399</ssn>``, ``Customer(surname='Quindle')``, ``{"ssn": "4399"}``.
 _ELEMENT = re.compile(
     r"(?<![\w.-])(?P<key>[A-Za-z][\w.-]{1,40})"
     r"(?:>\s{0,16}(?P<text>[^<>\s][^<>]{0,199}?)\s{0,16}</(?:\w{1,20}:)?(?P=key)>"
-    r"|=(?P<quote>[\"'])(?P<quoted>[^\"'\n]{1,200})(?P=quote))"
+    r"|[\"'`]?\s{0,4}(?::|=>?)\s{0,4}(?P<quote>[\"'`])(?P<quoted>[^\"'`\n]{1,200})"
+    r"(?P=quote))"
 )
 #: ``PIN: 1234`` on a line of its own.
 _LINE = re.compile(
     r"^[ \t>*-]{0,16}(?P<key>[A-Za-z][\w .-]{0,40}?)[*_]{0,2}[ \t]{0,8}[:=]"
     r"[ \t*_]{0,16}[\"']?(?P<value>[\dXx*•][\dXx*•. \t-]{2,32}?)[\"']?[ \t]{0,16}$",
     re.MULTILINE,
+)
+#: ``ssn=4399&pin=1234``, and a part of a form that a browser sent.
+_FORM_FIELD = re.compile(
+    r"(?:(?P<before>[?&])|(?<![\w.-]))(?P<key>[A-Za-z][\w.-]{1,40})"
+    r"=(?P<value>[^&=\s;,\"'<>]{1,200})(?(before)|(?=&))"
+    r"|\bname=\"(?P<part>[\w.-]{1,40})\"\r?\n\r?\n(?P<content>[^\r\n]{1,200})"
 )
 _LINE_ENTITIES = ("US_SSN", "CREDIT_CARD", "SECRET")
 #: A list in YAML: its key, and the items on the lines below.
@@ -37,9 +44,14 @@ _NAME = re.compile(r"[^\W\d_][^\d\n]{1,60}")
 
 def labelled_values(text: str) -> Iterator[Entity]:
     """Yield what a text says to be a name, a card number, a password and the like."""
-    for match in _ELEMENT.finditer(text) if "=" in text or "</" in text else ():
+    for match in _ELEMENT.finditer(text):
         group = "text" if match["text"] else "quoted"
         entity = _entity(match["key"], match[group])
+        if entity:
+            yield Entity(*match.span(group), entity)
+    for match in _FORM_FIELD.finditer(text) if "=" in text else ():
+        group = "value" if match["key"] else "content"
+        entity = _entity(match["key"] or match["part"], match[group])
         if entity:
             yield Entity(*match.span(group), entity)
     for match in _LINE.finditer(text):
@@ -59,8 +71,10 @@ def _entity(key: str, value: str) -> str | None:
     """Return what ``key`` says of a value in prose, where it may be a remark."""
     entity = entity_from_key(key, value)
     if entity == "PERSON":
-        is_name = _NAME.fullmatch(value) and not value.islower()
-        return entity if is_name and len(value.split()) <= 5 else None
+        words = value.split()
+        is_name = _NAME.fullmatch(value) and words[0][0].isupper() and len(words) <= 5
+        is_repeated = "".join(words).lower() == re.sub(r"\W|_", "", key).lower()
+        return entity if is_name and not is_repeated else None
     if entity == "SECRET" and not any(map(str.isdigit, value)):
         return None
     return entity

@@ -27,13 +27,14 @@ _SPELLED_DOMAIN = re.compile(
 
 #: Addresses with blanks around the @, and as they are read out.
 _SPACED = re.compile(
-    r"(?<![\w.@-])(?=\w{0,40}[._\d-])[\w.-]{2,64}(?: @ ?|@ )"
+    r"(?<![\w.@-])(?=\w{0,40}[._\d-])[\w.-]{2,64}(?: @ ?|@ |@\r?\n| AT )"
     r"[^\W_](?:[\w-]{0,62}\.){1,8}[^\W\d_]{2,24}"
 )
 _READ_OUT = re.compile(
-    r"\b[\w-]{1,40}(?:(?:\.| dot )[\w-]{1,40}){0,3} at"
-    r" [\w-]{1,40}(?: dot [\w-]{1,40}){0,3}"
-    r" dot (?:com|org|net|edu|gov|io|info|eu|uk|de|fr|es|it|nl|ch|at|ca|au|in|br|us)\b",
+    r"\b\w{1,40}(?:(?:\.|[ -]dot[ -])\w{1,40}){0,3}[ -]at"
+    r"[ -]\w{1,40}(?:[ -]dot[ -]\w{1,40}){0,3}"
+    r"[ -]dot[ -](?:com|org|net|edu|gov|io|info|eu|uk|de|fr|es|it|nl|ch|at|ca|au|in"
+    r"|br|us)\b",
     re.IGNORECASE,
 )
 

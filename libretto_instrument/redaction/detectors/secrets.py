@@ -31,6 +31,10 @@ _COOKIE = re.compile(
 _COMMAND = re.compile(
     r"\b(?:curl|wget|https?|xh)\b[^\n|]{0,200}?[ \t](?:-[uaU]|--(?:proxy-)?user)"
     r"[ =\"']{0,3}(?P<user>[^\s:\"']{1,64}:[^\s\"']{1,200})"
+    r"|\b(?:mysql\w*|mariadb)\b[^\n|]{0,200}?[ \t]-p(?P<attached>[^\s\d-][^\s]{2,200})"
+    r"|\bredis-cli\b[^\n|]{0,200}?[ \t]-a[ \t]+[\"']?(?P<redis>[^\s\"']{3,200})"
+    r"|\blogin[ \t]+\S{1,100}\s+password[ \t]+(?P<netrc>\S{3,200})"
+    r"|\b(?i:identified[ \t]+by|password)[ \t]+'(?P<sql>[^'\n]{3,200})'"
     r"|\bsshpass[ \t]+-p[ \t]{0,2}[\"']?(?P<ssh>[^\s\"']{3,200})"
     r"|[ \t]--(?:[a-z]{1,16}-)?(?:password|passwd|pass|token|secret|api-?key)[ =][\"']?"
     r"(?P<option>[^\s\"'$<{-][^\s\"']{3,200})"
@@ -48,7 +52,8 @@ _VALUE = (
 #: A value with the last word of its name; a sentence tells it by "is".
 _NAMED = re.compile(
     r"(?P<noun>passw(?:or)?d|passphrase|passcode|pwd|key|token|secret|pass|pw|salt|creds)"
-    rf"(?:{_ASSIGN}|[\"']?[ \t]{{1,3}}(?P<verb>is|was)[ \t]{{1,3}}:?[ \t]{{0,2}})"
+    rf"(?:{_ASSIGN}|[\"']?[ \t]{{1,3}}(?P<verb>is|was|-)[ \t]{{1,3}}:?[ \t]{{0,2}}"
+    r"|(?P<line>[*_]{0,2}:[*_]{1,2}[ \t]|:?[ \t]{0,3}\r?\n|\t))"
     rf"{_VALUE}",
     re.IGNORECASE,
 )
@@ -70,6 +75,24 @@ _QUALIFIER = re.compile(
 _VARIABLE = re.compile(r"(?<![A-Za-z0-9_])[A-Z][A-Z0-9_]*_$")
 _MAX_NAME = 32
 
+#: Numbers that open something, and the words from which a wallet is restored.
+_CODE = re.compile(
+    r"\b(?:(?:cvv2?|cvc2?|otp|passcode"
+    r"|(?:security|verification|one[ -]time|login|auth\w*)[ -](?:pass)?code)"
+    r"(?:[ ](?:is|was))?|pin(?:[ -](?:code|number))?[ ](?:is|was))"
+    r"[ \t:=]{1,3}(?P<code>\d{3,8})\b",
+    re.IGNORECASE,
+)
+_MNEMONIC = re.compile(
+    r"\b(?:mnemonic|(?:seed|recovery|backup)[ -](?:phrase|words))\b"
+    r"[^\n:]{0,20}:?\s{0,3}"
+    r"((?:[a-z]{3,8}[ ,]{1,2}){11,23}[a-z]{3,8})\b",
+    re.IGNORECASE,
+)
+#: The hash of a password, as systems store it.
+_HASH = re.compile(
+    r"(\$(?:2[abxy]?|apr1|[156y]|argon2\w{1,2}|scrypt|pbkdf2[\w-]*)\$[^\s:\"'<>]{20,200})"
+)
 _PUTTY = re.compile(
     r"^Private-Lines: \d{1,4}\s(?P<key>(?:[A-Za-z0-9+/=]+\s?)+)", re.MULTILINE
 )
@@ -102,7 +125,7 @@ def secrets(text: str) -> Iterator[Entity]:
     for match in _BASIC.finditer(text):
         if ":" in (text_of_base64(match[1]) or ""):
             yield Entity(match.start(1), match.end(1), "SECRET")
-    for pattern in (_COOKIE, _SIGNATURE, _PUTTY):
+    for pattern in (_COOKIE, _SIGNATURE, _PUTTY, _CODE, _MNEMONIC, _HASH):
         yield from find_matches(pattern, text, "SECRET", 1)
     yield from _named_values(text)
     if "aws" in text.lower():
@@ -129,10 +152,10 @@ def _is_named_secret(match: re.Match[str], value: str) -> bool:
     start = match.start()
     before = match.string[max(0, start - _MAX_NAME) : start]
     if noun.lower() in _PASSWORDS or _QUALIFIER.search(before):
-        if match["verb"]:
+        if match["verb"] or match["line"]:
             return _is_random(value)
         return match["quoted"] is not None or _is_high_entropy(value)
-    if match["verb"]:
+    if match["verb"] or match["line"]:
         return False
     if noun in ("PASS", "PW") and _VARIABLE.search(before):
         return True
