@@ -44,11 +44,11 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._tally["open"] += 1
-        self._tally["most open"] = max(self._tally["most open"], self._tally["open"])
+        self._counts["open"] += 1
+        self._counts["most open"] = max(self._counts["most open"], self._counts["open"])
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._tally["open"] -= 1
+        self._counts["open"] -= 1
 
     def data_received(self, data: bytes) -> None:
         self._received += data
