@@ -11,16 +11,18 @@ import re
 from collections.abc import Callable, Mapping
 from functools import wraps
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._util import errors
-from .._util.json import decode, encode
+from .._util.json import decode
 from . import background
 from .call import Call, Recorder, start_call
 from .endpoints.table import ENDPOINTS, Endpoint
 from .exchange import current_exchange, detours, is_detour
-from .streams import record_http_response
-from .wrappers import Toggle, finish
+from .wrappers import finish
+
+if TYPE_CHECKING:
+    from .patching import Patch
 
 _BY_PATH = {endpoint.path: endpoint for endpoint in ENDPOINTS.values()}
 
@@ -36,7 +38,7 @@ _PREFIX = re.compile(r"https?://.*|/?((openai|v\d+|deployments/[^/]+)/?)*", re.D
 _MAX_PATH_LENGTH = 2_000
 
 
-def wrap_request(original: Any, recorder: Recorder, toggle: Toggle) -> Any:
+def wrap_request(original: Any, recorder: Recorder, patch: "Patch") -> Any:
     """Return what stands in place of ``SyncAPIClient.request``."""
     send = _callable(original)
 
@@ -46,17 +48,17 @@ def wrap_request(original: Any, recorder: Recorder, toggle: Toggle) -> Any:
     ) -> Any:
         exchange = current_exchange.get()
         is_taken = exchange is not None and exchange.client is self
-        call = None if is_taken else _start(recorder, toggle, self, options)
+        call = None if is_taken else _start(recorder, patch, self, options)
         if call is None:
             return send(self, cast_to, options, *args, **kwargs)
         with call:
             result = send(self, cast_to, options, *args, **kwargs)
-        return _finish(call, result)
+        return finish(call, result)
 
     return request
 
 
-def wrap_async_request(original: Any, recorder: Recorder, toggle: Toggle) -> Any:
+def wrap_async_request(original: Any, recorder: Recorder, patch: "Patch") -> Any:
     """Return what stands in place of ``AsyncAPIClient.request``."""
     send = _callable(original)
 
@@ -66,12 +68,12 @@ def wrap_async_request(original: Any, recorder: Recorder, toggle: Toggle) -> Any
     ) -> Any:
         exchange = current_exchange.get()
         is_taken = exchange is not None and exchange.client is self
-        call = None if is_taken else _start(recorder, toggle, self, options)
+        call = None if is_taken else _start(recorder, patch, self, options)
         if call is None:
             return await send(self, cast_to, options, *args, **kwargs)
         with call:
             result = await send(self, cast_to, options, *args, **kwargs)
-        return _finish(call, result)
+        return finish(call, result)
 
     return request
 
@@ -94,17 +96,17 @@ def _callable(original: Any) -> Callable[..., Any]:
 
 
 def _start(
-    recorder: Recorder, toggle: Toggle, client: Any, options: Any
+    recorder: Recorder, patch: "Patch", client: Any, options: Any
 ) -> Call | None:
     """Return the call that a request makes of a model, or None. Never raises.
 
     Args:
         recorder: Says what is recorded.
-        toggle: Says whether anything is.
+        patch: Says whether anything is.
         client: The client that sends the request.
         options: The request, as openai describes it.
     """
-    if not toggle.enabled:
+    if not patch.enabled:
         return None
     try:
         endpoint = _find_endpoint(options)
@@ -155,26 +157,7 @@ def _read_arguments(options: Any) -> dict[str, Any]:
     return {**body, "extra_body": more} if more else dict(body)
 
 
-def _finish(call: Call, result: Any) -> Any:
-    """Return what openai returned, as `wrappers.finish` does. Never raises.
-
-    ``client.post(cast_to=…)`` can bring what no method of a resource does.
-    """
-    try:
-        kind = type(result)
-        if kind is dict or kind is list:
-            call.on_json_response(encode(result))
-            return result
-        if hasattr(kind, "aiter_bytes") and hasattr(kind, "raise_for_status"):
-            record_http_response(call, result)
-            return result
-    except Exception as exc:
-        errors.log_internal_error(exc, "capture.finish")
-        return result
-    return finish(call, result)
-
-
-def wrap_process_response(original: Any, recorder: Recorder, toggle: Toggle) -> Any:
+def wrap_process_response(original: Any, recorder: Recorder, patch: "Patch") -> Any:
     """Return what stands in place of a client's ``_process_response``.
 
     It is handed each response once its headers are there, before anything is made of
@@ -218,7 +201,7 @@ def wrap_process_response(original: Any, recorder: Recorder, toggle: Toggle) -> 
     return process_response
 
 
-def wrap_connect(original: Any, recorder: Recorder, toggle: Toggle) -> Any:
+def wrap_connect(original: Any, recorder: Recorder, patch: "Patch") -> Any:
     """Return what stands in place of ``responses.connect()``.
 
     Calls over its WebSocket are not recorded, which is said once.
@@ -227,7 +210,7 @@ def wrap_connect(original: Any, recorder: Recorder, toggle: Toggle) -> Any:
 
     @wraps(original)
     def warn_and_connect(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if toggle.enabled:
+        if patch.enabled:
             errors.warn_once(
                 "connect",
                 "Responses that are created over the WebSocket of responses.connect() "

@@ -103,7 +103,7 @@ CLIENT_TARGETS: tuple[Target, ...] = (
 
 
 @define(eq=False)
-class _Patch:
+class Patch:
     """One wrapper of ours that may still be in place.
 
     Attributes:
@@ -139,7 +139,7 @@ class _Patch:
 
 
 _lock = threading.RLock()
-_patches: list[_Patch] = []
+_patches: list[Patch] = []
 _hooked_modules: set[str] = set()
 _recorder: "Recorder | None" = None
 
@@ -246,7 +246,7 @@ def _patch_one(target: Target, module: ModuleType, recorder: "Recorder") -> None
         # Beneath a wrapper that hides what it wraps: it must not outlive `unpatch`.
         if (known.owner, known.method) == (owner, target.method):
             known.disable()
-    found = _Patch(owner, target.method, original)
+    found = Patch(owner, target.method, original)
     found.is_over_foreign = not _is_openais(original)
     if target in CLIENT_TARGETS:
         _wrap_client_method(target, found, recorder)
@@ -259,7 +259,7 @@ def _patch_one(target: Target, module: ModuleType, recorder: "Recorder") -> None
     found.enable()
 
 
-def _wrap_method(target: Target, found: _Patch, recorder: "Recorder") -> None:
+def _wrap_method(target: Target, found: Patch, recorder: "Recorder") -> None:
     from . import wrappers
     from .endpoints import table
     from .patched_method import PatchedMethod, PatchedStandIn
@@ -273,7 +273,7 @@ def _wrap_method(target: Target, found: _Patch, recorder: "Recorder") -> None:
     found.raw_views = RawViewRefresher(owner, target.method, original, wrapper)
 
 
-def _wrap_client_method(target: Target, found: _Patch, recorder: "Recorder") -> None:
+def _wrap_client_method(target: Target, found: Patch, recorder: "Recorder") -> None:
     from . import client_requests
 
     factory = getattr(client_requests, target.wrapper_factory)

@@ -3,45 +3,37 @@
 from collections.abc import Callable, Coroutine
 from functools import lru_cache
 from inspect import isawaitable
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from .._config.config import parse_call_params
 from .._config.fields import Overrides
 from .._config.scope import Scope
 from .._util import errors
+from .._util.json import encode
 from .call import Call, Recorder, start_call
 from .endpoints.table import Endpoint
 from .exchange import Exchange
 from .proxies import Proxy, proxy_class
-from .streams import record_raw_response, record_stream
+from .streams import record_http_response, record_raw_response, record_stream
+
+if TYPE_CHECKING:
+    from .patching import Patch
 
 Wrapper = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]
 
 
-class Toggle(Protocol):
-    """What a patch tells its wrapper.
-
-    Attributes:
-        enabled: Whether it records; a disabled one only removes ``libretto=``.
-        is_over_foreign: Whether it wraps a method that is not openai's own.
-    """
-
-    enabled: bool
-    is_over_foreign: bool
-
-
-def wrap_sync(endpoint: Endpoint, recorder: Recorder, toggle: Toggle) -> Wrapper:
+def wrap_sync(endpoint: Endpoint, recorder: Recorder, patch: "Patch") -> Wrapper:
     """Return the wrapper for a sync method."""
 
     def sync_wrapper(
         wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         overrides = _pop_libretto_kwarg(kwargs) if "libretto" in kwargs else None
-        if not toggle.enabled:
+        if not patch.enabled:
             return wrapped(*args, **kwargs)
         client = getattr(resource, "_client", None)
         call = start_call(
-            endpoint, recorder, client, overrides, kwargs, toggle.is_over_foreign
+            endpoint, recorder, client, overrides, kwargs, patch.is_over_foreign
         )
         if call is None:
             with Exchange(client):
@@ -53,7 +45,7 @@ def wrap_sync(endpoint: Endpoint, recorder: Recorder, toggle: Toggle) -> Wrapper
     return sync_wrapper
 
 
-def wrap_async(endpoint: Endpoint, recorder: Recorder, toggle: Toggle) -> Wrapper:
+def wrap_async(endpoint: Endpoint, recorder: Recorder, patch: "Patch") -> Wrapper:
     """Return the wrapper for an async method.
 
     The settings are those of the moment of the call; the snapshot and the clock are
@@ -64,11 +56,11 @@ def wrap_async(endpoint: Endpoint, recorder: Recorder, toggle: Toggle) -> Wrappe
         wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         overrides = _pop_libretto_kwarg(kwargs) if "libretto" in kwargs else None
-        if not toggle.enabled:
+        if not patch.enabled:
             return wrapped(*args, **kwargs)
         client = getattr(resource, "_client", None)
         call = start_call(
-            endpoint, recorder, client, overrides, kwargs, toggle.is_over_foreign
+            endpoint, recorder, client, overrides, kwargs, patch.is_over_foreign
         )
         # Called here and awaited below: wrong arguments are refused at once.
         awaitable = wrapped(*args, **kwargs)
@@ -90,7 +82,7 @@ def wrap_async(endpoint: Endpoint, recorder: Recorder, toggle: Toggle) -> Wrappe
 
 
 def wrap_stream_helper(
-    endpoint: Endpoint, recorder: Recorder, toggle: Toggle
+    endpoint: Endpoint, recorder: Recorder, patch: "Patch"
 ) -> Wrapper:
     """Return the wrapper for a method that makes its request through another.
 
@@ -101,7 +93,7 @@ def wrap_stream_helper(
         wrapped: Any, resource: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         overrides = _pop_libretto_kwarg(kwargs) if "libretto" in kwargs else None
-        if overrides is None or not toggle.enabled:
+        if overrides is None or not patch.enabled:
             return wrapped(*args, **kwargs)
         with Scope(overrides):
             # The async helper makes its call here, the sync one when it is entered.
@@ -160,8 +152,12 @@ def finish(call: Call, result: Any) -> Any:
             return record_stream(call, result)
         if form == "model":
             call.on_response(result)
+        elif form == "json":
+            call.on_json_response(encode(result))
         elif form == "raw":
             record_raw_response(call, result)
+        elif form == "http":
+            record_http_response(call, result)
         else:
             call.on_text_response(result)
     except Exception as exc:
@@ -179,7 +175,7 @@ def _pop_libretto_kwarg(kwargs: dict[str, Any]) -> Overrides | None:
     return None if libretto is None else parse_call_params(libretto)
 
 
-_Form = Literal["model", "raw", "stream", "text"]
+_Form = Literal["http", "json", "model", "raw", "stream", "text"]
 
 _MOCKS = frozenset(("unittest.mock", "mock", "mock.mock"))
 
@@ -200,6 +196,11 @@ def _classify_result(kind: type, claimed: type, is_streaming: bool) -> _Form:
         return "model"
     if hasattr(claimed, "http_request") and hasattr(claimed, "parse"):
         return "raw"
+    # ``client.post(cast_to=…)`` can bring these.
+    if kind is dict or kind is list:
+        return "json"
+    if hasattr(kind, "aiter_bytes") and hasattr(kind, "raise_for_status"):
+        return "http"
     if not is_streaming and not _is_of_openai(claimed):
         return "text"
     is_stream = hasattr(claimed, "__next__") or hasattr(claimed, "__anext__")

@@ -8,7 +8,6 @@ import functools
 import inspect
 from collections.abc import Callable
 from contextvars import ContextVar
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from attrs import define, field
@@ -115,12 +114,7 @@ class Scope:
         fields = merge_layers(parent.fields, self._fields) if parent else self._fields
         return ScopeFrame(self, parent, fields)
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         # Not by a token: a generator may be closed in another context than the one it
         # began in, where its token is invalid, or while a scope that was entered later
         # is still active and must stay so.
@@ -139,13 +133,8 @@ class Scope:
     async def __aenter__(self) -> "Self":
         return self.__enter__()
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.__exit__(exc_type, exc, traceback)
+    async def __aexit__(self, *exc_info: object) -> None:
+        self.__exit__(*exc_info)
 
     def __call__(self, function: _F) -> _F:
         """Return ``function`` with this scope around each call.

@@ -20,26 +20,8 @@ def _default(name: str) -> Any:
     return FIELDS[name].default
 
 
-class _IdentityTuple(tuple[Any, ...]):
-    """Objects of the user's, compared by identity: they need not be hashable."""
-
-    __slots__ = ()
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _IdentityTuple) and (
-            list(map(id, self)) == list(map(id, other))
-        )
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    def __hash__(self) -> int:
-        return hash(tuple(map(id, self)))
-
-
-def _identity_tuple(objects: tuple[Any, ...]) -> tuple[Any, ...]:
-    # The usual empty tuple is compared without running code of ours.
-    return _IdentityTuple(objects) if objects else ()
+def _by_identity(objects: tuple[Any, ...]) -> tuple[int, ...]:
+    return tuple(map(id, objects))
 
 
 @frozen(cache_hash=True)
@@ -56,7 +38,8 @@ class DeliveryOptions:
     queue_max_events: int = _default("queue_max_events")
     queue_max_bytes: int = _default("queue_max_bytes")
     exit_timeout: float = _default("exit_timeout")
-    exporters: tuple[Any, ...] = field(default=(), converter=_identity_tuple)
+    # The user's objects need not be hashable.
+    exporters: tuple[Any, ...] = field(default=(), eq=_by_identity)
 
 
 @frozen(eq=False, repr=False)

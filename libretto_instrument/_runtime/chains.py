@@ -1,6 +1,5 @@
 """Chains of calls, and their results: `chain()`, `update_chain()`."""
 
-from types import TracebackType
 from typing import Any
 from uuid import UUID
 
@@ -70,17 +69,12 @@ class Chain(Scope):
         self._from_trace = from_trace
         super().__init__({"chain_id": self.id})
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         try:
             if self.result is not _UNSET:
                 update_chain(self.id, self.result, client=self._client)
         finally:
-            super().__exit__(exc_type, exc, traceback)
+            super().__exit__(*exc_info)
 
     def _clone(self) -> "Chain":
         return Chain(self._explicit_id, self._client, self._from_trace)

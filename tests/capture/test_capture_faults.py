@@ -71,7 +71,6 @@ ON_THE_USERS_PATH = {
 ZONES = {
     "call.start_call",
     "client_requests._start",
-    "client_requests._finish",
     "exchange.__init__",
     "exchange.__enter__",
     "exchange.__exit__",
