@@ -27,7 +27,7 @@ def fragment(
 def merged(fragments: list[dict[str, Any]]) -> list[tuple[str, str]]:
     calls = ToolCalls()
     for each in fragments:
-        calls.add(each)
+        calls.add_chunk([each])
     functions = [call["function"] for call in calls.build()]
     return [(function["name"], function["arguments"]) for function in functions]
 
@@ -139,8 +139,12 @@ def test_the_first_id_is_kept() -> None:
     """An id is neither emptied nor changed by later fragments."""
     for later in ("", None, "other", 0):
         calls = ToolCalls()
-        calls.add({"index": 0, "id": "c1", "function": {"name": "f", "arguments": "{"}})
-        calls.add({"index": 0, "id": later, "type": "", "function": {"arguments": "}"}})
+        calls.add_chunk(
+            [{"index": 0, "id": "c1", "function": {"name": "f", "arguments": "{"}}]
+        )
+        calls.add_chunk(
+            [{"index": 0, "id": later, "type": "", "function": {"arguments": "}"}}]
+        )
         (call,) = calls.build()
         assert (call["id"], call["type"]) == ("c1", "function")
         assert call["function"] == {"name": "f", "arguments": "{}"}
@@ -150,7 +154,7 @@ def test_custom_tools() -> None:
     """The input of custom tools is put together as arguments are."""
     calls = ToolCalls()
     for custom in ({"name": "run", "input": ""}, {"input": "print"}, {"input": "(1)"}):
-        calls.add({"index": 0, "type": "custom", "custom": custom})
+        calls.add_chunk([{"index": 0, "type": "custom", "custom": custom}])
     (call,) = calls.build()
     assert call["type"] == "custom"
     assert call["custom"] == {"name": "run", "input": "print(1)"}
@@ -176,3 +180,25 @@ def test_arguments_as_objects(numbers: list[dict[str, Any]], second: str) -> Non
         ]
     )
     assert found == [("look", {"city": "Paris"}), (second, {"city": "Rome"})]
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        [{"index": 0}, {"index": 1}],
+        [{"index": 0}, {"index": 0}],
+        [{}, {}],
+        [{"index": 0, "identity": "a"}, {"index": 1, "identity": "b"}],
+    ],
+)
+@pytest.mark.parametrize("arguments", ["", None, "{}"])
+def test_the_same_call_twice_in_one_chunk(
+    numbers: list[dict[str, Any]], arguments: Any
+) -> None:
+    """Two calls in one chunk are two, though neither has arguments or an id."""
+    calls = ToolCalls()
+    calls.add_chunk(
+        [fragment(**each, name="now", arguments=arguments) for each in numbers]
+    )
+    names = [call["function"]["name"] for call in calls.build()]
+    assert names == ["now", "now"]

@@ -172,8 +172,7 @@ class _Choice:
             return
         for name, value in delta.items():
             if name == "tool_calls":
-                for call in iter_mappings(value):
-                    self._tool_calls.add(call)
+                self._tool_calls.add_chunk(iter_mappings(value))
             elif value is not None:
                 known = self._message.get(name)
                 self._message[name] = append_delta(known, value, name)

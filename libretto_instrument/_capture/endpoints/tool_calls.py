@@ -24,8 +24,14 @@ class ToolCalls:
         self._by_index: dict[Any, _Call] = {}
         self._by_id: dict[Any, _Call] = {}
 
-    def add(self, fragment: dict[str, Any]) -> None:
-        """Append a fragment to its call."""
+    def add_chunk(self, fragments: list[dict[str, Any]]) -> None:
+        """Append the fragments of one chunk to their calls."""
+        named: list[_Call] = []
+        for fragment in fragments:
+            self._add(fragment, named)
+
+    def _add(self, fragment: dict[str, Any], named: "list[_Call]") -> None:
+        """Append a fragment; ``named`` are the calls that its chunk named before."""
         index, identity = to_index(fragment.get("index")), fragment.get("id")
         if not isinstance(identity, str | int) or not identity:
             identity = None
@@ -35,12 +41,20 @@ class ToolCalls:
             call = self._by_id.get(identity) or call
         if call is None and self._calls and (index is None or name is None):
             call = self._calls[-1]
-        if call is None or call.is_followed_by(identity, name, arguments):
+        # One chunk names a call once.
+        is_beside = name is not None and identity is None and bool(named)
+        if (
+            call is None
+            or (is_beside and call in named)
+            or call.is_followed_by(identity, name, arguments)
+        ):
             if identity is None and name is None and not arguments:
                 return  # Some gateways send an empty call with each chunk.
-            call = _Call()
+            call = _Call(is_beside)
             self._calls.append(call)
         call.add(fragment, arguments)
+        if name is not None:
+            named.append(call)
         if index is not None:
             self._by_index[index] = call
         if identity is not None:
@@ -56,8 +70,9 @@ class ToolCalls:
 
 
 class _Call:
-    def __init__(self) -> None:
+    def __init__(self, is_beside: bool) -> None:
         self.fields: dict[str, Any] = {"id": None, "type": "function"}
+        self._is_beside = is_beside
         self._arguments = _JsonNesting()
         self._names = 0
 
@@ -74,7 +89,8 @@ class _Call:
         is_same = self.fields["id"] in (None, "", before["id"])
         name = _read_function(self.fields)[0]
         is_named_alike = str(name) == str(_read_function(before)[0])
-        return is_same and is_named_alike and self._arguments.is_empty
+        is_bare = self._arguments.is_empty and not self._is_beside
+        return is_same and is_named_alike and is_bare
 
     def is_followed_by(self, identity: Any, name: str | None, arguments: str) -> bool:
         """Return whether a fragment that points to this call begins another one."""
