@@ -180,10 +180,14 @@ def test_a_typing_error_is_guessed(doctor: Doctor) -> None:
 # The address
 
 
-def test_nobody_listens(doctor: Doctor, backend: Backend) -> None:
-    """An address without a listener is reported as such."""
+def test_nobody_listens(
+    doctor: Doctor, backend: Backend, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An address without a listener is reported as such, in JSON and to people."""
     backend.refuse()
     assert doctor().levels == {"endpoint-refused": "problem"}
+    main.main(["doctor"])
+    assert "no answer (refused)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -101,8 +101,8 @@ def _format_value(value: Any) -> str:
         parts = [value["address"]]
         if value.get("status"):
             parts.append(f"answers (HTTP {value['status']})")
-        if value.get("fault"):
-            parts.append(f"no answer ({value['fault']})")
+        if value.get("error_kind"):
+            parts.append(f"no answer ({value['error_kind']})")
         if value.get("proxy"):
             parts.append(f"by the proxy {value['proxy']}")
         return ", ".join(parts)
