@@ -1,6 +1,7 @@
 """When to try again: back-off and ``Retry-After``."""
 
 import random
+import re
 from datetime import timezone
 from email.utils import parsedate_to_datetime
 
@@ -33,7 +34,7 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
     """Parse a ``Retry-After`` header, in either of its forms.
 
     Args:
-        value: The header: a number of seconds, or an HTTP date.
+        value: The header: a number of seconds, also a decimal one, or an HTTP date.
         now: The time, in seconds since the epoch.
 
     Returns:
@@ -43,9 +44,8 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
     if value is None:
         return None
     value = value.strip()
-    if value.isascii() and value.isdigit():
-        # Longer numbers all mean the maximum, and int() refuses absurd ones.
-        return min(float(value[:9]), MAX_RETRY_AFTER)
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
+        return min(float(value), MAX_RETRY_AFTER)
     try:
         when = parsedate_to_datetime(value)
     except (ValueError, TypeError, OverflowError, IndexError):

@@ -7,10 +7,12 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from attrs import define, evolve, field
 
+from .._delivery.retry import parse_retry_after
 from ._case import Case, answer_text, count_tokens
 from ._recording import Outcome, call, recording
 from ._replay import Answer, Replay, Result, judge
@@ -290,12 +292,11 @@ def _is_passing(error: Exception | None) -> bool:
 
 
 def _retry_after(error: Any) -> float | None:
+    """Return for how many seconds a response asks to wait, if it does."""
     headers = getattr(getattr(error, "response", None), "headers", {})
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        try:
+        with suppress(ValueError):
             seconds = float(headers.get(name, "")) / unit
-        except ValueError:
-            continue
-        if math.isfinite(seconds) and seconds >= 0:
-            return seconds
-    return None
+            if math.isfinite(seconds) and seconds >= 0:
+                return seconds
+    return parse_retry_after(headers.get("retry-after"), time.time())

@@ -9,13 +9,13 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from email.utils import parsedate_to_datetime
 from time import monotonic, time
 from typing import Any
 
 import requests
 from opentelemetry import context
 
+from .._delivery.retry import parse_retry_after
 from .._util import errors
 from ..exporters import ExportError
 
@@ -73,7 +73,9 @@ class HttpSession(requests.Session):
             self.error = ExportError(
                 status,
                 retry=response.status_code in _RETRYABLE,
-                retry_after=_seconds(response.headers.get("Retry-After")),
+                retry_after=parse_retry_after(
+                    response.headers.get("Retry-After"), time()
+                ),
             )
             raise _ExportFailedError(status)
         if response.headers.get("Content-Type") == "application/x-protobuf":
@@ -200,17 +202,3 @@ _hidden: ContextVar[bool] = ContextVar("libretto_otlp_hidden", default=False)
 
 def _is_heard(record: logging.LogRecord) -> bool:
     return not _hidden.get()
-
-
-def _seconds(after: str | None) -> float | None:
-    """Return a Retry-After in seconds from now."""
-    if after is None:
-        return None
-    try:
-        return max(0.0, float(after))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(after).timestamp() - time())
-    except (TypeError, ValueError):
-        return None

@@ -147,6 +147,22 @@ def test_a_rate_limit_waits() -> None:
     assert len(events) == 0
 
 
+@pytest.mark.parametrize("header", ["0.005", "Tue, 01 Jan 2030 00:00:00 GMT"])
+def test_a_rate_limit_says_how_long_to_wait(
+    header: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Retry-After counts in seconds and as a date; one too late ends the waiting."""
+    monkeypatch.setattr(run_module, "MAX_WAIT_SECONDS", 1.0)
+    refusals = iter(range(1))
+
+    def rule(body: dict[str, Any]) -> Any:
+        is_first = next(refusals, None) is not None
+        return (429, {"retry-after": header}) if is_first else echo(body)
+
+    replay = replayed(rule, case())
+    assert replay.results[0].verdict == ("error" if "2030" in header else "better")
+
+
 def test_a_limit_without_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """After the longest wait a limit is the result of that case."""
     monkeypatch.setattr(run_module, "MAX_WAIT_SECONDS", 0.01)

@@ -64,7 +64,13 @@ def test_a_status(receiver, exporter, code: int, retry: bool) -> None:
 
 @pytest.mark.parametrize(
     ("header", "least", "most"),
-    [("7", 7, 7), ("-3", 0, 0), (None, 25, 30), ("soon", None, None)],
+    [
+        ("7", 7, 7),
+        ("0.5", 0.5, 0.5),
+        ("-3", None, None),
+        (None, 25, 30),
+        ("soon", None, None),
+    ],
 )
 def test_retry_after(receiver, exporter, header, least, most) -> None:
     """A receiver that says how long to wait is heard, in seconds or by a date."""
