@@ -147,7 +147,9 @@ def _execute(
     elif location.endswith(_DATABASES):
         _say(f"See it with: libretto-instrument serve --db {shlex.quote(location)}")
     if not replay.is_complete:
-        _say(f"{replay.problem or 'Interrupted'}. To go on:\n  {_again(run.id)}")
+        rest = [] if args.resume else ["--resume", run.id]
+        command = shlex.join(["libretto-instrument", *sys.argv[1:], *rest])
+        _say(f"{replay.problem or 'Interrupted'}. To go on:\n  {command}")
     if is_interrupted:
         return _INTERRUPTED
     if not replay.is_complete:
@@ -184,19 +186,6 @@ def _agrees() -> bool:
         raise ValueError("there is no terminal to ask on: give --yes")
     print("Go on? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def _again(replay: str) -> str:
-    """Return the command that goes on with a replay."""
-    arguments, rest = sys.argv[1:], []
-    at = 0
-    while at < len(arguments):
-        if arguments[at] == "--resume":
-            at += 1
-        elif not arguments[at].startswith("--resume="):
-            rest.append(arguments[at])
-        at += 1
-    return shlex.join(["libretto-instrument", *rest, "--resume", replay])
 
 
 @contextmanager
