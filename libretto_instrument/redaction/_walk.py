@@ -187,12 +187,25 @@ class _BodyWalker:
 
     def _text(self, text: str, key: str | None, structural: bool, depth: int) -> str:
         if depth < _MAX_DEPTH:
-            text = redact_json(
-                text, lambda leaf, key: self._json_leaf(leaf, key, depth)
-            )
-            if is_json(text):
+            is_whole = is_json(text)
+            leaf = self._json_leaf if is_whole else self._json_leaf_in_prose
+            text = redact_json(text, lambda value, key: leaf(value, key, depth))
+            if is_whole:
                 return text
         cleaned = self._redact_text(text)
+        return self._by_key(text, cleaned, key, structural)
+
+    def _by_key(
+        self, text: str, cleaned: str, key: str | None, structural: bool
+    ) -> str:
+        """Redact what the key of a text says that it is, or makes of it.
+
+        Args:
+            text: The text as it came.
+            cleaned: The text, redacted as far as it shows by itself what it is.
+            key: The key that it stands under, if any.
+            structural: Whether the key may be one of OpenAI's.
+        """
         if key is None or not text or len(text) > _MAX_LABELLED:
             return cleaned
         if not (structural and _policy.is_api_key(key)):
@@ -207,6 +220,14 @@ class _BodyWalker:
     def _json_leaf(self, value: Any, key: str | None, depth: int) -> Any:
         self._check_time()
         return self.value(value, key, False, depth + 1)
+
+    def _json_leaf_in_prose(self, value: Any, key: str | None, depth: int) -> Any:
+        """Redact by its key alone: the text around it is redacted afterwards."""
+        is_plain = isinstance(value, str) and "{" not in value and "[" not in value
+        if not is_plain:
+            return self._json_leaf(value, key, depth)
+        self._check_time()
+        return self._by_key(value, value, key, structural=False)
 
     def _check_time(self) -> None:
         if time.monotonic() > self.deadline:

@@ -12,7 +12,7 @@ import unicodedata
 from functools import cache
 from importlib import resources
 
-from attrs import frozen
+from attrs import fields, frozen
 
 
 @frozen
@@ -39,14 +39,7 @@ class Lexicon:
 @cache
 def lexicon() -> Lexicon:
     """Load the lists, about 54,000 words, on the first call."""
-    return Lexicon(
-        given=_load("given"),
-        given_words=_load("given_words"),
-        rare_given=_load("rare_given"),
-        surnames=_load("surnames"),
-        words=_load("words"),
-        places=_load("places"),
-    )
+    return Lexicon(*map(_load, (f.name for f in fields(Lexicon))))
 
 
 def _load(name: str) -> frozenset[str]:
@@ -62,17 +55,8 @@ def _load(name: str) -> frozenset[str]:
 
 #: Letters that do not decompose into a Latin letter and an accent.
 _LETTER_FOLDS = str.maketrans(
-    {
-        "ß": "ss",
-        "ø": "o",
-        "ł": "l",
-        "đ": "d",
-        "ð": "d",
-        "þ": "th",
-        "æ": "ae",
-        "œ": "oe",
-        "\u0131": "i",
-    }
+    {"ß": "ss", "þ": "th", "æ": "ae", "œ": "oe"}
+    | dict(zip("øłđð\u0131", "olddi", strict=True))
 )
 
 
