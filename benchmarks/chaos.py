@@ -19,7 +19,7 @@ from chaos_rig.failing import FAULTS, FLUSH, Arrivals, Felt, Held, Ratio, feel, 
 from chaos_rig.killing import Killed, kill
 
 #: How much longer a call may take than with a healthy backend, and how much longer a
-#: flush than it was given, in seconds.
+#: flush than its time-out, in seconds.
 _SLOWER, _LATE = 1.05, 0.5
 
 #: How much the memory may grow once the queue is full, in bytes; its size, in events.
@@ -70,7 +70,7 @@ def _callers(turns: int) -> bool:
         "failing",
         f"flush({FLUSH:.0f})",
         "arrived, once recovered",
-        "said to be dropped",
+        "counted as dropped",
         "missing",
         "twice",
         "met",
@@ -119,7 +119,7 @@ def _memory(offered: int) -> bool:
         "events",
         "memory: idle, with the queue full, at the end",
         "arrived, once recovered",
-        "said to be dropped",
+        "counted as dropped",
         "missing",
         "twice",
         "met",

@@ -29,7 +29,7 @@ from bench.tables import table
 
 import libretto_instrument as libretto
 
-#: Each scene by its title: how many chunks the answer has (none: it is whole), and what
+#: Each scene by its title: how many chunks the answer has (none: no stream), and what
 #: is different about it.
 _SCENES = {
     "chat, openai's work left out": (0, "alone"),

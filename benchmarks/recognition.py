@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def sets(count: int, dice: random.Random) -> dict[str, list[Messages]]:
-    """Return sets of templates of a RAG, by what tells them apart."""
+    """Return sets of templates of a RAG, by what distinguishes them."""
     system = words(80, dice)
     own = [words(20, dice) for _ in range(count)]
     ask = [words(4, dice) for _ in range(count)]

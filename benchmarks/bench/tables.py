@@ -206,7 +206,7 @@ def _standing(standing: Standing | tuple[str, str]) -> list[str]:
         version, openai = chat.version, chat.openai
         cells = [_CALL.cell(chat), _WHOLE.cell(chat)]
     if isinstance(stream, Cost):
-        # A chunk that takes next to nothing was read before the first was given.
+        # A chunk that takes almost no time was read before the first was returned.
         buffered = stream.ratio("chunk") < 0.5
         cells += [
             "(buffered)" if buffered else _CHUNK.cell(stream),

@@ -1,4 +1,4 @@
-"""A Libretto that fails as it is told, in a process of its own.
+"""A Libretto that fails in a chosen way, in a process of its own.
 
 Orders: ``url``, ``fail`` with the name of a fault, ``recover``, ``arrived`` for how
 often each event was stored, and ``count`` for how many were.

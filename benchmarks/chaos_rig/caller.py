@@ -58,7 +58,7 @@ def _orders(client: Any, switch: Switch) -> dict[str, Callable[..., Any]]:
         return {"libretto": {"event_id": str(UUID(int=next(numbers)))}}
 
     def feel(times: int, recorded: bool) -> dict[str, Any]:
-        """Make calls; tell how long each took, and the thread's CPU for all, in ns."""
+        """Make calls; return the time of each and the thread's CPU for all, in ns."""
         switch.turn(recording=recorded)
         completions = client.chat.completions
         for _ in range(_AHEAD):

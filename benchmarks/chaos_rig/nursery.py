@@ -46,7 +46,7 @@ _BOUND = 16 * 2**30
 
 
 def _write(spool: str, spool_only: bool, acknowledge: int) -> None:
-    """Call a model without end, and tell of each event where it is."""
+    """Call a model in an endless loop, and report for each event where it is."""
     libretto.install(
         api_key="chaos",
         prompt_template_name="chaos",
