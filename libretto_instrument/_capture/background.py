@@ -151,12 +151,7 @@ def is_waiting() -> bool:
 
 
 def follow(client: Any, options: Any) -> "Call | None":
-    """Return the call of a request that may bring an answer, or None.
-
-    Args:
-        client: The client that sends the request.
-        options: The request, as openai describes it.
-    """
+    """Return the call of a request that may bring an answer, or None."""
     method = options.method.lower()
     found = _PATH.fullmatch(str(options.url))
     if found is None or method != ("post" if found[2] else method):

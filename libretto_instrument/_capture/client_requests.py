@@ -98,14 +98,7 @@ def _callable(original: Any) -> Callable[..., Any]:
 def _start(
     recorder: Recorder, patch: "Patch", client: Any, options: Any
 ) -> Call | None:
-    """Return the call that a request makes of a model, or None. Never raises.
-
-    Args:
-        recorder: Says what is recorded.
-        patch: Says whether anything is.
-        client: The client that sends the request.
-        options: The request, as openai describes it.
-    """
+    """Return the call that a request makes of a model, or None. Never raises."""
     if not patch.enabled:
         return None
     try:

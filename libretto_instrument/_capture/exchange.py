@@ -97,13 +97,7 @@ def may_detour(kind: type) -> bool:
 
 
 def is_detour(client: Any, endpoint: "Endpoint", body: dict[str, Any]) -> bool:
-    """Return whether a call that was started elsewhere sends this very request.
-
-    Args:
-        client: The client that sends it.
-        endpoint: Its endpoint.
-        body: Its JSON body.
-    """
+    """Return whether a call that was started elsewhere sends this very request."""
     for record in list(detours.values()):
         if record.endpoint is endpoint and record.exchange.client is client:
             sent = record.request

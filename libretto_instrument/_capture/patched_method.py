@@ -34,14 +34,7 @@ class PatchedMethod(wrapt.FunctionWrapper):  # type: ignore[type-arg]
     __bound_function_wrapper__ = _Bound
 
     def __init__(self, owner: type, name: str, original: Any, wrapper: Any) -> None:
-        """Wrap a method.
-
-        Args:
-            owner: The class whose own method it is.
-            name: Its name there.
-            original: What is found there.
-            wrapper: What is called in its place; see `wrapt.FunctionWrapper`.
-        """
+        """Wrap ``original``, which is found in the class ``owner`` under ``name``."""
         super().__init__(original, wrapper)
         self._self_place = (owner, name)
 

@@ -68,12 +68,7 @@ class Proxy:
 
 @lru_cache(maxsize=256)
 def proxy_class(model: type[Proxy], kind: type) -> Callable[..., Any]:
-    """Return a class of proxies for objects of one type.
-
-    Args:
-        model: What its methods do. Those that ``kind`` does not have are left out.
-        kind: The type.
-    """
+    """Return a class of proxies for ``kind``, with the methods of ``model`` it has."""
     had, slots = dir(kind), vars(model)["__slots__"]
     found = {
         name: value

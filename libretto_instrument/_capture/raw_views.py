@@ -24,14 +24,7 @@ class RawViewRefresher:
     """
 
     def __init__(self, owner: type, method: str, original: Any, wrapper: Any) -> None:
-        """Find the views of ``owner``.
-
-        Args:
-            owner: The class of the resource.
-            method: The method of it that is patched.
-            original: What the patch found there.
-            wrapper: The function that the patch runs.
-        """
+        """Find the views of ``owner``, whose method ``wrapper`` stands for now."""
         module = sys.modules.get(owner.__module__)
         found = (getattr(module, owner.__name__ + suffix, None) for suffix in _SUFFIXES)
         self._views = [view for view in found if isinstance(view, type)]

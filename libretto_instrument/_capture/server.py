@@ -38,11 +38,7 @@ _RATE_LIMITS = ("requests", "tokens")
 
 
 def name_provider(base_url: Any) -> str:
-    """Return whose API a base URL is of; ``"openai"`` where that is not known.
-
-    Args:
-        base_url: A URL object of the HTTP library's, or None.
-    """
+    """Return whose API a base URL is of; ``"openai"`` where that is not known."""
     host = str(getattr(base_url, "host", None) or "").lower().rstrip(".")
     port = getattr(base_url, "port", None)
     return _find_provider(host, port if isinstance(port, int) else None)

@@ -59,13 +59,7 @@ class CopyBudget:
 def snapshot_kwargs(
     arguments: Mapping[str, Any], budget: CopyBudget, *, exclude: str | None = None
 ) -> dict[str, Any]:
-    """Return a snapshot of those arguments of a call that were given.
-
-    Args:
-        arguments: By their names.
-        budget: Limits and counts what is copied.
-        exclude: One that is left out.
-    """
+    """Return a snapshot of those arguments that were given, but for ``exclude``."""
     copies = {}
     for name, value in arguments.items():
         kind = type(value)
@@ -90,24 +84,13 @@ def is_not_given(value: object) -> bool:
 
 
 def snapshot(value: Any, budget: CopyBudget) -> Any:
-    """Return a copy of ``value`` made of dicts, lists and immutable leaves.
-
-    Args:
-        value: The value.
-        budget: Limits and counts what is copied.
-    """
+    """Return a copy of ``value`` made of dicts, lists and immutable leaves."""
     budget.containers_left = _MAX_CONTAINERS
     return _copy_item(value, _MAX_DEPTH, budget)
 
 
 def _copy(value: Any, depth: int, budget: CopyBudget) -> Any:
-    """Copy a value that is not a leaf, or mark what is too deep or too much.
-
-    Args:
-        value: The value.
-        depth: How many levels may follow.
-        budget: Limits and counts what is copied.
-    """
+    """Copy a value that is not a leaf; at most ``depth`` levels may follow."""
     kind = type(value)
     if depth == 0:
         return _TOO_DEEP

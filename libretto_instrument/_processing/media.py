@@ -51,12 +51,7 @@ _MEDIA_HINTS = (
 
 
 def may_need_truncation(encoded: bytes, limit: int) -> bool:
-    """Return whether `truncate` could change a value, by a quick look at its JSON.
-
-    Args:
-        encoded: The value's JSON, without white space between its parts.
-        limit: How many bytes of any string are kept.
-    """
+    """Return whether `truncate` could change a value, by a quick look at its JSON."""
     return len(encoded) > limit or any(trace in encoded for trace in _MEDIA_HINTS)
 
 

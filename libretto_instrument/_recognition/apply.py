@@ -87,10 +87,6 @@ def reread(event: Mapping[str, Any], index: TemplateIndex) -> dict[str, Any] | N
     """Return a stored event with its template, or None if none is recognised.
 
     The prompt's name is kept if there is one.
-
-    Args:
-        event: An event's body, recorded without a template.
-        index: The known templates.
     """
     if event.get("params"):
         return None

@@ -85,11 +85,9 @@ def read_call(event: Any) -> Call | None:
 
 
 def propose(calls: Iterable[Call], min_calls: int = MIN_CALLS) -> list[Proposal]:
-    """Return templates for calls, those with the most calls first.
+    """Return templates that fit ``min_calls`` calls or more, the most calls first.
 
-    Args:
-        calls: At most `MAX_CALLS` are read.
-        min_calls: The fewest calls that make a proposal.
+    At most `MAX_CALLS` calls are read.
     """
     groups: dict[Hashable, list[Call]] = defaultdict(list)
     for count, call in enumerate(calls):

@@ -4,14 +4,12 @@ from typing import Any
 from uuid import UUID
 
 from .._config.checks import id_to_str
-from .._config.config import get_client_config
 from .._config.scope import Scope
 from .._util import errors
 from .._util.ids import new_id
 from .._util.json import decode, encode
 from .._util.otel_context import trace_id_as_uuid
-from .feedback import submit_report, warn_missing_api_key
-from .state import runtime
+from .feedback import settings_for_report, submit_report
 
 _UNSET: Any = object()
 
@@ -31,9 +29,8 @@ def update_chain(chain_id: str | UUID, result: Any, *, client: Any = None) -> No
     chain = id_to_str(chain_id)
     if not isinstance(chain, str) or not chain:
         raise TypeError(f"chain_id must be a string or a UUID, not {chain!r}.")
-    settings = runtime.settings_here(get_client_config(client))
-    if settings.api_key is None and not settings.delivery.exporters:
-        warn_missing_api_key("The result of a chain")
+    settings = settings_for_report(client, "The result of a chain")
+    if settings is None:
         return
     from .._events import ChainResult
 

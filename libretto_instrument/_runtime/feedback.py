@@ -57,9 +57,8 @@ def send_feedback(
         )
     if key is None:
         return
-    settings = runtime.settings_here(get_client_config(client))
-    if settings.api_key is None and not settings.delivery.exporters:
-        warn_missing_api_key("Feedback")
+    settings = settings_for_report(client, "Feedback")
+    if settings is None:
         return
     from .._events import Feedback
 
@@ -92,11 +91,15 @@ def submit_report(report: "Payload", settings: CallSettings, size: int) -> None:
         errors.log_internal_error(exc, "api.submit")
 
 
-def warn_missing_api_key(what: str) -> None:
-    """Warn once that something was not sent for lack of a key."""
+def settings_for_report(client: Any, what: str) -> CallSettings | None:
+    """Return the settings of a report; None, with a warning, where it can't go out."""
+    settings = runtime.settings_here(get_client_config(client))
+    if settings.api_key is not None or settings.delivery.exporters:
+        return settings
     errors.warn_once(
         "no key for " + what,
         "%s was not sent: there is no Libretto API key. Set LIBRETTO_API_KEY, or give "
         "api_key.",
         what,
     )
+    return None
