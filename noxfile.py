@@ -78,6 +78,23 @@ FRAMEWORKS = {
     "instructor": ("instructor",),
     "openai_agents": ("openai-agents",),
     "llama_index": ("llama-index-llms-openai",),
+    "ag2": ("ag2[openai]",),
+    "agno": ("agno", "openai"),
+    "autogen": ("autogen-agentchat", "autogen-ext[openai]"),
+    "browser_use": ("browser-use",),
+    "crewai": ("crewai",),
+    "dspy": ("dspy",),
+    "guidance": ("guidance", "openai"),
+    "haystack": ("haystack-ai",),
+    "langgraph": ("langgraph", "langchain-openai"),
+    "llm": ("llm",),
+    "magentic": ("magentic",),
+    "mem0": ("mem0ai",),
+    "outlines": ("outlines", "openai"),
+    # It imports what newer versions have no more.
+    "ragas": ("ragas", "langchain-community<0.4"),
+    "semantic_kernel": ("semantic-kernel",),
+    "smolagents": ("smolagents[openai]",),
 }
 PATCHERS = {
     "openinference": "openinference-instrumentation-openai",
@@ -187,7 +204,8 @@ def openai_suite(session: nox.Session, openai: str) -> None:
 def frameworks(session: nox.Session, name: str) -> None:
     """Hold that a framework does the same with us as without."""
     session.install(*FRAMEWORKS[name], ".[collector]", *TEST_TOOLS)
-    _run_alone(session, *_files_of(name))
+    session.env["LIBRETTO_FRAMEWORK"] = name
+    _run_alone(session, "tests/compat/with_frameworks.py", *_files_of(name))
 
 
 @nox.session(python="3.11")

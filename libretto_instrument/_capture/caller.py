@@ -7,15 +7,15 @@ from types import FrameType
 #: Packages between the program and openai. A frame in one of them names no prompt.
 _FRAMEWORKS = """
 ag2 agno anyio autogen autogen_agentchat autogen_core autogen_ext backoff braintrust
-browser_use cognee crewai ddtrace deepeval dspy fastapi flask django celery gevent
-graphrag griptape h11 httpcore httpcore2 httpx httpx2 instructor langchain
+browser_use cognee crewai ddtrace deepeval dspy fast_depends fastapi flask django celery
+gevent graphrag griptape h11 httpcore httpcore2 httpx httpx2 instructor langchain
 langchain_classic langchain_community langchain_core langchain_experimental
 langchain_openai langchain_text_splitters langfuse langgraph langsmith
 libretto_instrument libretto_openai litellm llama_index llama_index_instrumentation
-llm_guard magentic marvin mem0 mirascope nemoguardrails openai openinference
-openlit opentelemetry opik outlines phoenix pydantic_ai pydantic_graph pytest ragas
-_pytest pluggy semantic_kernel sentry_sdk smolagents starlette tenacity traceloop
-txtai uvicorn weave workflows wrapt
+llm_guard magentic marvin mem0 mirascope nemoguardrails openai openinference openlit
+opentelemetry opik outlines phoenix pydantic_ai pydantic_graph pytest ragas _pytest
+pluggy semantic_kernel sentry_sdk smolagents starlette tenacity traceloop txtai uvicorn
+weave workflows wrapt
 """
 _FRAMEWORK_PACKAGES = frozenset(_FRAMEWORKS.split())
 #: Frameworks whose names programs use for modules of their own, too.

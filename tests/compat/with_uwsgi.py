@@ -42,6 +42,8 @@ def test_each_event_once(
     command += ["--lazy-apps"] if mode == "lazy-apps" else []
     command += ["--enable-threads"] if threads == "threads" else []
     command += ["--max-requests=10", "--min-worker-lifetime=0"] if is_recycled else []
+    # One that is told to stop as it loads the application may never do so.
+    command.append("--worker-reload-mercy=10")
     variables = environment(backend, **spool_variables(store, tmp_path))
     expected = ["preloaded"]
     if mode == "lazy-apps":  # Each worker loads it.

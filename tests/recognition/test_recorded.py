@@ -374,11 +374,14 @@ async def test_callers_of_all_kinds(
     )
 
 
+@pytest.mark.parametrize(
+    "module", ["langchain_core.runnables", "ag2.agent", "fast_depends.utils"]
+)
 def test_a_framework_is_no_caller(
-    client: openai.OpenAI, backend: Backend, by_caller: None
+    client: openai.OpenAI, backend: Backend, by_caller: None, module: str
 ) -> None:
     """A call that a framework makes is named by what calls the framework."""
-    framework = types.ModuleType("langchain_core.runnables")
+    framework = types.ModuleType(module)
     code = "def invoke(create, **given):\n    return create(**given)"
     exec(code, vars(framework))
     messages: Any = [{"role": "user", "content": "A slogan for tea"}]
