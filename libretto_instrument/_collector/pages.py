@@ -45,10 +45,8 @@ def get_prompts(request: Request) -> Response:
 
 def get_events(request: Request) -> Response:
     """Answer ``/events``: the events that pass the filters."""
-    query, filters = (
-        dict(request.query_params),
-        queries.parse_filters(request.query_params),
-    )
+    query = dict(request.query_params)
+    filters = queries.parse_filters(query)
     with request.app.state.store.read_connection() as db:
         listing = queries.fetch_page(db, "events", filters)
         one = "prompt" in filters
@@ -76,10 +74,8 @@ def get_event(request: Request) -> Response:
 
 def get_threads(request: Request) -> Response:
     """Answer ``/chats`` and ``/chains``: all of them, or one in order."""
-    kind, filters = (
-        request.url.path.strip("/"),
-        queries.parse_filters(request.query_params),
-    )
+    kind = request.url.path.strip("/")
+    filters = queries.parse_filters(request.query_params)
     found: Row = {"kind": kind, "filters": filters}
     with request.app.state.store.read_connection() as db:
         if "id" not in filters:
