@@ -28,7 +28,8 @@ class DeliveryQueue:
         active: How many takers there are.
         bytes: The size of all entries that are in memory only.
         latency: What a taker needs, in seconds: a moving average; 0 is unknown.
-        last_end: When a taker was done last, by the monotonic clock.
+        ends: How often a taker was done.
+        last_end: When one was done last, or the first began, by the monotonic clock.
     """
 
     max_batch: int = 1
@@ -36,6 +37,7 @@ class DeliveryQueue:
     active: int = 0
     bytes: int = 0
     latency: float = 0.0
+    ends: int = 0
     last_end: float = 0.0
     _expedited_until: float = 0.0
     # What may be dropped, the oldest first: in memory only, and not in flight.
@@ -123,6 +125,7 @@ class DeliveryQueue:
                     batch.append(self._start(more))
                 self._circuits.move_to_end(circuit.name)
                 self.active += 1
+                self.last_end = self.last_end or now
                 return batch
         return []
 
@@ -176,6 +179,7 @@ class DeliveryQueue:
         """Note that a taker is done with a batch, after ``latency`` seconds."""
         self.active -= 1
         self.latency += (latency - self.latency) * (0.2 if self.latency else 1.0)
+        self.ends += 1
         self.last_end = now
 
     def complete(self, entry: Entry, now: float) -> None:
@@ -259,6 +263,8 @@ class DeliveryQueue:
         breaker = circuit.breaker
         is_idle = not (circuit.fresh or circuit.retries)
         is_idle = is_idle and len(self._circuits) > 1
+        # Another one of that name may have been begun meanwhile.
+        is_idle = is_idle and self._circuits.get(circuit.name) is circuit
         if is_idle and not breaker.failures and not breaker.is_open:
             # An entry of it that is in flight or behind its key still refers to it.
             self._circuits.pop(circuit.name, None)

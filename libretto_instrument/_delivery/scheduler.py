@@ -193,7 +193,12 @@ class Scheduler:
             queue = stage.queue
             if not (queue.queued or queue.stored_pending):
                 continue
-            goes_on = previous is not None and previous.stage is stage
+            # A worker goes on with what no other worker makes progress with.
+            goes_on = (
+                previous is not None
+                and previous.stage is stage
+                and previous.ends + 1 == queue.ends
+            )
             batch = queue.take(now, 0.0 if goes_on else self._min_wait(stage, now))
             if not batch:
                 continue
@@ -205,7 +210,7 @@ class Scheduler:
             is_fast = 0 < queue.latency < MIN_SLOW_LATENCY
             # An exporter is the user's code; it may hang.
             is_slow = not is_fast or len(self.destinations) > 1
-            return Job(partial(stage.run, batch), is_slow, stage)
+            return Job(partial(stage.run, batch), is_slow, stage, queue.ends)
         if self.is_retiring and not self.is_released and self._is_idle():
             self.is_released = True
             return Job(self._release)
@@ -237,7 +242,7 @@ class Scheduler:
             )
         if not is_active:
             return 0.0
-        is_fast = 0 < queue.latency < MIN_PARALLEL_LATENCY
+        is_fast = queue.latency < MIN_PARALLEL_LATENCY
         if is_fast and now - queue.last_end < STALL_TIMEOUT:
             return 1e9  # Never, unless something changes.
         if self.flushes.is_waiting:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 from attrs import define, field, frozen
@@ -45,11 +46,13 @@ class Job:
         run: Does it, without the lock, within seconds, or None.
         is_slow: It may take long, so that another worker has to watch what is left.
         stage: What it is a job of.
+        ends: How many jobs of the stage were done when it began.
     """
 
     run: Callable[[float | None], Finish]
     is_slow: bool = False
     stage: object = None
+    ends: int = 0
 
 
 class Source(Protocol):
@@ -175,12 +178,22 @@ class WorkerPool:
         self.due_at = 0.0 if self.is_exiting else due_at
 
     def _wake_idle(self) -> bool:
-        try:
-            latch = self._idle.pop()
-        except IndexError:
-            return False
-        latch.release()
-        return True
+        while self._idle:
+            is_waiting = True
+            try:
+                # It is released before it is taken out: what a signal handler raises in
+                # between must not leave a worker asleep that no other call finds.
+                latch = self._idle[-1]
+                latch.release()
+            except IndexError:
+                return False
+            except RuntimeError:  # It was released before.
+                is_waiting = False
+            with suppress(ValueError):
+                self._idle.remove(latch)
+            if is_waiting:
+                return True
+        return False
 
     def _spawn(self, limit: int) -> None:
         if len(self._live) >= min(limit, self.limit):
@@ -295,11 +308,10 @@ class WorkerPool:
         try:
             is_woken = latch.acquire(True, timeout)
         finally:
-            if not is_woken:
-                try:
-                    self._idle.remove(latch)
-                except ValueError:  # It was about to be woken.
-                    is_woken = True
+            try:
+                self._idle.remove(latch)
+            except ValueError:  # Another thread took it out, to wake this one.
+                is_woken = True
             if polls:
                 self._has_poller = False
         return is_woken

@@ -175,6 +175,21 @@ def test_stored_messages_are_not_dropped():
     assert queue.stored_pending == 0
 
 
+def test_a_credential_that_comes_back():
+    """What is put while an earlier message of its credential is in flight is sent."""
+    queue = DeliveryQueue()
+    add(queue, entry("a", credential="x"))
+    first = queue.take(1.0)
+    add(queue, entry("b", credential="y"))
+    second = queue.take(1.0)
+    add(queue, entry("c", credential="x"))
+    assert queue.drop_oldest(1.0) is not None
+    add(queue, entry("d", credential="x"))
+    finish(queue, first, DELIVERED)
+    finish(queue, second, DELIVERED)
+    assert names(queue.take(1.0)) == ["d"]
+
+
 KEYS = st.sampled_from([None, "k", "l"])
 STEPS = st.one_of(
     st.tuples(st.just("add"), KEYS, st.sampled_from(["x", "y"])),
