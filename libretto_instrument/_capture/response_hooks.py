@@ -29,7 +29,9 @@ def on_close(response: Any, state: StreamState) -> None:
     Hooks that were set on the response before come off as well.
     """
     to_state = weakref.ref(state)
-    close_before, aclose_before = response.close, response.aclose
+    # Another patcher's response may have only one of them.
+    close_before: Any = getattr(response, "close", None)
+    aclose_before: Any = getattr(response, "aclose", None)
 
     def close() -> Any:
         try:
@@ -59,7 +61,10 @@ def on_close(response: Any, state: StreamState) -> None:
 
     # The response is held, not looked up by a weak reference: those are already dead
     # when the garbage collector closes a forgotten stream.
-    response.__dict__.update(close=close, aclose=aclose)
+    if close_before is not None:
+        response.close = close
+    if aclose_before is not None:
+        response.aclose = aclose
 
 
 def tee_bytes(response: Any, state: StreamState) -> None:
@@ -102,7 +107,9 @@ def tee_bytes(response: Any, state: StreamState) -> None:
         return read_and_tee
 
     response.iter_bytes = hook(response.iter_bytes, tee, track_iteration)
-    response.aiter_bytes = hook(response.aiter_bytes, tee_async, track_async_iteration)
+    read_async = getattr(response, "aiter_bytes", None)
+    if read_async is not None:
+        response.aiter_bytes = hook(read_async, tee_async, track_async_iteration)
 
 
 def content_if_read(response: Any) -> bytes | None:

@@ -235,6 +235,59 @@ def test_a_patcher_whose_stream_can_be_read_both_ways(
     assert kept.event["response"] == "a"
 
 
+class _EitherWay(_BothWays):
+    """A stream that can be read in both ways."""
+
+    async def __anext__(self) -> Any:
+        for chunk in self._stream:
+            return chunk
+        raise StopAsyncIteration
+
+
+class _Response:
+    """What another library's stream keeps of its response."""
+
+
+class _Closes(_Response):
+    def close(self) -> None:
+        """Close nothing."""
+
+
+class _ClosesAsync(_Response):
+    async def aclose(self) -> None:
+        """Close nothing."""
+
+
+@pytest.mark.parametrize("kind", [_Response, _Closes, _ClosesAsync])
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_a_patcher_whose_stream_has_a_response_of_its_own(
+    kind: type[Any],
+    is_async: bool,
+    server: ScriptedModel,
+    scripted: openai.OpenAI,
+    warnings_of: pytest.LogCaptureFixture,
+) -> None:
+    """A foreign stream is recorded however it is read, whatever its response can do."""
+    before = Completions.__dict__["create"]
+
+    def create(self: Any, **kwargs: Any) -> Any:
+        stream = _EitherWay(before(self, **kwargs))
+        stream.response = kind()  # type: ignore[attr-defined]
+        return stream
+
+    setattr(Completions, "create", create)  # noqa: B010
+    kept = Kept()
+    _capture.patch(kept)
+    server.stream(*chunks("a"))
+    stream: Any = scripted.chat.completions.create(**ASK, stream=True)
+    read = [each async for each in stream] if is_async else list(stream)
+    _capture.unpatch()
+    setattr(Completions, "create", before)  # noqa: B010
+    assert len(read) == 3
+    assert kept.event["response"] == "a"
+    assert not warnings_of.records
+
+
 class _Cursor:
     """What reads one by one, and is no stream of a model."""
 
