@@ -46,6 +46,17 @@ WHOLE: dict[str, Any] = {
         "usage": _USAGE,
     },
     "/responses": _RESPONSE,
+    "/decisions": {
+        "model": "example",
+        "answers": [{"type": "predicate", "name": "q", "probability": 0.9}],
+        "usage": {
+            "input_tokens": 1,
+            "output_tokens": 1,
+            "total_tokens": 2,
+            "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+            "output_tokens_details": {"reasoning_tokens": 0},
+        },
+    },
 }
 PIECES: dict[str, Any] = {
     "/chat/completions": {
