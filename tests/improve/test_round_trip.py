@@ -17,6 +17,8 @@ from support.scripted import ScriptedModel
 from support.versions import HAS_RESPONSES, helpers_of, needs_responses
 
 from libretto_instrument import TemplateChat, TemplateText, improve
+from libretto_instrument.demo import OfflineModel
+from libretto_instrument.demo._scenarios import SCENARIOS, DemoClient
 from libretto_instrument.improve import Case, ReplayError
 from libretto_instrument.improve._case import case_from_event
 from libretto_instrument.improve._request import Change, build_request
@@ -419,10 +421,28 @@ def test_parameters_that_were_no_data_are_told_of(
     assert len(replay.results) == 1
 
 
-# The recorded corpus
+# The demonstration's calls, and recorded exchanges
 
 
-# Recorded exchanges
+def test_the_calls_of_the_demonstration(model: OfflineModel) -> None:
+    """Each call that the demonstration makes is replayed as it was sent."""
+    bodies: list[Any] = []
+    with openai.OpenAI(api_key="sk-test", base_url=model.base_url) as client:
+        hooks = client._client.event_hooks["request"]
+        hooks.append(lambda request: bodies.append(json.loads(request.content)))
+        with capture_events() as events:
+            for scenario in SCENARIOS:
+                scenario.run(DemoClient(client))
+        recorded = bodies.copy()
+        assert len(events) == len(recorded) > 10
+        for event, body in zip(events, recorded, strict=True):
+            case = case_from_event(event, rating=None, better_response="!")
+            assert case is not None
+            assert case.is_replayable
+            bodies.clear()
+            with contextlib.suppress(openai.NotFoundError):  # as the demonstration does
+                call(client, build_request(case, Change()))
+            assert bodies == [body]
 
 
 def ask_again(client: openai.OpenAI, record: corpus.Record) -> None:
