@@ -35,12 +35,12 @@ def untraced() -> Iterator[None]:
 def limit(untraced: None) -> float:
     """Return what a request may take, in seconds of this machine's processor.
 
-    It is what counting to twenty-five million takes: about a second on a slow machine.
+    It is a second, or on a slow machine what counting to twenty-five million takes.
     """
     start = cpu()
     for _ in range(3_000_000):
         pass
-    return (25 / 3) * (cpu() - start)
+    return max(1.0, (25 / 3) * (cpu() - start))
 
 
 @pytest.fixture(scope="module")
