@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from .._util import errors
+from .._util.forks import inherits_from_master
 from . import lifecycle
 from .clock import monotonic
 from .counters import Stats
@@ -99,7 +100,9 @@ class Pipeline:
 
     def reset_after_fork(self) -> None:
         """Forget what is the parent's: a child delivers what it puts itself."""
+        inherited = [*self._inbox] if inherits_from_master() else []
         self._reset()
+        self._inbox.extend(each for each in inherited if each[0] is not SPOOLED)
         for owner in (*self._transports.values(), self._store):
             reset = getattr(owner, "reset", None)
             if reset is not None:

@@ -196,7 +196,7 @@ class WorkerPool:
         return False
 
     def _spawn(self, limit: int) -> None:
-        if len(self._live) >= min(limit, self.limit):
+        if len(self._live) >= min(limit, self.limit) or not forks.may_start_threads():
             return
         worker = object()
         self._live.add(worker)
