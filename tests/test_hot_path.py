@@ -311,8 +311,11 @@ def test_on_disk(server, scripted, delivered, tmp_path):
             ask(scripted)
         works.append(work)
     assert libretto_instrument.stats().spooled == before + 10
-    # The first imports delivery, and opens files.
-    assert max(work.total for work in works[1:]) <= CALL + PERSIST, works
+    # The first imports delivery, and opens files. During another one Python may collect
+    # garbage, whose finalizers count, too.
+    *others, most = sorted(work.total for work in works[1:])
+    assert max(others) <= CALL + PERSIST, works
+    assert most <= CALL + 2 * PERSIST, works
 
 
 def locks_of(value: Any, seen: dict[int, Any]) -> Iterator[Any]:
