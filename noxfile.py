@@ -43,8 +43,8 @@ PARALLEL = os.environ.get("PARALLEL", "-n 2 --dist worksteal").split()
 #: The transports of openai that not every program has.
 TRANSPORTS = "openai[aiohttp,realtime]"
 
-#: Rooms without files, commands or extras of their own: packaging cannot break them
-#: alone, and their tests take most of the time. `make test` runs them all the same.
+#: Tests of packages without files, commands or extras of their own, which packaging
+#: cannot break alone. They take most of the time, and `make test` runs them.
 CODE_ONLY = ("capture", "delivery", "spool", "redaction")
 
 #: The packages as they stand in a checkout.
@@ -64,7 +64,7 @@ PAIRS = [
     ("3.13", "3.*", "2.*"),
 ]
 
-#: Rooms that never meet openai nor wrapt, and the pages, are left to `make test`.
+#: Tests of what never meets openai nor wrapt are left to `make test`.
 ELSEWHERE = (
     *("collector", "delivery", "demo", "docs", "examples", "exporters"),
     *("cli", "otel", "redaction", "test_manifests.py", "test_site.py"),
@@ -281,16 +281,8 @@ def wheel(session: nox.Session) -> None:
     session.run(*pip, "install", str(built), external=True)
     session.run(*pip, "check", external=True)
     session.run(python, "-c", _INSTALLED, *PACKAGES, external=True)
-    session.run(
-        *(
-            *pip,
-            "install",
-            f"{built}[collector,metrics,otel,pii]",
-            TRANSPORTS,
-            *TEST_TOOLS,
-        ),
-        external=True,
-    )
+    extras = f"{built}[collector,metrics,otel,pii]"
+    session.run(*pip, "install", extras, TRANSPORTS, *TEST_TOOLS, external=True)
     session.run(
         *(python, "-m", "pytest", "-q", *PARALLEL),
         *(f"--ignore=tests/{room}" for room in CODE_ONLY),

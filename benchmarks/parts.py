@@ -40,9 +40,9 @@ _SCENES = {
 }
 
 #: Each step by what it does: the module, and the attribute there.
-_STEPS = {
+STEPS = {
     "start_call: settings, client, id": ("_capture.wrappers", "start_call"),
-    "start: copy of the request": ("_capture.call", "Call.start"),
+    "enter: copy of the request": ("_capture.call", "Call.__enter__"),
     "finish: the answer, or watching it": ("_capture.wrappers", "finish"),
     "prepare: the event, as JSON": ("_processing.serialize", "prepare"),
     "append: the write": ("_spool.spool", "Spool.append"),
@@ -67,7 +67,7 @@ def main() -> None:
     columns = {title: _in_a_process(title) for title in _SCENES}
     rows = (
         [step, *(_shown(column.get(step)) for column in columns.values())]
-        for step in _STEPS
+        for step in STEPS
     )
     print(*table(["µs", *columns], rows), sep="\n")
 
@@ -93,7 +93,7 @@ def _measure(chunks: int, kind: str) -> dict[str, float]:
     if kind == "alone":
         canned.make_ahead(case.answer, case.request())
     spool = tempfile.mkdtemp(prefix="bench-") if kind == "spool" else None
-    took = {step: _watched(*where) for step, where in _STEPS.items()}
+    took = {step: _watched(*where) for step, where in STEPS.items()}
     libretto.install(
         api_key="bench",
         prompt_template_name="bench",
@@ -116,12 +116,18 @@ def _measure(chunks: int, kind: str) -> dict[str, float]:
     }
 
 
+def find_step(module: str, name: str) -> tuple[Any, str]:
+    """Return what a step's function is an attribute of, and the attribute."""
+    owner: Any = importlib.import_module(f"libretto_instrument.{module}")
+    *path, name = name.split(".")
+    for part in path:
+        owner = getattr(owner, part)
+    return owner, name
+
+
 def _watched(module: str, name: str) -> list[int]:
     """Have a function's times noted from now on, in ns."""
-    owner: Any = importlib.import_module(f"libretto_instrument.{module}")
-    *way, name = name.split(".")
-    for part in way:
-        owner = getattr(owner, part)
+    owner, name = find_step(module, name)
     watched: Callable[..., Any] = getattr(owner, name)
     took: list[int] = []
 

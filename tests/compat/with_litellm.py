@@ -4,28 +4,13 @@ import asyncio
 from typing import Any
 
 import litellm
-from pydantic import BaseModel
+from programs import WEATHER_TOOL, Person
 from sameness import Gateway, same
 
 ASK: dict[str, Any] = {
     "model": "openai/any",
     "messages": [{"role": "user", "content": "Hello you"}],
 }
-WEATHER = {
-    "type": "function",
-    "function": {
-        "name": "get_weather",
-        "parameters": {
-            "type": "object",
-            "properties": {"city": {"type": "string"}},
-            "required": ["city"],
-        },
-    },
-}
-
-
-class Person(BaseModel):
-    name: str
 
 
 def content(answer: Any) -> Any:
@@ -57,7 +42,7 @@ def test_tool_call(running: Gateway) -> None:
     """The tool is called with the same arguments."""
 
     def ask() -> Any:
-        answer = litellm.completion(**ASK, tools=[WEATHER])
+        answer = litellm.completion(**ASK, tools=[WEATHER_TOOL])
         return [c.function.arguments for c in answer.choices[0].message.tool_calls]
 
     events = same(ask, running)
