@@ -5,7 +5,6 @@ them. They are never recorded, with or without redaction.
 """
 
 import re
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +16,7 @@ _MAX_DEPTH = 32
 #: Shorter values are not looked for in the answer: they would be found in words.
 _MIN_REPEATED = 8
 _MAX_KEY = 64
+_MASKABLE = (str, dict, list)
 #: The parts of a response that the model wrote.
 _SAID = frozenset(("choices", "output"))
 
@@ -50,34 +50,40 @@ class CredentialMask:
         """Return JSON data with its credentials masked; what has none is shared."""
         if isinstance(value, str):
             return self._mask_url(value) if "://" in value[:32] else value
-        if isinstance(value, Mapping | list | tuple) and depth > _MAX_DEPTH:
-            return MASKED
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
+            if depth > _MAX_DEPTH:
+                return MASKED
             # A JSON schema names parameters, and holds none of their values.
-            if isinstance(value.get("properties"), Mapping):
+            if isinstance(value.get("properties"), dict):
                 return value
-            return {
-                name: self._field(name, item, depth) for name, item in value.items()
-            }
-        if isinstance(value, list | tuple):
+            return self._mask_fields(value, depth)
+        if isinstance(value, list):
+            if depth > _MAX_DEPTH:
+                return MASKED
             return [self.mask(item, depth + 1) for item in value]
         return value
 
-    def _field(self, name: Any, value: Any, depth: int) -> Any:
-        kind = _classify(str(name)[-_MAX_KEY:])
-        if kind and (kind == "container" or isinstance(value, str)):
-            return self._mask_all(value, depth)
-        return self.mask(value, depth + 1)
+    def _mask_fields(self, fields: dict[str, Any], depth: int) -> dict[str, Any]:
+        masked = {}
+        for name, value in fields.items():
+            kind = _classify(name[-_MAX_KEY:])
+            if kind and (kind == "container" or isinstance(value, str)):
+                masked[name] = self._mask_all(value, depth)
+            elif isinstance(value, _MASKABLE):
+                masked[name] = self.mask(value, depth + 1)
+            else:
+                masked[name] = value
+        return masked
 
     def _mask_all(self, value: Any, depth: int) -> Any:
         if value is None or isinstance(value, bool) or value == "":
             return value
-        if isinstance(value, Mapping) and depth <= _MAX_DEPTH:
+        if isinstance(value, dict) and depth <= _MAX_DEPTH:
             return {
                 name: item if name == "type" else self._mask_all(item, depth + 1)
                 for name, item in value.items()
             }
-        if isinstance(value, list | tuple) and depth <= _MAX_DEPTH:
+        if isinstance(value, list) and depth <= _MAX_DEPTH:
             return [self._mask_all(item, depth + 1) for item in value]
         if isinstance(value, str):
             # "Bearer" is no secret, and a server may repeat the token without it.
@@ -110,12 +116,12 @@ class CredentialMask:
             for credential in sorted(self._found, key=len, reverse=True):
                 value = value.replace(credential, MASKED)
             return value
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             return {
                 self.mask_repeated(name): self.mask_repeated(item, depth + 1)
                 for name, item in value.items()
             }
-        if isinstance(value, list | tuple):
+        if isinstance(value, list):
             return [self.mask_repeated(item, depth + 1) for item in value]
         return value
 
@@ -126,11 +132,10 @@ class CredentialMask:
         """
         if not isinstance(raw, dict):
             return self.mask_repeated(raw)
-        masked = {
-            name: value if name in _SAID else self._field(name, value, 0)
-            for name, value in raw.items()
-        }
-        return self.mask_repeated(masked)
+        said = {name: value for name, value in raw.items() if name in _SAID}
+        # Named here, and masked with the rest, to keep the order of the fields.
+        masked = self._mask_fields({**raw, **dict.fromkeys(said)}, 0)
+        return self.mask_repeated({**masked, **said})
 
 
 @lru_cache(2_048)

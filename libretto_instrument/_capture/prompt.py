@@ -125,9 +125,11 @@ def _has_instructions(record: "CallRecord") -> bool:
 
 def _strip_values(value: Any, params: dict[str, Any]) -> Any:
     """Return input with each `TemplateText` as its template; collect the parameters."""
-    if isinstance(value, TemplateText):
-        params.update(value.params)
-        return value.template
+    if isinstance(value, str):
+        if isinstance(value, TemplateText):
+            params.update(value.params)
+            return value.template
+        return value
     if isinstance(value, list):
         return [_strip_values(item, params) for item in value]
     if isinstance(value, dict):
