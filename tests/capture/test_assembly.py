@@ -297,3 +297,13 @@ def test_choices_numbered_by_text(name: Any) -> None:
     merged = chat.merge_chunks(parts, {"n": 2})
     texts = [choice["message"]["content"] for choice in merged["choices"]]
     assert texts == ["ac", "b"]
+
+
+def test_a_tool_call_that_is_no_list(streamed: Any) -> None:
+    """A gateway's single tool call, in place of a list, is a tool call."""
+    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": ""}}
+    rest = {"function": {"arguments": "{}"}}
+    event = streamed(chunk(tool_calls=call), chunk(tool_calls=rest))
+    whole = {**call, "function": {"name": "f", "arguments": "{}"}}
+    assert event["toolCalls"] == [whole]
+    assert chat.parse_response(completion(None, tool_calls=whole)).tool_calls == [whole]

@@ -284,3 +284,107 @@ def test_arguments_as_objects() -> None:
     assert merge_events(events)["output"] == [{**item, "arguments": {"a": 1}}]
     events.append(event("mcp_call_arguments.done", arguments={"a": 2}))
     assert merge_events(events)["output"] == [{**item, "arguments": {"a": 2}}]
+
+
+def added(kind: str, identity: str | None, **fields: Any) -> Event:
+    item = {"type": kind, "id": identity, **fields}
+    return event("output_item.added", item=item, item_id=None)
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [
+            added("message", "m", content=[]),
+            event("output_text.delta", content_index=0, item_id="m", delta="Hello"),
+            added("function_call", "f", call_id="c1", name="look", arguments=""),
+            event("function_call_arguments.delta", item_id="f", delta="{}"),
+        ],
+        [
+            event("output_text.delta", content_index=0, item_id="m", delta="Hel"),
+            event("function_call_arguments.delta", item_id="f", delta="{"),
+            event("output_text.delta", content_index=0, item_id="m", delta="lo"),
+            event("function_call_arguments.delta", item_id="f", delta="}"),
+        ],
+        [
+            event("output_text.delta", item_id=None, delta="Hello"),
+            event("function_call_arguments.delta", item_id=None, delta="{}"),
+        ],
+        [
+            event("reasoning_text.delta", item_id="r", delta="Hm"),
+            event("output_text.delta", item_id="m", delta="Hello"),
+            event("function_call_arguments.done", item_id="f", arguments="{}"),
+        ],
+    ],
+)
+def test_one_index_for_all_items(events: list[Event]) -> None:
+    """Items that a gateway gives one index are kept apart."""
+    summary = responses.parse_response(merge_events([CREATED, *events]))
+    assert summary.text == "Hello"
+    assert [call["function"]["arguments"] for call in summary.tool_calls] == ["{}"]
+
+
+@pytest.mark.parametrize("has_call_id", [True, False])
+def test_calls_with_one_index(has_call_id: bool) -> None:
+    """Calls that a gateway gives one index are kept apart, each with its arguments."""
+    events = []
+    for name in ("a", "b", "c"):
+        fields = {"call_id": f"c{name}"} if has_call_id else {}
+        call = added("function_call", f"f{name}", name=name, arguments="", **fields)
+        delta = event("function_call_arguments.delta", item_id=f"f{name}", delta=name)
+        whole = {**call["item"], "arguments": name}
+        events += [call, delta, event("output_item.done", item=whole, item_id=None)]
+    calls = responses.parse_response(merge_events(events)).tool_calls
+    functions = [call["function"] for call in calls]
+    assert [call["arguments"] for call in functions] == ["a", "b", "c"]
+    assert [call["name"] for call in functions] == ["a", "b", "c"]
+
+
+def test_ids_that_change() -> None:
+    """An item whose every event has another id is one item."""
+    item = {"type": "function_call", "call_id": "c", "name": "look", "arguments": ""}
+    events = [
+        event("output_item.added", item={**item, "id": "1"}),
+        event("function_call_arguments.delta", item_id="2", delta="{"),
+        event("function_call_arguments.delta", item_id="3", delta="}"),
+        event("output_item.done", item={**item, "id": "4", "arguments": "{}"}),
+    ]
+    (call,) = responses.parse_response(merge_events(events)).tool_calls
+    assert call["function"] == {"name": "look", "arguments": "{}"}
+
+
+@pytest.mark.parametrize(
+    "done",
+    [
+        event("output_text.done", content_index=0, text="Hello"),
+        event("output_item.done", item={"type": "message", "content": [TEXT]}),
+    ],
+)
+def test_deltas_that_come_late(done: Event) -> None:
+    """A delta of a text that is complete already is not appended to it."""
+    late = event("output_text.delta", content_index=0, delta="lo")
+    merged = merge_events([CREATED, done, late])
+    assert responses.parse_response(merged).text == "Hello"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"output": [{"type": "message", "content": "Hello"}]},
+        {"output": "Hello"},
+        {"output": [], "output_text": "Hello"},
+    ],
+)
+def test_answers_as_plain_text(given: Event) -> None:
+    """The text counts that a gateway gives in place of parts or of items."""
+    assert responses.parse_response(given).text == "Hello"
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"), [("reasoning", "content"), ("reasoning_summary", "summary")]
+)
+def test_earlier_names_of_reasoning(kind: str, field: str) -> None:
+    """Reasoning under the names that its events had before is kept."""
+    events = [event(f"{kind}.delta", delta={"text": text}) for text in ("H", "m")]
+    (item,) = merge_events(events)["output"]
+    assert [part["text"] for part in item[field]] == ["Hm"]

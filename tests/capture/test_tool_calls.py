@@ -128,6 +128,24 @@ def test_the_same_name_with_each_fragment() -> None:
         assert merged(fragments) == [A]
 
 
+def test_a_name_that_grows() -> None:
+    """A name that is repeated as far as it has come is the last of these."""
+    for names in (("lo", "look"), ("l", "loo", "look"), ("look", "look")):
+        fragments = [fragment(0, "c1", name, "") for name in names]
+        fragments += [fragment(0, None, None, piece) for piece in cut(A[1], 4)]
+        assert merged(fragments) == [A]
+
+
+@pytest.mark.parametrize("index", [0, 1, None])
+@pytest.mark.parametrize("times", [2, 3])
+@pytest.mark.parametrize("call", [A, B, C])
+def test_a_call_that_is_sent_again(
+    index: int | None, times: int, call: tuple[str, str]
+) -> None:
+    """A whole call that comes more than once, under one id, is one call."""
+    assert merged([fragment(index, "c1", *call)] * times) == [call]
+
+
 def test_a_name_in_fragments() -> None:
     """A name that comes in fragments, before the arguments, is one name."""
     fragments = [fragment(0, "c1", "lo", ""), fragment(0, None, "ok"), fragment(0)]
@@ -158,6 +176,9 @@ def test_custom_tools() -> None:
     (call,) = calls.build()
     assert call["type"] == "custom"
     assert call["custom"] == {"name": "run", "input": "print(1)"}
+    calls = ToolCalls()
+    calls.add_chunk([{"index": 0, "custom": {"name": "run", "input": "1"}}])
+    assert calls.build()[0]["type"] == "custom"
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from .summary import (
     iter_mappings,
     text_or_none,
 )
-from .tool_calls import ToolCalls, read_tool_calls, to_index
+from .tool_calls import ToolCalls, iter_calls, read_tool_calls, to_index
 
 __all__ = [
     "has_content",
@@ -172,7 +172,7 @@ class _Choice:
             return
         for name, value in delta.items():
             if name == "tool_calls":
-                self._tool_calls.add_chunk(iter_mappings(value))
+                self._tool_calls.add_chunk(iter_calls(value))
             elif value is not None:
                 known = self._message.get(name)
                 self._message[name] = append_delta(known, value, name)

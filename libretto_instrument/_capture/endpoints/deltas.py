@@ -115,9 +115,11 @@ def merge_delta(accumulated: dict[str, Any], delta: dict[str, Any]) -> dict[str,
         if value is None:
             continue
         known = accumulated.get(name)
-        # Some gateways repeat a function's whole name with each delta.
-        if name != "name" or known is None or str(known) != value:
-            accumulated[name] = append_delta(known, value, name)
+        if name == "name" and isinstance(value, str) and known is not None:
+            # Some gateways repeat a function's name, as far as it has come.
+            if value.startswith(str(known)):
+                known = None
+        accumulated[name] = append_delta(known, value, name)
     return accumulated
 
 

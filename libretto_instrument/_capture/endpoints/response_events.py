@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from .deltas import append_delta, finalize, is_blank, merge_delta, overlay
 from .summary import iter_mappings
+from .tool_calls import to_index
 
 __all__ = ["merge_events"]
 
@@ -45,6 +46,8 @@ _PLACES = {
     "text": _Place("message", "text", "content", "output_text"),
     "refusal": _Place("message", "refusal", "content", "refusal"),
     "reasoning_text": _Place("reasoning", "text", "content", "reasoning_text"),
+    "reasoning": _Place("reasoning", "text", "content", "reasoning_text"),
+    "reasoning_summary": _Place("reasoning", "text", "summary", "summary_text"),
     "reasoning_summary_text": _Place("reasoning", "text", "summary", "summary_text"),
     "function_call_arguments": _Place("function_call", "arguments"),
     "custom_tool_call_input": _Place("custom_tool_call", "input"),
@@ -53,6 +56,9 @@ _PLACES = {
     "shell_call_command": _Place("shell_call", "command", "commands"),
     "shell_call_output_content": _Place("shell_call_output", "output", "output"),
 }
+
+#: Types of items that are no calls of tools.
+_SAID = frozenset(("message", "reasoning"))
 
 #: Fields of an item that hold what the model said.
 _CONTENT_FIELDS = ("arguments", "code", "content", "input", "output", "summary")
@@ -89,7 +95,9 @@ class _Output:
     """The output items of a streamed response."""
 
     def __init__(self) -> None:
-        self.items: dict[int, _Item] = {}
+        self.items: list[_Item] = []
+        self._by_index: dict[int, _Item] = {}
+        self._by_id: dict[tuple[int, str], _Item] = {}
         self._index_by_id: dict[str, int] = {}
         self._last = 0
 
@@ -104,7 +112,10 @@ class _Output:
             audio = self._item(event, "message").part("content", None, "output_audio")
             merge_delta(audio, {field: event.get("delta")})
         elif subject == "output_item" and isinstance(item, dict):
-            self._item(event, None).update(item)
+            known = self._item(event, item.get("type"))
+            known.is_added = True
+            known.is_done = phase == "done"
+            known.update(item)
         elif subject in _PARTS and phase in ("added", "done"):
             self._add_part(event, _PARTS[subject])
         elif kind == "image_generation_call_partial_image":
@@ -134,6 +145,12 @@ class _Output:
         else:
             target = item.part(place.parts, _part_index(event), place.part_type)
         delta, final = event.get("delta"), event.get(place.field)
+        spot = (place, _part_index(event))
+        if phase == "done":
+            item.done.add(spot)
+        elif spot in item.done or item.is_done:
+            if isinstance(delta, str) and delta in str(target.get(place.field)):
+                return  # It comes late, or again.
         if phase == "done" or (phase == "added" and place.field == "command"):
             if place.field == "output" and isinstance(final, list):
                 item.update({"output": final})
@@ -149,26 +166,39 @@ class _Output:
             target["logprobs"] = append_delta(known, logprobs)
 
     def _item(self, event: dict[str, Any], kind: str | None) -> "_Item":
-        """Return the item that an event is about, by its index, its id, or the last."""
+        """Return the item that an event is about, by its index, its id, or the last.
+
+        Some gateways give all items one index, and others an item several ids.
+        """
         item = event.get("item")
         identity = event.get("item_id") or (
             item.get("id") if isinstance(item, dict) else None
         )
-        index = event.get("output_index")
+        index = to_index(event.get("output_index"))
         if not isinstance(index, int):
             index = self._last
             if isinstance(identity, str):
                 index = self._index_by_id.get(identity, len(self.items))
+        self._last = index
+        found = self._by_index.get(index)
         if isinstance(identity, str):
             self._index_by_id[identity] = index
-        self._last = index
-        if index not in self.items:
-            self.items[index] = _Item(kind)
-        return self.items[index]
+            found = self._by_id.get((index, identity)) or found
+        if found is None or found.is_followed_by(event, kind, identity):
+            found = _Item(kind, index)
+            self.items.append(found)
+        elif kind is not None:
+            found.fields.setdefault("type", kind)
+        self._by_index[index] = found
+        if isinstance(identity, str):
+            found.ids.add(identity)
+            self._by_id[index, identity] = found
+        return found
 
     def complete(self, closing: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return the output that the response gives, with what only events brought."""
-        built = [(at, item.build()) for at, item in sorted(self.items.items())]
+        items = sorted(self.items, key=lambda item: item.index)
+        built = [(item.index, item.build()) for item in items]
         if not closing:
             return [item for _, item in built]
         output, unmatched = list(closing), list(range(len(closing)))
@@ -215,16 +245,42 @@ class _Item:
 
     Attributes:
         fields: All fields but those that are lists of parts.
+        index: Its index in the output.
+        ids: The ids that events gave it.
+        is_added: An event brought the item itself.
+        is_done: That was the last of its events.
+        done: The places, and indexes of parts, whose text is complete.
     """
 
-    def __init__(self, kind: str | None) -> None:
+    def __init__(self, kind: str | None, index: int) -> None:
         self.fields: dict[str, Any] = {}
+        self.index = index
+        self.ids: set[str] = set()
+        self.is_added = self.is_done = False
+        self.done: set[tuple[_Place, int | None]] = set()
         if kind is not None:
             self.fields["type"] = kind
         if kind == "message":
             self.fields["role"] = "assistant"
         # By the part's index and type.
         self._parts: dict[str, dict[tuple[int, Any], dict[str, Any]]] = {}
+
+    def is_followed_by(
+        self, event: dict[str, Any], kind: str | None, identity: Any
+    ) -> bool:
+        """Return whether an event at this item's index is about another item."""
+        if identity in self.ids:
+            return False
+        known, item = self.fields.get("type"), event.get("item")
+        if kind != known and None not in (kind, known) and {kind, known} & _SAID:
+            return True
+        if not isinstance(item, dict) or not self.is_added:
+            return False
+        calls = [self.fields.get("call_id"), item.get("call_id")]
+        if all(calls):
+            return calls[0] != calls[1]
+        is_new = event.get("type") == "response.output_item.added"
+        return is_new and bool(identity and self.ids)
 
     def update(self, item: dict[str, Any]) -> None:
         """Take over the item as an event gives it, but for fields that are blank."""

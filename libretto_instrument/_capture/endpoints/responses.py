@@ -31,14 +31,14 @@ def parse_response(raw: dict[str, Any]) -> ResponseSummary:
         part
         for item in output
         if item.get("type") == "message"
-        for part in iter_mappings(item.get("content"))
+        for part in _parts(item.get("content"))
     ]
     calls = [call for item in output if (call := _tool_call(item)) is not None]
     text = _join_texts(parts, "text")
     if not text and calls:
         text = ""
     elif not text:
-        text = _join_texts(parts, "refusal") or text
+        text = _join_texts(parts, "refusal") or text or _plain_text(raw)
     details = raw.get("incomplete_details")
     metrics = {
         "usage": raw.get("usage"),
@@ -51,6 +51,17 @@ def parse_response(raw: dict[str, Any]) -> ResponseSummary:
         metrics={name: value for name, value in metrics.items() if value is not None},
         errors=extract_errors(raw),
     )
+
+
+def _parts(content: Any) -> list[dict[str, Any]]:
+    """Return the parts of a message; some gateways give its text as it is."""
+    return [{"text": content}] if isinstance(content, str) else iter_mappings(content)
+
+
+def _plain_text(raw: dict[str, Any]) -> str | None:
+    """Return the text that some gateways give in place of items."""
+    given = (raw.get("output"), raw.get("output_text"))
+    return next((text for text in given if isinstance(text, str) and text), None)
 
 
 def _join_texts(parts: list[dict[str, Any]], name: str) -> str | None:

@@ -41,6 +41,8 @@ class ToolCalls:
             call = self._by_id.get(identity) or call
         if call is None and self._calls and (index is None or name is None):
             call = self._calls[-1]
+        if call is not None and call.is_sent_again(identity, name, arguments):
+            return
         # One chunk names a call once.
         is_beside = name is not None and identity is None and bool(named)
         if (
@@ -50,7 +52,7 @@ class ToolCalls:
         ):
             if identity is None and name is None and not arguments:
                 return  # Some gateways send an empty call with each chunk.
-            call = _Call(is_beside)
+            call = _Call(is_beside, _guess_type(fragment))
             self._calls.append(call)
         call.add(fragment, arguments)
         if name is not None:
@@ -70,8 +72,8 @@ class ToolCalls:
 
 
 class _Call:
-    def __init__(self, is_beside: bool) -> None:
-        self.fields: dict[str, Any] = {"id": None, "type": "function"}
+    def __init__(self, is_beside: bool, kind: str) -> None:
+        self.fields: dict[str, Any] = {"id": None, "type": kind}
         self._is_beside = is_beside
         self._arguments = _JsonNesting()
         self._names = 0
@@ -91,6 +93,14 @@ class _Call:
         is_named_alike = str(name) == str(_read_function(before)[0])
         is_bare = self._arguments.is_empty and not self._is_beside
         return is_same and is_named_alike and is_bare
+
+    def is_sent_again(self, identity: Any, name: str | None, arguments: str) -> bool:
+        """Return whether a fragment is this very call, complete, a second time."""
+        if identity is None or name is None or identity != self.fields["id"]:
+            return False
+        if not self._arguments.is_complete or len(arguments) != self._arguments.length:
+            return False
+        return (name, arguments) == _read_function(finalize(self.fields))
 
     def is_followed_by(self, identity: Any, name: str | None, arguments: str) -> bool:
         """Return whether a fragment that points to this call begins another one."""
@@ -118,6 +128,7 @@ class _JsonNesting:
 
     def __init__(self) -> None:
         self.is_empty = True
+        self.length = 0
         self._depth = 0
         self._is_in_string = False
         self._carry = ""
@@ -128,6 +139,7 @@ class _JsonNesting:
 
     def feed(self, text: str) -> None:
         self.is_empty = self.is_empty and not text.strip()
+        self.length += len(text)
         text, self._carry = self._carry + text, ""
         if (len(text) - len(text.rstrip("\\"))) % 2:
             text, self._carry = text[:-1], "\\"  # Cut inside an escape sequence.
@@ -136,6 +148,11 @@ class _JsonNesting:
                 self._is_in_string = not self._is_in_string
             elif not self._is_in_string and len(token) == 1:
                 self._depth += 1 if token in "{[" else -1
+
+
+def iter_calls(value: Any) -> list[dict[str, Any]]:
+    """Return the calls of a message or a delta; some gateways send one by itself."""
+    return iter_mappings([value] if isinstance(value, dict) else value)
 
 
 def to_index(value: Any) -> int | str | None:
@@ -162,7 +179,7 @@ def read_tool_calls(message: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the tool calls of a complete message, or its legacy function call."""
     calls = [
         call if call.get("type") else {**call, "type": _guess_type(call)}
-        for call in iter_mappings(message.get("tool_calls"))
+        for call in iter_calls(message.get("tool_calls"))
         if not is_blank({**call, "type": None})
     ]
     legacy = message.get("function_call")
