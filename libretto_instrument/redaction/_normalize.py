@@ -54,9 +54,9 @@ _FORM_OR_INVISIBLE = re.compile(f"[{_FORMS}{_INVISIBLE}]|(?=[^\x00-\x7f])\\d")
 _SIMPLE_ESCAPE = re.compile(r"\\([nrt\"])")
 
 _BACKSLASH = (
-    r"\\{1,8}(?:u\{[0-9A-Fa-f]{1,6}\}|u[Dd][89ABab][0-9A-Fa-f]{2}\\{1,8}u[0-9A-Fa-f]{4}"
+    r"\\{1,8}(?:[ux]\{[0-9A-Fa-f]{1,6}\}|u[Dd][89ABab][0-9A-Fa-f]{2}\\{1,8}u[0-9A-Fa-f]{4}"
     r"|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[01][0-7]{2}|[nrtfv]"
-    r"|[!-/:-@\[\]-`{-~])"
+    r"|[!-/:-@\[\]-`{-~]|\r?\n)"
 )
 _PERCENT = r"(?:%(?:25)*[0-9A-Fa-f]{2})+"
 _ENTITY = (
@@ -81,7 +81,7 @@ _ENCODED = re.compile(
 _UNREADABLE = re.compile(f"[{_INVISIBLE}{_COMBINING}]|{_FORM.pattern}")
 #: What makes the second copy worth while: encodings that change the length of a text.
 _NEEDS_DECODING = re.compile(
-    r"\\{2}|\\(?![nrt\"])[!-~]"
+    r"\\{2}|\\(?![nrt\"])[!-~]|\\\r?\n"
     f"|{_PERCENT}|{_ENTITY}|{_TAG}|{_DEFANGED}"
     f"|[{_INVISIBLE}{_COMBINING}]"
     "|[\u2100-\u214f\u2460-\u24ff\U0001f100-\U0001f1ff]"
@@ -196,6 +196,8 @@ def _decoded(code: str) -> str:
     first = code[0]
     if first == "<" or (first == "=" and code.endswith("\n")):
         return ""
+    if first == "\\" and code.endswith("\n"):
+        return ""  # A line that goes on.
     if first in "[({":
         return code[1] if code[1] != "d" else "."
     if first in "%=":

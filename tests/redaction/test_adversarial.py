@@ -66,6 +66,8 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
     "JSON": utf16_escapes,
     "JSON, in JSON": lambda t: utf16_escapes(t).replace("\\", "\\\\"),
     "backslashes": marks(lambda c: f"\\{c}" if c.isascii() and c.isprintable() else c),
+    "braces": every(lambda c: f"\\x{{{ord(c):x}}}"),
+    "a line that goes on": lambda t: t[: len(t) // 2] + "\\\n" + t[len(t) // 2 :],
     "Python": marks(lambda c: f"\\U{ord(c):08x}"),
     "form": lambda t: quote(t, safe=" ").replace("+", "%2B").replace(" ", "+"),
     "base64": lambda t: b64encode(f"Please note: {t} and thanks".encode()).decode(),

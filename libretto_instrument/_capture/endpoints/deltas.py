@@ -115,10 +115,9 @@ def merge_delta(accumulated: dict[str, Any], delta: dict[str, Any]) -> dict[str,
         if value is None:
             continue
         known = accumulated.get(name)
-        if name == "name" and isinstance(value, str) and known is not None:
-            # Some gateways repeat a function's name, as far as it has come.
-            if value.startswith(str(known)):
-                known = None
+        # Some gateways repeat a function's name, as far as it has come.
+        if name == "name" and known is not None and str(value).startswith(str(known)):
+            known = None
         accumulated[name] = append_delta(known, value, name)
     return accumulated
 

@@ -148,9 +148,12 @@ class _Output:
         spot = (place, _part_index(event))
         if phase == "done":
             item.done.add(spot)
-        elif spot in item.done or item.is_done:
-            if isinstance(delta, str) and delta in str(target.get(place.field)):
-                return  # It comes late, or again.
+        elif (
+            (spot in item.done or item.is_done)
+            and isinstance(delta, str)
+            and delta in str(target.get(place.field))
+        ):
+            return  # It comes late, or again.
         if phase == "done" or (phase == "added" and place.field == "command"):
             if place.field == "output" and isinstance(final, list):
                 item.update({"output": final})
