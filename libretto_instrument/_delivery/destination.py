@@ -105,8 +105,6 @@ class Destination:
             self.store.ack(entry.stored)
         elif not outcome.retry:
             self.store.reject(entry.stored, outcome.error or "rejected")
-        elif self.is_closed:
-            self.store.release(entry.stored)
 
     def _finish(self, entry: Entry, outcome: Outcome, now: float) -> None:
         counters, is_stored = self.counters, entry.stored is not None

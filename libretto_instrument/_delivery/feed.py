@@ -110,7 +110,7 @@ class Feed:
         return sum(queue.stored_pending for queue in self.queues.values())
 
     def _add(self, found: "list[tuple[DeliveryQueue, Any]]", now: float) -> None:
-        if self.is_stopped:  # They are released with the store's leadership.
+        if self.is_stopped:  # The store's next reader gets them.
             found = []
         for queue, stored in found:
             message = stored.message
@@ -165,17 +165,11 @@ class Feed:
     def stop(self, workers: WorkerPool | None = None, deadline: float = 0.0) -> None:
         """Send nothing more from the store; what is being sent has until ``deadline``.
 
-        What waits goes back to the store, for its next reader.
+        What waits is left to the store's next reader.
         """
         with self.lock:
             self.is_stopped = True
-            now = monotonic()
-            waiting = [
-                each
-                for queue in self.queues.values()
-                for each in queue.withdraw_stored(now)
-            ]
-        for entry in waiting:
-            self.store.release(entry.stored)
+            for queue in self.queues.values():
+                queue.drop_stored(monotonic())
         while workers and workers.size and self.in_flight and monotonic() < deadline:
             time.sleep(_MIN_WAIT)

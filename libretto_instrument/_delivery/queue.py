@@ -222,8 +222,8 @@ class DeliveryQueue:
         entry.payload = None
         return entry
 
-    def withdraw_stored(self, now: float) -> list[Entry]:
-        """Let go of what waits and is on disk, and return it."""
+    def drop_stored(self, now: float) -> None:
+        """Let go of what waits and is on disk."""
         withdrawn = [entry for entry in self._stored if entry.is_waiting]
         for entry in withdrawn:
             entry.is_waiting = False
@@ -232,7 +232,6 @@ class DeliveryQueue:
             if entry.is_head:
                 self._release_key(entry, now)
             entry.circuit.clean()
-        return withdrawn
 
     def expedite(self, now: float, until: float) -> None:
         """Cut all pauses short, and new ones until a time: a flush waits."""

@@ -8,6 +8,9 @@ from .message import Message
 class Store(Protocol):
     """Messages on disk, with one reader at a time for each destination.
 
+    What a reader has read, and no ``ack`` or ``reject`` was called for, its successor
+    reads again.
+
     No method waits for another process or raises, and ``read`` and ``maintain`` work
     for at most about 50 ms. What ``read`` returns has the attribute ``message``.
     """
@@ -35,10 +38,6 @@ class Store(Protocol):
 
     def reject(self, stored: Any, reason: str) -> None:
         """Move the message to the destination's dead letters."""
-        ...
-
-    def release(self, stored: Any) -> None:
-        """Take a message back that was not sent."""
         ...
 
     def maintain(self) -> None:

@@ -7,6 +7,7 @@ begins before the offset is done, but for the offsets in PENDING (with commas, o
 """
 
 import os
+from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 from attrs import define, field
 
 from .._util.private_files import open_private, opened, read_at
-from .directory import SpoolDirectory, replaced
+from .directory import replaced
 from .segment import Head
 
 #: A log longer than this, in bytes, is rewritten.
@@ -73,7 +74,7 @@ class Cursor:
     Attributes:
         name: The segment.
         progress: What the destination has got.
-        in_flight: Pending offsets that were handed out.
+        again: Offsets that an earlier reader handed out in vain, in order.
         size: How long the segment was when the directory was listed, in bytes.
         next: The entry that comes next, if it is known.
         damage: How many damaged places were found.
@@ -83,7 +84,7 @@ class Cursor:
 
     name: str
     progress: Progress = field(factory=Progress)
-    in_flight: set[int] = field(factory=set)
+    again: deque[int] = field(factory=deque)
     size: int = 0
     next: Head | None = None
     damage: int = 0
@@ -92,18 +93,15 @@ class Cursor:
 
     @property
     def offset(self) -> int:
-        """Where to read next: what was not sent when it was read before comes first."""
-        progress = self.progress
-        if len(progress.pending) == len(self.in_flight):
-            return progress.read_to
-        return min(progress.pending - self.in_flight, default=progress.read_to)
+        """Where to read next."""
+        return self.again[0] if self.again else self.progress.read_to
 
 
 class AckLog:
     """A log, as read by any process.
 
     Attributes:
-        segments: What is done, by the segments' names.
+        segments: What is done, by the segments' names, as of the last ``refresh``.
     """
 
     def __init__(self, path: Path) -> None:
@@ -126,37 +124,22 @@ class AckLog:
                 data = read_at(fd, min(status.st_size, _MAX_BYTES), 0)
         except FileNotFoundError:
             seen, data = None, b""
-        self._seen, self.segments = seen, {}
+        segments: dict[str, Progress] = {}
         for line in data[: data.rfind(b"\n") + 1].splitlines():
             # A line that was cut or damaged costs a repetition, no more.
             with suppress(ValueError, IndexError):
-                self._apply(line.decode("ascii").split(" "))
-
-    def _apply(self, words: list[str]) -> None:
-        name, offset = words[0], int(words[1])
-        if len(words) == 2 or words[2:] == ["!"]:
-            progress = self.segments.setdefault(name, Progress())
-            progress.complete(offset, is_rejected=len(words) == 3)
-        elif len(words) == 4 and words[2] == "=":
-            pending = [] if words[3] == "-" else words[3].split(",")
-            self.segments[name] = Progress(offset, set(map(int, pending)))
+                _apply(line.decode("ascii").split(" "), segments)
+        self._seen, self.segments = seen, segments
 
 
-class AckLogs:
-    """The logs of all destinations, as read by any process."""
-
-    def __init__(self, directory: SpoolDirectory) -> None:
-        self._directory = directory
-        self._logs: dict[str, AckLog] = {}
-
-    def read(self, destination: str) -> AckLog:
-        """Return what a destination's log says now."""
-        log = self._logs.get(destination)
-        if log is None:
-            log = AckLog(self._directory.ack_log(destination))
-            self._logs[destination] = log
-        log.refresh()
-        return log
+def _apply(words: list[str], segments: dict[str, Progress]) -> None:
+    name, offset = words[0], int(words[1])
+    if len(words) == 2 or words[2:] == ["!"]:
+        progress = segments.setdefault(name, Progress())
+        progress.complete(offset, is_rejected=len(words) == 3)
+    elif len(words) == 4 and words[2] == "=":
+        pending = [] if words[3] == "-" else words[3].split(",")
+        segments[name] = Progress(offset, set(map(int, pending)))
 
 
 class AckWriter:

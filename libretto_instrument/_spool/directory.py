@@ -29,7 +29,7 @@ MAX_SEGMENT_BYTES = 2**27
 NO_BOOT_ID = "0" * 16
 
 _SEGMENT_NAME = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}-\d{1,9}\.seg")
-_NAMED = re.compile(r"([a-z0-9_-]|%[0-9a-f]{2})+\.(log|jsonl)")
+_NAMED = re.compile(r"([a-z0-9_-]|%[0-9a-f]{2})+\.(log|seg)")
 _OUR_FILES = r"/((segments|acks|dead)/|relay[^/]*\.lock|dropped\.json)"
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
 
@@ -105,7 +105,7 @@ class SpoolDirectory:
 
     def dead_letters(self, destination: str) -> Path:
         """Return the path of what a destination refused."""
-        return self.dead / f"{escape(destination)}.jsonl"
+        return self.dead / f"{escape(destination)}.seg"
 
     def relay_lock(self, destination: str) -> Path:
         """Return the path of the file that the reader of a destination locks."""

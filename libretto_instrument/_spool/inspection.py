@@ -1,21 +1,20 @@
 """What is in a spool, for operators; nothing is created, changed or waited for."""
 
 import os
-from array import array
 from bisect import bisect_left
 from collections import Counter
 from pathlib import Path
 
-from attrs import define, field, frozen
+from attrs import frozen
 
 from .._delivery.message import LIBRETTO
 from .._util.filelock import try_lock
 from .._util.private_files import RefusedError, opened
-from .acks import AckLog, AckLogs, Progress
-from .dead_letters import count_dead_letters
+from .acks import AckLog, Progress
+from .dead_letters import iter_dead_letters
 from .directory import SpoolDirectory
+from .index import LAST, Segment, SpoolIndex
 from .retention import DropCounts
-from .segment import DamagedError, IncompleteError, iter_offsets, read_head
 
 
 @frozen(kw_only=True)
@@ -59,81 +58,46 @@ class SpoolInspection:
     stats: SpoolStats | None = None
 
 
-@define
-class _Segment:
-    """What is known of one segment, so that a second look reads only what is new."""
+def collect_stats(
+    index: SpoolIndex, drops: DropCounts, default: tuple[str, ...]
+) -> SpoolStats:
+    """Count what is in a spool now.
 
-    destinations: tuple[str, ...] | None = None
-    stored_at: float | None = None
-    offsets: "array[int]" = field(factory=lambda: array("Q"))
-    end: int = 0
+    Args:
+        index: Knows what was there before.
+        drops: What was lost.
+        default: Who gets what names no destination.
 
-
-class Scanner:
-    """Counts what is in a spool."""
-
-    def __init__(self, directory: SpoolDirectory, drops: DropCounts) -> None:
-        self._directory = directory
-        self._drops = drops
-        self._logs = AckLogs(directory)
-        self._segments: dict[str, _Segment] = {}
-
-    def scan(self, default: tuple[str, ...] = (LIBRETTO,)) -> SpoolStats:
-        """Count what is in the spool now.
-
-        Args:
-            default: Who gets what names no destination.
-
-        Raises:
-            OSError: It can't be read.
-        """
-        sizes = self._directory.list_segments()
-        known = self._segments
-        self._segments = {name: known.get(name) or _Segment() for name in sizes}
-        pending: Counter[str] = Counter()
-        total, oldest_at = 0, None
-        logs: dict[str, AckLog] = {}
-        for name, segment in self._segments.items():
-            try:
-                self._update(name, segment, sizes[name])
-            except FileNotFoundError:
-                continue
-            names = segment.destinations or default
-            logs |= {each: self._logs.read(each) for each in names if each not in logs}
-            lacking = set[int]()
-            for destination in names:
-                offsets = _find_pending(segment, logs[destination].get(name))
-                pending[destination] += len(offsets)
-                lacking.update(offsets)
-            total += len(lacking)
-            if lacking and segment.stored_at is not None:
-                oldest_at = min(oldest_at or segment.stored_at, segment.stored_at)
-        return SpoolStats(
-            pending=total,
-            pending_by_destination=dict(+pending),
-            dead_letters=count_dead_letters(self._directory),
-            dropped=self._drops.read(),
-            oldest_at=oldest_at,
-            size=sum(sizes.values()) + self._directory.other_bytes(),
-        )
-
-    def _update(self, name: str, segment: _Segment, size: int) -> None:
-        if segment.end >= size:
-            return
-        with opened(self._directory.segments / name, os.O_RDONLY) as fd:
-            if segment.stored_at is None:
-                try:
-                    first = read_head(fd, 0, size)
-                except (DamagedError, IncompleteError):
-                    return
-                segment.destinations = first.destinations
-                segment.stored_at = first.stored_at
-            for offset, end in iter_offsets(fd, size, segment.end):
-                segment.offsets.append(offset)
-                segment.end = end
+    Raises:
+        OSError: It can't be read.
+    """
+    pending: Counter[str] = Counter()
+    total, size, times = 0, 0, list[float]()
+    logs: dict[str, AckLog] = {}
+    for name, segment in index.list_segments().items():
+        size += segment.size
+        index.read_offsets(name, segment)
+        names = segment.destinations or default
+        logs |= {each: index.read_log(each) for each in names if each not in logs}
+        lacking = set[int]()
+        for destination in names:
+            offsets = _find_pending(segment, logs[destination].get(name))
+            pending[destination] += len(offsets)
+            lacking.update(offsets)
+        total += len(lacking)
+        if lacking and segment.first is not LAST:
+            times.append(segment.stored_at)
+    return SpoolStats(
+        pending=total,
+        pending_by_destination=dict(+pending),
+        dead_letters=sum(1 for _ in iter_dead_letters(index.directory)),
+        dropped=drops.read(),
+        oldest_at=min(times, default=None),
+        size=size + index.directory.other_bytes(),
+    )
 
 
-def _find_pending(segment: _Segment, acks: Progress) -> list[int]:
+def _find_pending(segment: Segment, acks: Progress) -> list[int]:
     first = bisect_left(segment.offsets, acks.read_to)
     return [
         offset
@@ -156,7 +120,7 @@ def inspect_spool(
         directory.check()
         if not directory.segments.is_dir():
             return SpoolInspection(directory.path, "absent")
-        stats = Scanner(directory, DropCounts(directory)).scan(default)
+        stats = collect_stats(SpoolIndex(directory), DropCounts(directory), default)
     except FileNotFoundError:
         return SpoolInspection(directory.path, "absent")
     except RefusedError as exc:

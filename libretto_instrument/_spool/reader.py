@@ -5,6 +5,7 @@ segments by time, so that what one process wrote after another one is also read 
 """
 
 import os
+from collections import deque
 from contextlib import suppress
 from heapq import heapify, heappop, heapreplace
 
@@ -17,13 +18,15 @@ from .._util.private_files import open_private
 from .acks import AckLog, AckWriter, Cursor, Progress
 from .dead_letters import DeadLetters
 from .directory import SpoolDirectory
-from .retention import Retention, SortKey, get_sort_key
+from .index import SortKey, get_sort_key
+from .retention import Retention
 from .segment import (
     MAX_DAMAGE,
     DamagedError,
     Head,
     IncompleteError,
     Stored,
+    TooLargeError,
     find_entry,
     read_body,
     read_head,
@@ -91,7 +94,8 @@ class DestinationReader:
         log = AckLog(self._directory.ack_log(self.destination))
         log.refresh()
         self._cursors = {
-            name: Cursor(name, progress) for name, progress in log.segments.items()
+            name: Cursor(name, progress, deque(sorted(progress.pending)))
+            for name, progress in log.segments.items()
         }
 
     def stop_leading(self) -> None:
@@ -214,12 +218,13 @@ class DestinationReader:
     def _advance(self, cursor: Cursor, head: Head, *, is_pending: bool) -> None:
         progress, offset = cursor.progress, head.offset
         cursor.next, cursor.is_in_damage = None, False
-        if offset >= progress.read_to:
+        if cursor.again:
+            cursor.again.popleft()
+        else:
             progress.read_to = head.end
             progress.done.discard(offset)
         if is_pending:
             progress.pending.add(offset)
-            cursor.in_flight.add(offset)
         else:
             progress.pending.discard(offset)
 
@@ -244,8 +249,8 @@ class DestinationReader:
     def _skip_damage(self, cursor: Cursor) -> None:
         """Go on to where the next entry may begin; damage in one piece counts once."""
         progress, damaged = cursor.progress, cursor.offset
-        if damaged < progress.read_to:
-            progress.pending.discard(damaged)
+        if cursor.again:
+            progress.pending.discard(cursor.again.popleft())
             return
         cursor.damage += 1
         if cursor.damage > MAX_DAMAGE:
@@ -281,9 +286,6 @@ class DestinationReader:
         cursor = self._cursors.get(stored.segment)
         if cursor is not None and stored.offset in cursor.progress.pending:
             cursor.progress.complete(stored.offset, is_rejected=is_rejected)
-            if stored.offset not in cursor.in_flight:
-                cursor.next = None  # It may be this one.
-            cursor.in_flight.discard(stored.offset)
             result = " !" if is_rejected else ""
             self._acks.append(f"{stored.segment} {stored.offset}{result}")
 
@@ -293,7 +295,7 @@ class DestinationReader:
             if not self._dead.append(stored, reason):
                 self._rejected.append((stored, reason))
                 return
-        except OSError as exc:
+        except (OSError, TooLargeError) as exc:
             # It must not stay where it is: a full disk could then not be emptied.
             self._retention.count("spool_full", 1)
             errors.warn(
@@ -303,13 +305,6 @@ class DestinationReader:
                 exc,
             )
         self.ack(stored, is_rejected=True)
-
-    def release(self, stored: Stored) -> None:
-        """Take back a message that was not sent, to be read again."""
-        cursor = self._cursors.get(stored.segment)
-        if cursor is not None:
-            cursor.in_flight.discard(stored.offset)
-            cursor.next = None
 
     # Maintenance
 

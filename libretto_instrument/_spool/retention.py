@@ -16,9 +16,9 @@ from .._delivery.message import LIBRETTO
 from .._util import errors
 from .._util.filelock import try_lock
 from .._util.private_files import opened, read_at
-from .acks import AckLogs
 from .directory import SpoolDirectory, is_this_boot
-from .segment import DamagedError, Head, IncompleteError, iter_offsets, read_head
+from .index import LAST, Segment, SortKey, SpoolIndex
+from .segment import Head, iter_offsets
 
 if TYPE_CHECKING:
     from .reader import DestinationReader
@@ -35,18 +35,6 @@ _MAX_REMEMBERED = 10_000
 
 #: Written in place with this length, so that a count needs no space on a full disk.
 _DROP_COUNTS_BYTES = 256
-
-#: Places in the order of all entries: those of earlier boots first, by the wall clock;
-#: then this boot's, by the monotonic clock.
-SortKey = tuple[int, float]
-LAST: SortKey = (2, 0.0)
-
-
-def get_sort_key(segment: str, head: Head) -> SortKey:
-    """Return an entry's place among all."""
-    if is_this_boot(segment):
-        return (1, head.clock)
-    return (0, head.stored_at)
 
 
 class DropCounts:
@@ -113,8 +101,8 @@ class Retention:
     """Keeps a spool within its bounds.
 
     Attributes:
+        index: What is in it.
         drops: What was lost.
-        logs: What each destination has got.
         max_bytes: How large the spool may be.
         max_age: For how long it keeps a message, in seconds.
     """
@@ -123,12 +111,10 @@ class Retention:
         self, directory: SpoolDirectory, *, max_bytes: int, max_age: float
     ) -> None:
         self._directory = directory
+        self.index = SpoolIndex(directory)
         self.drops = DropCounts(directory)
-        self.logs = AckLogs(directory)
         self.max_bytes = max_bytes
         self.max_age = max_age
-        # When the oldest entry of a segment was written; it does not change.
-        self._first: dict[str, SortKey] = {}
         self._counted: set[tuple[str, int]] = set()
 
     def get_age(self, segment: str, head: Head) -> float:
@@ -149,22 +135,22 @@ class Retention:
         Returns:
             The segments that are left, and their sizes in bytes.
         """
-        segments = self._directory.list_segments()
-        first = self._read_firsts(segments)
+        segments = self.index.list_segments(_TIME_LIMIT)
         deadline = monotonic() + _TIME_LIMIT
-        total = self._directory.other_bytes() + sum(map(_on_disk, segments.values()))
-        for name in sorted(segments, key=first.__getitem__):
+        total = self._directory.other_bytes()
+        total += sum(_on_disk(each.size) for each in segments.values())
+        for name in sorted(segments, key=lambda each: segments[each].first):
             if monotonic() > deadline:
                 break
-            if self._is_expired(first[name]):
+            if self._is_expired(segments[name].first):
                 reason = "spool_expired"
             elif total + reserve > self.max_bytes:
                 reason = "spool_full"
             else:
                 continue
-            if self._delete(name, reason):
-                total -= _on_disk(segments.pop(name))
-        return segments
+            if self._delete(name, segments[name], reason):
+                total -= _on_disk(segments.pop(name).size)
+        return {name: segment.size for name, segment in segments.items()}
 
     def delete_finished(self, readers: "Mapping[str, DestinationReader]") -> None:
         """Delete what no process writes to any more and all destinations have.
@@ -174,7 +160,9 @@ class Retention:
         """
         leading = {name: each for name, each in readers.items() if each.is_leading}
         deadline = monotonic() + _TIME_LIMIT
-        for name, size in self._directory.list_segments().items() if leading else ():
+        segments = self.index.list_segments(_TIME_LIMIT) if leading else {}
+        for name, segment in segments.items():
+            size, names = segment.size, segment.destinations
             if monotonic() > deadline:
                 break
             if not all(each.get(name).is_complete(size) for each in leading.values()):
@@ -182,33 +170,13 @@ class Retention:
             with self._directory.locked_for_deletion(name) as fd:
                 if fd is None or self._directory.get_size(fd) != size:
                     continue
-                names = _read_destinations(fd, size)
                 others = set(readers if names is None else names) - leading.keys()
-                is_finished = all(
-                    self.logs.read(other).get(name).is_complete(size)
-                    for other in others
-                )
+                logs = map(self.index.read_log, others)
+                is_finished = all(log.get(name).is_complete(size) for log in logs)
                 if is_finished:
                     os.unlink(self._directory.segments / name)
                 for each in leading.values():
                     (each.forget if is_finished else each.note_complete)(name)
-
-    def _read_firsts(self, segments: Mapping[str, int]) -> dict[str, SortKey]:
-        deadline, first = monotonic() + _TIME_LIMIT, dict[str, SortKey]()
-        for name, size in segments.items():
-            known = self._first.get(name, LAST)
-            if known is LAST and monotonic() < deadline:
-                known = self._read_first(name, size)
-            first[name] = known
-        self._first = first
-        return first
-
-    def _read_first(self, name: str, size: int) -> SortKey:
-        try:
-            with opened(self._directory.segments / name, os.O_RDONLY) as fd:
-                return get_sort_key(name, read_head(fd, 0, size))
-        except (DamagedError, IncompleteError, OSError):
-            return LAST
 
     def _is_expired(self, first: SortKey) -> bool:
         boot, since = first
@@ -217,27 +185,26 @@ class Retention:
         now = monotonic() if boot == 1 else _wall_clock()
         return now - since > self.max_age * _SEGMENT_AGE_FACTOR
 
-    def _delete(self, name: str, reason: str) -> bool:
+    def _delete(self, name: str, segment: Segment, reason: str) -> bool:
         with self._directory.locked_for_deletion(name) as fd:
             if fd is None:
                 return False
             try:
-                lost = self._count_unsent(name, fd)
+                lost = self._count_unsent(name, segment, fd)
                 os.unlink(self._directory.segments / name)
             except OSError:
                 return False
         self.count(reason, lost)
         return True
 
-    def _count_unsent(self, name: str, fd: int) -> int:
-        size = self._directory.get_size(fd)
-        destinations = _read_destinations(fd, size)
-        if destinations == ():
+    def _count_unsent(self, name: str, segment: Segment, fd: int) -> int:
+        size, destinations = self._directory.get_size(fd), segment.destinations
+        if segment.first is LAST:
             return 1 if size else 0
         if destinations is None:
             known = self._directory.list_destinations(self._directory.acks)
             destinations = tuple(known) or (LIBRETTO,)
-        progress = [self.logs.read(each).get(name) for each in destinations]
+        progress = [self.index.read_log(each).get(name) for each in destinations]
         return sum(
             not all(each.has(offset) for each in progress)
             for offset, _ in iter_offsets(fd, size)
@@ -258,14 +225,6 @@ class Retention:
         self.drops.add(reason, lost)
         if reason in _WARNINGS:
             errors.warn(f"spool.{reason}", _WARNINGS[reason], self._directory.path)
-
-
-def _read_destinations(fd: int, size: int) -> tuple[str, ...] | None:
-    """Return who is to get a segment: its first entry says so, if it is whole."""
-    try:
-        return read_head(fd, 0, size).destinations
-    except (DamagedError, IncompleteError):
-        return ()
 
 
 _ADVICE = "Check that Libretto can be reached, or that a relay runs."

@@ -64,6 +64,7 @@ class Head:
         destinations: Who is to get it; None leaves that to the reader.
         stored_at: When it was written, in seconds since the epoch.
         clock: The same by `time.monotonic`, which all processes of a boot share.
+        reason: Why the destination refused it, if it is a dead letter.
     """
 
     offset: int
@@ -74,6 +75,7 @@ class Head:
     destinations: tuple[str, ...] | None
     stored_at: float
     clock: float
+    reason: str
 
 
 @frozen(eq=False)
@@ -95,30 +97,28 @@ class Stored:
     stored_at: float
 
 
-def describe(message: Message) -> dict[str, Any]:
-    """Return a message without its body, to be written as JSON."""
-    return {
-        "kind": message.kind,
-        "id": message.id,
-        "key": message.ordering_key,
-        "timestamp": message.timestamp,
-        "endpoint": message.endpoint,
-        "credential": message.credential,
-    }
-
-
 def encode_entry(
     message: Message,
     destinations: tuple[str, ...] | None,
     *,
     stored_at: float,
     clock: float,
+    reason: str = "",
 ) -> bytes:
     """Return a message as an entry; `TooLargeError` if no reader would take it."""
-    found = describe(message)
-    found["destinations"] = destinations
-    found["stored_at"] = stored_at
-    found["clock"] = clock
+    found = {
+        "kind": message.kind,
+        "id": message.id,
+        "key": message.ordering_key,
+        "timestamp": message.timestamp,
+        "endpoint": message.endpoint,
+        "credential": message.credential,
+        "destinations": destinations,
+        "stored_at": stored_at,
+        "clock": clock,
+    }
+    if reason:
+        found["reason"] = reason
     # Lone surrogates, as of text cut in the wrong place, are escaped in the JSON.
     head, body = _encode(found).encode(), message.body
     if len(body) > MAX_BODY_BYTES or len(head) > MAX_HEAD_BYTES:
@@ -207,28 +207,41 @@ def iter_offsets(fd: int, size: int, offset: int = 0) -> Iterator[tuple[int, int
             offset = end
 
 
-def _decode(found: Any) -> tuple[Message, tuple[str, ...] | None, float, float]:
+def iter_entries(fd: int, size: int, offset: int) -> Iterator[tuple[Head, bytes]]:
+    """Yield each entry from an offset on, with its body; damage is left out."""
+    damage = 0
+    while offset < size and damage <= MAX_DAMAGE:
+        try:
+            head = read_head(fd, offset, size)
+            body = read_body(fd, head)
+        except (IncompleteError, DamagedError):
+            damage += 1
+            offset = find_entry(fd, offset + 1, size)
+        else:
+            yield head, body
+            offset = head.end
+
+
+def _decode(
+    found: Any,
+) -> tuple[Message, tuple[str, ...] | None, float, float, str]:
     names = found["destinations"]
     if names is not None:
         if not isinstance(names, list) or len(names) > _MAX_DESTINATIONS:
             raise ValueError
         names = tuple(map(_text, names))
-    stored_at, clock = parse_number(found["stored_at"]), parse_number(found["clock"])
-    return parse_message(found), names, stored_at, clock
-
-
-def parse_message(found: Any, body: bytes = b"") -> Message:
-    """Return the message that ``describe`` described; raises like ``json.loads``."""
     timestamp = found["timestamp"]
-    return Message(
+    message = Message(
         kind=_text(found["kind"]),
         id=_text(found["id"]),
-        body=body,
+        body=b"",
         ordering_key=_text_or_none(found["key"]),
-        timestamp=None if timestamp is None else parse_number(timestamp),
+        timestamp=None if timestamp is None else _number(timestamp),
         endpoint=_text_or_none(found["endpoint"]),
         credential=_text_or_none(found["credential"]),
     )
+    stored_at, clock = _number(found["stored_at"]), _number(found["clock"])
+    return message, names, stored_at, clock, _text(found.get("reason", ""))
 
 
 def _text(value: object) -> str:
@@ -241,7 +254,7 @@ def _text_or_none(value: object) -> str | None:
     return None if value is None else _text(value)
 
 
-def parse_number(value: object) -> float:
+def _number(value: object) -> float:
     """Return a number of seconds, one that a date can be made of."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError

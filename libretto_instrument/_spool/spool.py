@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from weakref import WeakSet
 
 from .._delivery.clock import monotonic
@@ -11,7 +12,7 @@ from .._delivery.message import LIBRETTO, Message
 from .._util import errors
 from .acks import Progress
 from .directory import SpoolDirectory
-from .inspection import Scanner, SpoolStats
+from .inspection import SpoolStats, collect_stats
 from .reader import DestinationReader
 from .retention import Retention
 from .segment import Stored, TooLargeError, encode_entry
@@ -70,7 +71,6 @@ class Spool:
         self._retention = Retention(
             self.directory, max_bytes=max_bytes, max_age=max_age
         )
-        self._scanner = Scanner(self.directory, self._retention.drops)
         self._start()
         _spools.add(self)
 
@@ -173,92 +173,87 @@ class Spool:
 
     # Reading
 
+    @contextmanager
+    def _reading(self, doing: str) -> Iterator[None]:
+        """Hold the lock, and log what goes wrong."""
+        self._check_pid()
+        try:
+            with self._lock:
+                yield
+        except FileNotFoundError:
+            pass  # There is no spool yet.
+        except Exception as exc:
+            if errors.is_from_signal_handler(exc):
+                raise
+            if isinstance(exc, OSError):
+                self._warn("Events can't be read from", exc)
+            else:
+                errors.log_internal_error(exc, f"spool.{doing}")
+
     def try_lead(self, destination: str) -> bool:
         """Become, or stay, the reader for a destination, unless another process is."""
-        self._check_pid()
-        with self._lock:
+        with self._reading("try_lead"):
             reader = self._readers.get(destination)
             if reader is None:
                 reader = DestinationReader(self.directory, destination, self._retention)
                 self._readers[destination] = reader
-            try:
-                return reader.try_lead()
-            except OSError as exc:
-                self._warn("Events can't be read from", exc)
-                return False
+            return reader.try_lead()
+        return False
 
     def read(self, destination: str, max_messages: int, max_bytes: int) -> list[Stored]:
         """Return what was not handed out yet in this process, oldest first.
 
         It is empty if this process is not the reader.
         """
-        with self._lock:
-            reader = self._get_reader(destination)
-            try:
-                return reader.read(max_messages, max_bytes) if reader else []
-            except OSError as exc:
-                self._warn("Events can't be read from", exc)
-            except Exception as exc:
-                errors.log_internal_error(exc, "spool.read")
-            return []
+        with self._reading("read"):
+            if reader := self._get_reader(destination):
+                return reader.read(max_messages, max_bytes)
+        return []
 
     def _get_reader(self, destination: str) -> DestinationReader | None:
-        self._check_pid()
         reader = self._readers.get(destination)
         return reader if reader is not None and reader.is_leading else None
 
     def ack(self, stored: Stored) -> None:
         """Note that the destination has the message."""
-        with self._lock:
+        with self._reading("ack"):
             if reader := self._get_reader(stored.destination):
                 reader.ack(stored)
 
     def reject(self, stored: Stored, reason: str) -> None:
         """Move the message to the destination's dead letters."""
-        with self._lock:
+        with self._reading("reject"):
             if reader := self._get_reader(stored.destination):
                 reader.reject(stored, reason)
 
-    def release(self, stored: Stored) -> None:
-        """Take a message back that was not sent: it will be read again."""
-        with self._lock:
-            if reader := self._get_reader(stored.destination):
-                reader.release(stored)
-
     def own_pending(self, destinations: tuple[str, ...]) -> int:
         """Count the messages that this process wrote and a destination lacks."""
-        try:
-            with self._lock:
-                return sum(
-                    not all(progress.has(offset) for progress in asked)
-                    for _, own, asked in self._iter_own(destinations)
-                    for offset in own.offsets
-                )
-        except OSError as exc:
-            self._warn("Events can't be read from", exc)
-            return sum(len(own.offsets) for own in list(self._writer.own.values()))
+        with self._reading("own_pending"):
+            return sum(
+                not all(progress.has(offset) for progress in asked)
+                for _, own, asked in self._iter_own(destinations)
+                for offset in own.offsets
+            )
+        return sum(len(own.offsets) for own in list(self._writer.own.values()))
 
     def own_rejected(self, destinations: tuple[str, ...]) -> set[tuple[str, int]]:
         """Return which messages of this process a destination refused, lately."""
-        try:
-            with self._lock:
-                return {
-                    (name, offset)
-                    for name, own, asked in self._iter_own(destinations)
-                    for progress in asked
-                    for offset in progress.rejected.intersection(own.offsets)
-                }
-        except OSError:
-            return set()
+        with self._reading("own_rejected"):
+            return {
+                (name, offset)
+                for name, own, asked in self._iter_own(destinations)
+                for progress in asked
+                for offset in progress.rejected.intersection(own.offsets)
+            }
+        return set()
 
     def _iter_own(
         self, destinations: tuple[str, ...]
     ) -> Iterator[tuple[str, OwnEntries, list[Progress]]]:
         """Yield the segments this process wrote to, and what destinations have."""
-        self._check_pid()
-        logs = self._retention.logs
         sources = {
-            name: self._get_reader(name) or logs.read(name) for name in destinations
+            name: self._get_reader(name) or self._retention.index.read_log(name)
+            for name in destinations
         }
         # What is gone, all had, or the bounds did not allow for it.
         segments = self.directory.list_segments()
@@ -285,28 +280,17 @@ class Spool:
 
     def maintain(self) -> None:
         """Keep the bounds and delete what all have got; about once a second."""
-        self._check_pid()
-        try:
-            with self._lock:
-                self._maintain()
-        except FileNotFoundError:
-            pass  # There is no spool yet.
-        except OSError as exc:
-            self._warn("Events can't be read from", exc)
-        except Exception as exc:
-            errors.log_internal_error(exc, "spool.maintain")
-
-    def _maintain(self) -> None:
-        self.directory.check()
-        self._retention.drops.write()
-        self._retention.delete_finished(self._readers)
-        now = monotonic()
-        if now >= self._check_bounds_at:
-            self._check_bounds_at = now + _RETENTION_INTERVAL
-            self._retention.free_space(0)
-        for reader in self._readers.values():
-            if reader.is_leading:
-                reader.maintain()
+        with self._reading("maintain"):
+            self.directory.check()
+            self._retention.drops.write()
+            self._retention.delete_finished(self._readers)
+            now = monotonic()
+            if now >= self._check_bounds_at:
+                self._check_bounds_at = now + _RETENTION_INTERVAL
+                self._retention.free_space(0)
+            for reader in self._readers.values():
+                if reader.is_leading:
+                    reader.maintain()
 
     def stats(self) -> SpoolStats:
         """Count what is in the spool, whichever process wrote it.
@@ -314,4 +298,5 @@ class Spool:
         Raises:
             OSError: It can't be read.
         """
-        return self._scanner.scan(tuple(self._readers) or (LIBRETTO,))
+        retention, names = self._retention, tuple(self._readers) or (LIBRETTO,)
+        return collect_stats(retention.index, retention.drops, names)

@@ -1,8 +1,10 @@
 """What a destination refused, and what the commands make of it."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from support.spooling import append, make_message, read, read_ids
@@ -15,6 +17,7 @@ from libretto_instrument._spool.dead_letters import (
     iter_dead_letters,
     remove_dead_letters,
 )
+from libretto_instrument._spool.segment import encode_entry
 from libretto_instrument._util.filelock import try_lock
 
 _Open = Callable[..., Spool]
@@ -109,30 +112,42 @@ def test_command_at_work(open_spool: _Open, directory: Path) -> None:
     assert spool.own_pending(("libretto",)) == 0
 
 
+def _entry(**changes: object) -> bytes:
+    """Return a dead letter whose head says something else, with right checksums."""
+    message = Message("event", "hostile", b"{}")
+    whole = encode_entry(message, ("libretto",), stored_at=1.0, clock=0.0, reason="r")
+    size = int.from_bytes(whole[8:12], "little")
+    head = json.dumps(json.loads(whole[20 : 20 + size]) | changes).encode()
+    lengths = len(head).to_bytes(4, "little") + whole[12:20]
+    crc = crc32(head, crc32(lengths)).to_bytes(4, "little")
+    return whole[:4] + crc + lengths + head + whole[20 + size :]
+
+
 @pytest.mark.parametrize(
-    "line",
+    "entry",
     [
-        b"\xff\n",
         b"\n",
-        b"[]\n",
-        b"{}\n",
-        b"[" * 100_000 + b"\n",
-        b'{"id": 1, "kind": 2, "reason": [], "timestamp": "x", "body": 1}\n',
-        b'{"id": "x", "kind": "event", "reason": "r", "rejected_at": 1e999,'
-        b' "timestamp": 1' + b"0" * 400 + b', "key": {}, "base64": "="}\n',
-        b'{"id": "cut',
+        b"[" * 100_000,
+        b"\xffLS1" * 100,
+        _entry()[:-1],
+        _entry()[:50],
+        _entry(reason=[]),
+        _entry(reason="x" * 5000),
+        _entry(stored_at=1e300),
+        _entry(timestamp=10**400),
+        _entry(kind=2, id=None),
+        _entry(destinations="libretto"),
+        _entry(destinations=[["libretto"]]),
     ],
 )
-def test_hostile_lines(open_spool: _Open, directory: Path, line: bytes) -> None:
-    """A line that is no dead letter is left out, and nothing raises."""
+def test_hostile_entries(open_spool: _Open, directory: Path, entry: bytes) -> None:
+    """What is no dead letter is left out, and nothing raises."""
     spool = open_spool()
     append(spool, "a", "b")
     first, second = read(spool)
     spool.reject(first, "no")
-    path = directory / "dead" / "libretto.jsonl"
-    path.write_bytes(path.read_bytes() + line)
-    if not line.endswith(b"\n"):
-        path.write_bytes(path.read_bytes() + b"\n")
+    path = directory / "dead" / "libretto.seg"
+    path.write_bytes(path.read_bytes() + entry)
     spool.reject(second, "no")
     assert [letter.message.id for letter in iter_dead_letters(spool.directory)] == [
         "a",
@@ -150,4 +165,4 @@ def test_count(open_spool: _Open) -> None:
         (stored,) = read(spool, destination=destination)
         spool.reject(stored, "no")
     assert spool.stats().dead_letters == 2
-    assert DeadLetters(spool.directory, "files", 0).count() == 1
+    assert len(list(DeadLetters(spool.directory, "files", 0))) == 1

@@ -153,16 +153,6 @@ def test_odd_names(open_spool: _Open, directory: Path, name: str) -> None:
     assert {path.name for path in directory.parent.iterdir()} == {"spool"}
 
 
-def test_released(open_spool: _Open) -> None:
-    """What is handed back is read again, in its place."""
-    spool = open_spool()
-    append(spool, *"abcd")
-    found = read(spool, 3)
-    spool.release(found[1])
-    spool.release(found[0])
-    assert read_ids(spool) == ["a", "b", "d"]
-
-
 def test_own_pending(open_spool: _Open) -> None:
     """A process knows what of its own is left, also if another one reads."""
     one, other = open_spool(), open_spool()
