@@ -81,7 +81,7 @@ class Event:
 
     def to_json(self) -> dict[str, Any]:
         """Return the body of ``POST /event``; keys with nothing to say are left out."""
-        said = {
+        body = {
             "apiKey": self.api_key,
             "projectKey": self.project_key,
             "promptTemplateName": self.api_name,
@@ -105,7 +105,7 @@ class Event:
             "prompt": {},
             "modelParameters": self.model_parameters,
             "responseTime": self.response_time,
-            **{key: value for key, value in said.items() if value is not None},
+            **{key: value for key, value in body.items() if value is not None},
         }
 
 

@@ -114,11 +114,11 @@ def capture_events(
     Yields:
         The events, growing as calls end.
     """
-    whole = build_config(config, fields)
+    merged = build_config(config, fields)
     captured = CapturedEvents()
     was_patched = _capture.is_patched()
     try:
-        with runtime.borrowed(whole, captured.take):
+        with runtime.borrowed(merged, captured.take):
             enable()
             try:
                 yield captured

@@ -18,7 +18,7 @@ _MIN_REPEATED = 8
 _MAX_KEY = 64
 _MASKABLE = (str, dict, list)
 #: The parts of a response that the model wrote.
-_SAID = frozenset(("choices", "output"))
+_CONTENT = frozenset(("choices", "output"))
 
 #: How keys end whose value is a credential; only their letters and digits count.
 _KEY = re.compile(
@@ -132,10 +132,10 @@ class CredentialMask:
         """
         if not isinstance(raw, dict):
             return self.mask_repeated(raw)
-        said = {name: value for name, value in raw.items() if name in _SAID}
+        content = {name: value for name, value in raw.items() if name in _CONTENT}
         # Named here, and masked with the rest, to keep the order of the fields.
-        masked = self._mask_fields({**raw, **dict.fromkeys(said)}, 0)
-        return self.mask_repeated({**masked, **said})
+        masked = self._mask_fields({**raw, **dict.fromkeys(content)}, 0)
+        return self.mask_repeated({**masked, **content})
 
 
 @lru_cache(2_048)

@@ -81,70 +81,70 @@ def _common(texts: Sequence[str]) -> list[str]:
     rows = [row[: len(row) - end] for row in rest]
     inner: list[str] = []
     limits = [0] * len(rows)
-    for places in _anchors(rows):
-        if any(map(operator.lt, places, limits)):
+    for positions in _anchors(rows):
+        if any(map(operator.lt, positions, limits)):
             continue  # It is in the literal before.
-        left, right = _grow(rows, places, limits)
-        literal = "".join(rows[0][places[0] - left : places[0] + right])
-        if _is_telling(literal):
+        left, right = _grow(rows, positions, limits)
+        literal = "".join(rows[0][positions[0] - left : positions[0] + right])
+        if _is_distinctive(literal):
             inner.append(literal)
-            limits = [place + right for place in places]
+            limits = [position + right for position in positions]
     return [first, *inner, last]
 
 
 def _anchors(rows: list[list[str]]) -> list[tuple[int, ...]]:
     """Return where the words stand that each row has once, in the order of all rows."""
-    places = [_places_of_unique(row) for row in rows]
-    shared = set(places[0]).intersection(*places[1:])
-    found = sorted(tuple(row[token] for row in places) for token in shared)
+    positions = [_positions_of_unique(row) for row in rows]
+    shared = set(positions[0]).intersection(*positions[1:])
+    found = sorted(tuple(row[token] for row in positions) for token in shared)
     for column in range(1, len(rows)):
         found = _longest_rising(found, column)
     return found
 
 
-def _places_of_unique(row: list[str]) -> dict[str, int]:
+def _positions_of_unique(row: list[str]) -> dict[str, int]:
     counts = Counter(row)
     return {
-        token: place
-        for place, token in enumerate(row)
+        token: position
+        for position, token in enumerate(row)
         if counts[token] == 1 and not token.isspace()
     }
 
 
 def _longest_rising(
-    places: list[tuple[int, ...]], column: int
+    positions: list[tuple[int, ...]], column: int
 ) -> list[tuple[int, ...]]:
-    """Return the most places that keep their order in one more row."""
+    """Return the most positions that keep their order in one more row."""
     ends: list[int] = []
     chains: list[list[int]] = []  # By length: the index of the last, of the one before.
     previous: list[int | None] = []
-    for index, place in enumerate(places):
-        length = bisect_left(ends, place[column])
+    for index, position in enumerate(positions):
+        length = bisect_left(ends, position[column])
         previous.append(chains[length - 1][-1] if length else None)
         if length == len(ends):
-            ends.append(place[column])
+            ends.append(position[column])
             chains.append([index])
         else:
-            ends[length] = place[column]
+            ends[length] = position[column]
             chains[length].append(index)
     kept: list[tuple[int, ...]] = []
     at = chains[-1][-1] if chains else None
     while at is not None:
-        kept.append(places[at])
+        kept.append(positions[at])
         at = previous[at]
     return kept[::-1]
 
 
 def _grow(
-    rows: list[list[str]], places: tuple[int, ...], limits: list[int]
+    rows: list[list[str]], positions: tuple[int, ...], limits: list[int]
 ) -> tuple[int, int]:
-    """Return how many tokens around an anchor all rows share, before and behind it."""
+    """Return how many tokens around an anchor all rows share, before and after it."""
     before = [
-        row[limit:place][::-1]
-        for row, place, limit in zip(rows, places, limits, strict=True)
+        row[limit:position][::-1]
+        for row, position, limit in zip(rows, positions, limits, strict=True)
     ]
-    behind = [row[place:] for row, place in zip(rows, places, strict=True)]
-    return _count_same(before), _count_same(behind)
+    after = [row[position:] for row, position in zip(rows, positions, strict=True)]
+    return _count_same(before), _count_same(after)
 
 
 def _count_same(rows: "Sequence[Sequence[str]]") -> int:
@@ -153,7 +153,7 @@ def _count_same(rows: "Sequence[Sequence[str]]") -> int:
     return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
 
 
-def _is_telling(literal: str) -> bool:
+def _is_distinctive(literal: str) -> bool:
     """Return whether a literal between two gaps is more than a word they share."""
     has_label = ":" in literal or "\n" in literal.strip(" ")
     letters = sum(map(str.isalnum, literal))

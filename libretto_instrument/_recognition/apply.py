@@ -54,7 +54,7 @@ def fit_declared(
 ) -> tuple[Template, dict[str, Any]] | None:
     """Return a declared template, and its parameters, as they hold for what was sent.
 
-    Messages behind those of the template, such as calls of tools and their results, are
+    Messages after those of the template, such as calls of tools and their results, are
     recorded as they are.
 
     Args:

@@ -192,7 +192,7 @@ def _read_folder(folder: Path) -> dict[str, Any]:
         if len(found) == MAX_FILES:
             raise ValueError(f"{folder} holds more than {MAX_FILES} templates.")
         paths[name] = path
-        # Editors put a line end behind the last line.
+        # Editors put a line end after the last line.
         found[name] = _read_text(path).removesuffix("\n") if is_text else _chat(path)
     if not found:
         raise ValueError(f"{folder} holds no templates: .txt, .md, .prompt or .json.")

@@ -1,7 +1,7 @@
 """Matching of one text, or one message, against one template.
 
 A template fits in one way or in several. The leftmost split gives every literal its
-first possible place; where no literal has a later place, there is no other split.
+first possible position; where no literal has a later position, there is no other split.
 Both are found by `str.find` over disjoint parts of the text, so the work is linear.
 """
 
@@ -65,7 +65,7 @@ class TextPattern:
 
     Attributes:
         source: The text, with its placeholders.
-        literals: What stands before, between and behind the placeholders.
+        literals: What stands before, between and after the placeholders.
         names: The placeholders.
     """
 
@@ -85,20 +85,21 @@ class TextPattern:
         if len(names) == 1:
             return attempt.keep(names[0], text[start:end])
         attempt.charge(len(text) + len(names))
-        places, at = [start], start
+        positions, at = [start], start
         for literal in literals[1:-1]:
             found = text.find(literal, at, end)
             if found < 0:
                 return False
             at = found + len(literal)
-            places += (found, at)
-        places.append(end)
+            positions += (found, at)
+        positions.append(end)
         for index, literal in enumerate(literals[1:-1]):
-            _, left, _, limit = places[2 * index : 2 * index + 4]
+            _, left, _, limit = positions[2 * index : 2 * index + 4]
             if text.find(literal, left + 1, limit) >= 0:
                 attempt.is_ambiguous = True
                 return True
-        values = (text[places[at] : places[at + 1]] for at in range(0, len(places), 2))
+        bounds = zip(positions[::2], positions[1::2], strict=True)
+        values = (text[start:end] for start, end in bounds)
         return all(map(attempt.keep, names, values))
 
 

@@ -137,7 +137,7 @@ def _by_shape(calls: list[Call], min_calls: int) -> Iterable[list[Call]]:
 
 
 def _history(calls: Sequence[Call]) -> tuple[int, int] | None:
-    """Return how many messages stand before and behind a history, if there is one."""
+    """Return how many messages stand before and after a history, if there is one."""
     shapes = {_roles(call.sent) for call in calls if isinstance(call.sent, list)}
     shortest = min(shapes, key=len, default=())
     if len(shapes) < 2 or not shortest or shortest[0] not in _SYSTEM:
@@ -245,10 +245,10 @@ def _align_chats(
         columns = list(zip(*chats, strict=True))
         messages = [_align_messages(column, taken, found) for column in columns]
     else:
-        before, behind = history
+        before, after = history
         taken.add("history")
         heads = zip(*(chat[:before] for chat in chats), strict=True)
-        tails = zip(*(chat[len(chat) - behind :] for chat in chats), strict=True)
+        tails = zip(*(chat[len(chat) - after :] for chat in chats), strict=True)
         messages = [_align_messages(column, taken, found) for column in heads]
         messages.append({"role": "chat_history", "content": "{history}"})
         messages += [_align_messages(column, taken, found) for column in tails]

@@ -68,7 +68,7 @@ class CompiledTemplate:
     Attributes:
         name: Its name.
         is_text: It is a text.
-        runs: The patterns before, between and behind the histories.
+        runs: The patterns before, between and after the histories.
         histories: For each history, its entries, and the names of its lists.
     """
 
@@ -82,14 +82,14 @@ class CompiledTemplate:
     ) -> Match | Ambiguous | None:
         """Return how messages were made from this template; None if they were not."""
         attempt = Attempt(budget)
-        places = self._place(messages, attempt)
-        if places is None:
+        positions = self._place(messages, attempt)
+        if positions is None:
             return None
         if attempt.is_ambiguous:
             return Ambiguous((self.name,))
         template: list[Any] = []
         end = 0
-        for index, (start, run) in enumerate(zip(places, self.runs, strict=True)):
+        for index, (start, run) in enumerate(zip(positions, self.runs, strict=True)):
             if index:
                 entries, names = self.histories[index - 1]
                 template += entries
@@ -124,7 +124,7 @@ class CompiledTemplate:
     def _place(self, messages: Sequence[Any], attempt: Attempt) -> list[int] | None:
         """Return the index of each run of messages; None if they fit nowhere.
 
-        As in a text: each has its first possible place, and if one has a later one,
+        As in a text: each has its first possible position, and if one has a later one,
         too, the template is ambiguous.
         """
         runs = self.runs
@@ -135,19 +135,19 @@ class CompiledTemplate:
             return None
         if not self._fits(len(runs) - 1, messages, last, attempt):
             return None
-        places = [0]
+        positions = [0]
         for index in range(1, len(runs) - 1):
-            start = places[-1] + len(runs[index - 1])
+            start = positions[-1] + len(runs[index - 1])
             found = self._find(index, messages, start, last, attempt)
             if found is None:
                 return None
-            places.append(found)
-        places.append(last)
+            positions.append(found)
+        positions.append(last)
         for index in range(1, len(runs) - 1):
-            later, limit = places[index] + 1, places[index + 1]
+            later, limit = positions[index] + 1, positions[index + 1]
             if self._find(index, messages, later, limit, attempt) is not None:
                 attempt.is_ambiguous = True
-        return places
+        return positions
 
     def _find(
         self,
@@ -157,10 +157,10 @@ class CompiledTemplate:
         end: int,
         attempt: Attempt,
     ) -> int | None:
-        """Return the first place of a run between two indexes, or None."""
-        for place in range(start, end - len(self.runs[index]) + 1):
-            if self._fits(index, messages, place, attempt):
-                return place
+        """Return the first position of a run between two indexes, or None."""
+        for position in range(start, end - len(self.runs[index]) + 1):
+            if self._fits(index, messages, position, attempt):
+                return position
         return None
 
     def _fits(

@@ -70,16 +70,16 @@ def collect_metrics(
             text,
             grows,
             [
-                ({"destination": place}, getattr(of_place, _FIELDS.get(name, name)))
-                for place, of_place in everywhere.items()
+                ({"destination": destination}, getattr(stats, _FIELDS.get(name, name)))
+                for destination, stats in everywhere.items()
             ],
         )
         for name, (text, grows) in _STATS_METRICS.items()
     ]
     lost = [
-        ({"destination": place, "reason": reason}, count)
-        for place, of_place in everywhere.items()
-        for reason, count in of_place.dropped.items()
+        ({"destination": destination, "reason": reason}, count)
+        for destination, stats in everywhere.items()
+        for reason, count in stats.dropped.items()
     ]
     found.append(Metric("dropped", "Reports that will never arrive.", True, lost))
     if spools is not None:
@@ -89,7 +89,7 @@ def collect_metrics(
 
 def _spool_metrics(spools: "list[SpoolStats]") -> list[Metric]:
     waiting = sum(spool.pending for spool in spools)
-    aside = sum(spool.dead_letters for spool in spools)
+    dead_letters = sum(spool.dead_letters for spool in spools)
     size = sum(spool.size for spool in spools)
     lost: Counter[str] = Counter()
     backlog: Counter[str] = Counter()
@@ -102,13 +102,16 @@ def _spool_metrics(spools: "list[SpoolStats]") -> list[Metric]:
             "spool_backlog",
             "Reports in the spool that a destination has yet to get.",
             False,
-            [({"destination": place}, count) for place, count in backlog.items()],
+            [
+                ({"destination": destination}, count)
+                for destination, count in backlog.items()
+            ],
         ),
         Metric(
             "spool_refused",
             "Dead letters: reports that a destination refused.",
             False,
-            [({}, aside)],
+            [({}, dead_letters)],
         ),
         Metric("spool_size", "Bytes in use.", False, [({}, size)], is_bytes=True),
         Metric(

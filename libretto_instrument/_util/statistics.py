@@ -23,8 +23,8 @@ def wilson_interval(successes: int, count: int) -> Interval:
     share, square = successes / count, _Z * _Z
     middle = share + square / (2 * count)
     spread = _Z * math.sqrt(share * (1 - share) / count + square / (4 * count**2))
-    whole = 1 + square / count
-    low, high = (middle - spread) / whole, (middle + spread) / whole
+    denominator = 1 + square / count
+    low, high = (middle - spread) / denominator, (middle + spread) / denominator
     return max(low, 0.0), min(high, 1.0)
 
 
@@ -60,10 +60,10 @@ def normal_interval(count: int, total: float, squares: float) -> Interval | None
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:
-    place = share * (len(ordered) - 1)
-    low = math.floor(place)
+    position = share * (len(ordered) - 1)
+    low = math.floor(position)
     high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (place - low) * (ordered[high] - ordered[low])
+    return ordered[low] + (position - low) * (ordered[high] - ordered[low])
 
 
 def mean_interval(values: Sequence[float]) -> Interval | None:

@@ -270,8 +270,8 @@ def serve_app(app: ASGIApp, host: str, port: int) -> Generator[str]:
     # Every connection takes this over from the listener.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     # A connection that is cut on request would be logged as a crash.
-    quiet: dict[str, Any] = {"log_config": None, "log_level": "critical"}
-    config = uvicorn.Config(app, lifespan="off", ws="none", http="h11", **quiet)
+    silence: dict[str, Any] = {"log_config": None, "log_level": "critical"}
+    config = uvicorn.Config(app, lifespan="off", ws="none", http="h11", **silence)
     config.timeout_graceful_shutdown = 1
     server = uvicorn.Server(config)
     thread = threading.Thread(

@@ -114,8 +114,8 @@ def _message(source: Any) -> Json:
     content = source.get("content")
     parts = _content(content)
     if role == "tool":
-        answered = source.get("tool_call_id")
-        parts = [{"type": "tool_call_response", "id": answered, "response": content}]
+        call_id = source.get("tool_call_id")
+        parts = [{"type": "tool_call_response", "id": call_id, "response": content}]
     message = {"role": role, "parts": [*parts, *_parts_beside_content(source)]}
     if isinstance(source.get("name"), str):
         message["name"] = source["name"]

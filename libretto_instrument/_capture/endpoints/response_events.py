@@ -23,7 +23,7 @@ _TERMINAL_EVENTS = frozenset(
 )
 
 
-class _Place(NamedTuple):
+class _Field(NamedTuple):
     """Where the text of an event belongs.
 
     Attributes:
@@ -41,24 +41,24 @@ class _Place(NamedTuple):
 
 #: By the type of the event, without ``response.`` and ``.delta`` or ``.done``. Earlier
 #: versions of the API had other separators, so all of these are underscores.
-_PLACES = {
-    "output_text": _Place("message", "text", "content", "output_text"),
-    "text": _Place("message", "text", "content", "output_text"),
-    "refusal": _Place("message", "refusal", "content", "refusal"),
-    "reasoning_text": _Place("reasoning", "text", "content", "reasoning_text"),
-    "reasoning": _Place("reasoning", "text", "content", "reasoning_text"),
-    "reasoning_summary": _Place("reasoning", "text", "summary", "summary_text"),
-    "reasoning_summary_text": _Place("reasoning", "text", "summary", "summary_text"),
-    "function_call_arguments": _Place("function_call", "arguments"),
-    "custom_tool_call_input": _Place("custom_tool_call", "input"),
-    "mcp_call_arguments": _Place("mcp_call", "arguments"),
-    "code_interpreter_call_code": _Place("code_interpreter_call", "code"),
-    "shell_call_command": _Place("shell_call", "command", "commands"),
-    "shell_call_output_content": _Place("shell_call_output", "output", "output"),
+_FIELDS = {
+    "output_text": _Field("message", "text", "content", "output_text"),
+    "text": _Field("message", "text", "content", "output_text"),
+    "refusal": _Field("message", "refusal", "content", "refusal"),
+    "reasoning_text": _Field("reasoning", "text", "content", "reasoning_text"),
+    "reasoning": _Field("reasoning", "text", "content", "reasoning_text"),
+    "reasoning_summary": _Field("reasoning", "text", "summary", "summary_text"),
+    "reasoning_summary_text": _Field("reasoning", "text", "summary", "summary_text"),
+    "function_call_arguments": _Field("function_call", "arguments"),
+    "custom_tool_call_input": _Field("custom_tool_call", "input"),
+    "mcp_call_arguments": _Field("mcp_call", "arguments"),
+    "code_interpreter_call_code": _Field("code_interpreter_call", "code"),
+    "shell_call_command": _Field("shell_call", "command", "commands"),
+    "shell_call_output_content": _Field("shell_call_output", "output", "output"),
 }
 
 #: Types of items that are no calls of tools.
-_SAID = frozenset(("message", "reasoning"))
+_CONTENT_TYPES = frozenset(("message", "reasoning"))
 
 #: Fields of an item that hold what the model said.
 _CONTENT_FIELDS = ("arguments", "code", "content", "input", "output", "summary")
@@ -105,7 +105,7 @@ class _Output:
         """Add what an event brings to its item."""
         kind = str(event.get("type")).removeprefix("response.").replace(".", "_")
         subject, _, phase = kind.rpartition("_")
-        place, item = _PLACES.get(subject), event.get("item")
+        path, item = _FIELDS.get(subject), event.get("item")
         if subject in ("audio", "audio_transcript") and phase == "delta":
             # The API does not say which item it belongs to.
             field = "transcript" if subject == "audio_transcript" else "data"
@@ -121,8 +121,8 @@ class _Output:
         elif kind == "image_generation_call_partial_image":
             image = self._item(event, "image_generation_call")
             image.fields["result"] = event.get("partial_image_b64")
-        elif place is not None:
-            self._add_text(event, place, phase)
+        elif path is not None:
+            self._add_text(event, path, phase)
         elif phase == "delta" and isinstance(event.get("delta"), str):
             # A kind of event that is not known yet.
             merge_delta(self._item(event, None).fields, {subject: event["delta"]})
@@ -138,33 +138,33 @@ class _Output:
             known = item.part(parts, _part_index(event), "output_text")
             known["annotations"] = [*(known.get("annotations") or []), annotation]
 
-    def _add_text(self, event: dict[str, Any], place: _Place, phase: str) -> None:
-        item = self._item(event, place.item_type)
-        if place.parts is None:
+    def _add_text(self, event: dict[str, Any], path: _Field, phase: str) -> None:
+        item = self._item(event, path.item_type)
+        if path.parts is None:
             target = item.fields
         else:
-            target = item.part(place.parts, _part_index(event), place.part_type)
-        delta, final = event.get("delta"), event.get(place.field)
-        spot = (place, _part_index(event))
+            target = item.part(path.parts, _part_index(event), path.part_type)
+        delta, final = event.get("delta"), event.get(path.field)
+        text = (path, _part_index(event))
         if phase == "done":
-            item.done.add(spot)
+            item.done.add(text)
         elif (
-            (spot in item.done or item.is_done)
+            (text in item.done or item.is_done)
             and isinstance(delta, str)
-            and delta in str(target.get(place.field))
+            and delta in str(target.get(path.field))
         ):
             return  # It comes late, or again.
-        if phase == "done" or (phase == "added" and place.field == "command"):
-            if place.field == "output" and isinstance(final, list):
+        if phase == "done" or (phase == "added" and path.field == "command"):
+            if path.field == "output" and isinstance(final, list):
                 item.update({"output": final})
             elif isinstance(final, str | dict) and final:
-                target[place.field] = append_delta(None, final)
-        elif isinstance(delta, dict) and place.parts is not None:
+                target[path.field] = append_delta(None, final)
+        elif isinstance(delta, dict) and path.parts is not None:
             merge_delta(target, delta)
         elif isinstance(delta, str | dict):
-            merge_delta(target, {place.field: delta})
+            merge_delta(target, {path.field: delta})
         logprobs = event.get("logprobs")
-        if place.field == "text" and isinstance(logprobs, list) and logprobs:
+        if path.field == "text" and isinstance(logprobs, list) and logprobs:
             known = None if phase == "done" else target.get("logprobs")
             target["logprobs"] = append_delta(known, logprobs)
 
@@ -260,7 +260,7 @@ class _Item:
         self.index = index
         self.ids: set[str] = set()
         self.is_added = self.is_done = False
-        self.done: set[tuple[_Place, int | None]] = set()
+        self.done: set[tuple[_Field, int | None]] = set()
         if kind is not None:
             self.fields["type"] = kind
         if kind == "message":
@@ -275,7 +275,11 @@ class _Item:
         if identity in self.ids:
             return False
         known, item = self.fields.get("type"), event.get("item")
-        if kind != known and None not in (kind, known) and {kind, known} & _SAID:
+        if (
+            kind != known
+            and None not in (kind, known)
+            and {kind, known} & _CONTENT_TYPES
+        ):
             return True
         if not isinstance(item, dict) or not self.is_added:
             return False

@@ -125,16 +125,16 @@ def _build_environment(fields: Mapping[str, Any]) -> dict[str, str]:
     entries = [
         entry for entry in (before or "").split(os.pathsep) if entry != _INJECTED
     ]
-    if _PACKAGE_HOME not in _lasting_places():
+    if _PACKAGE_HOME not in _lasting_paths():
         entries.append(_PACKAGE_HOME)
     entries = [_INJECTED, *(entries if before else filter(None, entries))]
     return {**os.environ, **settings, "PYTHONPATH": os.pathsep.join(entries)}
 
 
-def _lasting_places() -> set[str]:
+def _lasting_paths() -> set[str]:
     """Return where another interpreter looks, too: not only this one, for this command.
 
-    The first place is this command's own, but where ``-P`` left it out.
+    The first path is this command's own, but where ``-P`` left it out.
     """
     first = 0 if getattr(sys.flags, "safe_path", False) else 1
     found = [*sys.path[first:], *site.getsitepackages()]
