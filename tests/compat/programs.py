@@ -6,10 +6,10 @@ its program. The environment names the model's address and a key.
 
 import importlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 from pydantic import BaseModel
 from sameness import finish
 
@@ -28,6 +28,7 @@ class Program:
         chat: Takes the name of a model.
         stream: Likewise, in pieces; None if the framework has no streams.
         tools: Likewise, and the model calls a tool; None if the framework has none.
+        others: Further ways to call a model, by name: async, structured, another API.
         keyword: Takes what ``libretto=`` of one call shall be; None if the framework
             does not pass it on.
         on_threads: Makes calls on threads or in tasks that the framework starts.
@@ -39,6 +40,7 @@ class Program:
     chat: Callable[[str], Any]
     stream: Callable[[str], Any] | None = None
     tools: Callable[[str], Any] | None = None
+    others: Mapping[str, Callable[[str], Any]] = field(factory=dict)
     keyword: Callable[[dict[str, Any]], Any] | None = None
     on_threads: Callable[[], Any] | None = None
     loses_scopes: bool = False
@@ -89,6 +91,14 @@ def litellm() -> Program:
     def ask(model: str, **more: Any) -> Any:
         return litellm.completion(f"openai/{model}", user(HELLO), **more)
 
+    async def async_chat(model: str) -> Any:
+        answer = await litellm.acompletion(f"openai/{model}", user(HELLO))
+        return answer.choices[0].message.content
+
+    async def async_stream(model: str) -> Any:
+        stream = await litellm.acompletion(f"openai/{model}", user(HELLO), stream=True)
+        return [piece.choices[0].delta.content async for piece in stream]
+
     return Program(
         lambda model: ask(model).choices[0].message.content,
         lambda model: [
@@ -100,6 +110,13 @@ def litellm() -> Program:
             .message.tool_calls[0]
             .function.arguments
         ),
+        others={
+            "async": lambda model: finish(async_chat(model)),
+            "async stream": lambda model: finish(async_stream(model)),
+            "structured": lambda model: (
+                ask(model, response_format=Person).choices[0].message.content
+            ),
+        },
         on_threads=lambda: [
             answer.choices[0].message.content
             for answer in litellm.batch_completion(
@@ -221,14 +238,37 @@ def instructor() -> Program:
     import instructor
     import openai
 
-    def ask(model: str, **more: Any) -> Any:
-        client = instructor.from_openai(openai.OpenAI())
+    schema = instructor.Mode.JSON_SCHEMA
+
+    def ask(model: str, mode: Any = instructor.Mode.TOOLS, **more: Any) -> Any:
+        client = instructor.from_openai(openai.OpenAI(), mode=mode)
         return client.create(model=model, messages=user(HELLO), max_retries=0, **more)
+
+    def stream(model: str, mode: Any = instructor.Mode.TOOLS) -> Any:
+        client = instructor.from_openai(openai.OpenAI(), mode=mode)
+        pieces = client.create_partial(
+            model=model, messages=user(HELLO), response_model=Person, max_retries=0
+        )
+        return [piece.model_dump() for piece in pieces]
+
+    async def async_chat(model: str, mode: Any) -> Any:
+        async with openai.AsyncOpenAI() as bare:
+            client = instructor.from_openai(bare, mode=mode)
+            return await client.create(
+                model=model, messages=user(HELLO), response_model=Person
+            )
 
     return Program(
         lambda model: ask(model, response_model=Person),
-        lambda model: list(ask(model, response_model=Iterable[Person], stream=True)),
+        stream,
         lambda model: ask(model, response_model=Person),
+        others={
+            "no model": lambda model: ask(model, response_model=None).choices,
+            "schema": lambda model: ask(model, schema, response_model=Person),
+            "schema stream": lambda model: stream(model, schema),
+            "async": lambda model: finish(async_chat(model, instructor.Mode.TOOLS)),
+            "async schema": lambda model: finish(async_chat(model, schema)),
+        },
         keyword=lambda libretto: ask("any", response_model=Person, libretto=libretto),
     )
 

@@ -15,71 +15,82 @@ from sameness import finish
 
 def pydantic_ai() -> Program:
     from pydantic_ai import Agent
-    from pydantic_ai.models.openai import OpenAIChatModel
+    from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 
-    def agent(model: str, **more: Any) -> Any:
-        return Agent(OpenAIChatModel(model), retries=0, **more)
+    def run(model: Any, prompt: str = HELLO, **more: Any) -> Any:
+        return finish(Agent(model, retries=0, **more).run(prompt)).output
 
-    async def pieces(model: str) -> Any:
-        async with agent(model).run_stream(HELLO) as result:
+    async def pieces(model: Any) -> Any:
+        async with Agent(model, retries=0).run_stream(HELLO) as result:
             return await collect(result.stream_text(delta=True, debounce_by=None))
 
+    def tools(model: Any) -> Any:
+        return run(model, WEATHER, tools=[get_weather])
+
     return Program(
-        lambda model: finish(agent(model).run(HELLO)).output,
-        lambda model: finish(pieces(model)),
-        lambda model: (
-            finish(
-                agent(model, tools=[get_weather], output_type=Person).run(WEATHER)
-            ).output
-        ),
+        lambda model: run(OpenAIChatModel(model)),
+        lambda model: finish(pieces(OpenAIChatModel(model))),
+        lambda model: tools(OpenAIChatModel(model)),
+        others={
+            "structured": lambda model: run(OpenAIChatModel(model), output_type=Person),
+            "responses": lambda model: run(OpenAIResponsesModel(model)),
+            "responses stream": lambda model: finish(
+                pieces(OpenAIResponsesModel(model))
+            ),
+            "responses tools": lambda model: tools(OpenAIResponsesModel(model)),
+            "responses structured": lambda model: run(
+                OpenAIResponsesModel(model), output_type=Person
+            ),
+        },
     )
 
 
 def openai_agents() -> Program:
     import agents
 
-    def agent(model: str, **more: Any) -> Any:
-        chat = agents.OpenAIChatCompletionsModel(model, agents.AsyncOpenAI())
-        return agents.Agent("Greeter", model=chat, **more)
+    chat = agents.OpenAIChatCompletionsModel
+    responses = agents.OpenAIResponsesModel
 
-    def stream(model: str) -> Any:
+    def agent(kind: Any, model: str, **more: Any) -> Any:
+        asked = kind(model, openai_client=agents.AsyncOpenAI())
+        return agents.Agent("Greeter", model=asked, **more)
+
+    def run(kind: Any, model: str, prompt: str = HELLO, **more: Any) -> Any:
+        run = agents.Runner.run(agent(kind, model, **more), prompt)
+        return finish(run).final_output
+
+    def stream(kind: Any, model: str) -> Any:
         async def run() -> Any:
-            events = agents.Runner.run_streamed(agent(model), HELLO).stream_events()
+            running = agents.Runner.run_streamed(agent(kind, model), HELLO)
             return [
-                event.data.delta
-                async for event in events
-                if getattr(getattr(event, "data", None), "delta", None)
+                (event.type, getattr(getattr(event, "data", None), "delta", None))
+                async for event in running.stream_events()
             ]
 
         return finish(run())
 
+    def tools(kind: Any, model: str, **more: Any) -> Any:
+        tool = agents.function_tool(get_weather)
+        return run(kind, model, WEATHER, tools=[tool], **more)
+
     return Program(
-        lambda model: finish(agents.Runner.run(agent(model), HELLO)).final_output,
-        stream,
-        lambda model: (
-            finish(
-                agents.Runner.run(
-                    agent(
-                        model,
-                        tools=[agents.function_tool(get_weather)],
-                        tool_use_behavior="stop_on_first_tool",
-                    ),
-                    WEATHER,
-                )
-            ).final_output
-        ),
-        keyword=lambda libretto: (
-            finish(
-                agents.Runner.run(
-                    agent(
-                        "any",
-                        model_settings=agents.ModelSettings(
-                            extra_args={"libretto": libretto}
-                        ),
-                    ),
-                    HELLO,
-                )
-            ).final_output
+        lambda model: run(chat, model),
+        lambda model: stream(chat, model),
+        lambda model: tools(chat, model, tool_use_behavior="stop_on_first_tool"),
+        others={
+            "tools and text": lambda model: tools(chat, model),
+            "structured": lambda model: run(chat, model, output_type=Person),
+            "responses": lambda model: run(responses, model),
+            "responses stream": lambda model: stream(responses, model),
+            "responses tools": lambda model: tools(responses, model),
+            "responses structured": lambda model: run(
+                responses, model, output_type=Person
+            ),
+        },
+        keyword=lambda libretto: run(
+            chat,
+            "any",
+            model_settings=agents.ModelSettings(extra_args={"libretto": libretto}),
         ),
     )
 

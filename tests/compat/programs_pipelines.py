@@ -6,6 +6,7 @@ from typing import Any
 from programs import (
     HELLO,
     WEATHER,
+    Person,
     Program,
     collect,
     get_weather,
@@ -119,15 +120,51 @@ def langchain() -> Program:
     def model_of(name: str, **more: Any) -> Any:
         return ChatOpenAI(model=name, max_retries=0, **more)
 
+    def responses(name: str) -> Any:
+        return model_of(name, use_responses_api=True)
+
+    def stream(model: Any) -> Any:
+        return [piece.text for piece in model.stream(HELLO)]
+
+    async def async_stream(model: Any) -> Any:
+        return [piece.text async for piece in model.astream(HELLO)]
+
+    def tools(model: Any) -> Any:
+        bound = model.bind_tools([tool(get_weather)])
+        return bound.invoke(WEATHER).tool_calls[0]["args"]
+
+    def structured(model: Any, method: str) -> Any:
+        bound = model.with_structured_output(Person, method=method)
+        return bound.invoke(HELLO), finish(bound.ainvoke(HELLO))
+
     return Program(
         lambda model: model_of(model).invoke(HELLO).text,
-        lambda model: [piece.text for piece in model_of(model).stream(HELLO)],
-        lambda model: (
-            model_of(model)
-            .bind_tools([tool(get_weather)])
-            .invoke(WEATHER)
-            .tool_calls[0]["args"]
-        ),
+        lambda model: stream(model_of(model)),
+        lambda model: tools(model_of(model)),
+        others={
+            "async": lambda model: finish(model_of(model).ainvoke(HELLO)).text,
+            "async stream": lambda model: finish(async_stream(model_of(model))),
+            "batch": lambda model: [
+                each.text for each in model_of(model).batch([HELLO, "Hello"])
+            ],
+            "schema": lambda model: structured(model_of(model), "json_schema"),
+            "function": lambda model: structured(model_of(model), "function_calling"),
+            "responses": lambda model: responses(model).invoke(HELLO).text,
+            "responses async": lambda model: (
+                finish(responses(model).ainvoke(HELLO)).text
+            ),
+            "responses stream": lambda model: stream(responses(model)),
+            "responses async stream": lambda model: finish(
+                async_stream(responses(model))
+            ),
+            "responses tools": lambda model: tools(responses(model)),
+            "responses schema": lambda model: structured(
+                responses(model), "json_schema"
+            ),
+            "responses function": lambda model: structured(
+                responses(model), "function_calling"
+            ),
+        },
         keyword=lambda libretto: model_of("any").invoke(HELLO, libretto=libretto).text,
         on_threads=lambda: [
             each.text for each in model_of("any").batch([HELLO, "Hello"])
@@ -182,6 +219,7 @@ def langgraph() -> Program:
 
 def llama_index() -> Program:
     from llama_index.core.llms import ChatMessage
+    from llama_index.core.prompts import PromptTemplate
     from llama_index.core.tools import FunctionTool
     from llama_index.llms.openai import OpenAI
 
@@ -197,6 +235,13 @@ def llama_index() -> Program:
         more["model"] = model
         return llm.chat([ChatMessage(HELLO)], **more).message.content
 
+    async def async_chat(model: str) -> Any:
+        return (await model_of(model).achat([ChatMessage(HELLO)])).message.content
+
+    async def async_stream(model: str) -> Any:
+        stream = await model_of(model).astream_chat([ChatMessage(HELLO)])
+        return [piece.delta async for piece in stream]
+
     return Program(
         chat,
         lambda model: [
@@ -208,6 +253,14 @@ def llama_index() -> Program:
                 [FunctionTool.from_defaults(get_weather)], WEATHER
             )
         ),
+        others={
+            "complete": lambda model: model_of(model).complete(HELLO).text,
+            "async": lambda model: finish(async_chat(model)),
+            "async stream": lambda model: finish(async_stream(model)),
+            "structured": lambda model: model_of(model).structured_predict(
+                Person, PromptTemplate("Who is {who}?"), who="that"
+            ),
+        },
         keyword=lambda libretto: chat("any", libretto=libretto),
     )
 

@@ -53,25 +53,46 @@ def gateway() -> Iterator[Gateway]:
 
 
 def same(ask: Callable[[], Any], running: Gateway) -> CapturedEvents:
-    """Run a program bare and recorded, and return its events.
+    """Hold that a program that succeeds does the same recorded, and return its events.
 
     Args:
-        ask: The program; it returns what its user sees, in values that compare.
+        ask: The program; it returns what its user sees.
         running: The model that it calls.
     """
-    running.answered()
-    bare = ask()
-    calls = running.answered()
-    assert calls > 0, "the program did not call the model"
-    with capture_events() as events:
-        recorded = ask()
-        assert recorded == bare
-        assert running.answered() == calls
-        assert len(events) == calls
-    assert ask() == bare
+    events = same_outcome(ask, running, ())
     for event in events:
         assert event["promptTemplateChat"]
         assert event.get("response") or event["toolCalls"]
         assert event["responseMetrics"]
         assert "responseErrors" not in event
+    return events
+
+
+def same_outcome(
+    ask: Callable[[], Any],
+    running: Gateway,
+    errors: type[Exception] | tuple[()] = Exception,
+) -> CapturedEvents:
+    """Hold the same of a program that may fail; what it raises is its outcome.
+
+    Args:
+        ask: As above.
+        running: As above.
+        errors: What it may raise.
+    """
+
+    def outcome() -> Any:
+        try:
+            return repr(ask())
+        except errors as exc:
+            return type(exc), str(exc)
+
+    running.answered()
+    bare = outcome()
+    calls = running.answered()
+    assert calls > 0, bare
+    with capture_events() as events:
+        assert outcome() == bare
+        assert running.answered() == calls == len(events)
+    assert outcome() == bare
     return events

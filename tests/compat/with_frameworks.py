@@ -7,16 +7,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import programs
 import pytest
-from sameness import Gateway
+from sameness import Gateway, same, same_outcome
 from support.backend import Backend
 from workers import environment
 
 import libretto_instrument as libretto
-from libretto_instrument.testing import CapturedEvents, capture_events
+from libretto_instrument.testing import capture_events
 
 NAME = os.environ.get("LIBRETTO_FRAMEWORK", "")
 
@@ -55,26 +56,6 @@ def program(running: Gateway, monkeypatch: pytest.MonkeyPatch) -> programs.Progr
     return programs.find(NAME)
 
 
-def outcome(ask: Callable[[], Any]) -> Any:
-    """Return what the user sees, which may be an exception."""
-    try:
-        return repr(ask())
-    except Exception as exc:
-        return type(exc), str(exc)
-
-
-def same_outcome(ask: Callable[[], Any], running: Gateway) -> CapturedEvents:
-    """Hold that a program comes to the same recorded, with one event a call."""
-    running.answered()
-    bare = outcome(ask)
-    calls = running.answered()
-    assert calls > 0, bare
-    with capture_events() as events:
-        assert outcome(ask) == bare
-        assert running.answered() == calls == len(events)
-    return events
-
-
 def names(ask: Callable[[], Any], **fields: Any) -> list[Any]:
     """Return the names of the prompts of the calls made in a scope."""
     with capture_events() as events, libretto.scope(**fields):
@@ -88,10 +69,17 @@ def test_as_bare(program: programs.Program, running: Gateway, situation: str) ->
     ask = getattr(program, situation)
     if ask is None:
         pytest.skip(f"no {situation}")
-    events = same_outcome(lambda: ask("any"), running)
-    for event in events:
-        assert "responseErrors" not in event
-        assert event.get("response") or event["toolCalls"]
+    events = same(lambda: ask("any"), running)
+    if situation == "tools":
+        assert events[0]["toolCalls"]
+
+
+def test_other_ways(program: programs.Program, running: Gateway) -> None:
+    """Async, structured and by another API, a call comes to the same."""
+    if not program.others:
+        pytest.skip("no other ways")
+    for ask in program.others.values():
+        same(partial(ask, "any"), running)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +98,7 @@ def test_errors(
     ask = getattr(program, situation)
     if ask is None:
         pytest.skip(f"no {situation}")
-    events = same_outcome(lambda: ask(model), running)
+    events = same_outcome(partial(ask, model), running)
     assert all(event["responseErrors"] for event in events)
 
 
