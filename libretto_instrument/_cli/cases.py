@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from .._util.terminal import printable
 from .argtypes import fraction
 
 _T = TypeVar("_T")
@@ -98,7 +99,7 @@ def with_warnings(function: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
         warnings.simplefilter("always")
         result = function(*args, **kwargs)
     for warning in caught:
-        print(f"warning: {warning.message}", file=sys.stderr)
+        print(printable(f"warning: {warning.message}"), file=sys.stderr)
     return result
 
 

@@ -55,7 +55,11 @@ def _import_exporter(named: str) -> Any:
         except ValueError as exc:
             raise _error(named, str(exc)) from None
         is_factory = isinstance(exporter, type) or not hasattr(exporter, "export")
-        return exporter() if is_factory and callable(exporter) else exporter
+        try:
+            return exporter() if is_factory and callable(exporter) else exporter
+        except Exception as exc:
+            problem = f"it can't be made ({type(exc).__name__}: {exc})"
+            raise _error(named, problem) from exc
 
 
 def _json_lines(path: str, options: dict[str, Any]) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 
 from attrs import frozen
 
+from .._util.terminal import printable
 from .._version import __version__
 from .run.dashes import protect_dashes
 
@@ -100,6 +101,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: 0 for success, 1 for a command that found something wrong,
         2 for one that was called wrongly or cannot run here.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # What was recorded may hold characters that the terminal's encoding has not.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     argv = list(sys.argv[1:] if argv is None else argv)
     chosen = next((word for word in argv if not word.startswith("-")), "")
     args = _parser(chosen).parse_args(protect_dashes(argv))
@@ -122,7 +127,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_SIGPIPE
     except (OSError, ValueError) as exc:
         # A port that is taken or a file that cannot be used: no traceback helps.
-        print(f"libretto-instrument {command.name}: {exc}", file=sys.stderr)
+        message = printable(f"libretto-instrument {command.name}: {exc}")
+        print(message, file=sys.stderr)
         return EXIT_USAGE
     return status
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._util.importing import load_object
+from .._util.terminal import printable
 from .argtypes import fraction
 from .cases import with_warnings
 
@@ -92,8 +93,10 @@ def run(args: argparse.Namespace) -> int:
     from ..improve._prepare import load_replay, prepare
     from ..improve._request import Change
 
-    if args.junit and not Path(args.junit).absolute().parent.is_dir():
-        raise ValueError(f"there is no directory for {args.junit}")
+    if args.junit:
+        report = Path(args.junit).absolute()
+        if report.is_dir() or not report.parent.is_dir():
+            raise ValueError(f"{args.junit} is no file, or has no directory")
     change = Change(
         template=load_template(args.template) if args.template else None,
         model=args.model,
@@ -267,4 +270,4 @@ def _read_template(path: Path) -> Any:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+    print(printable(text), file=sys.stderr)

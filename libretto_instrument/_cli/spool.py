@@ -8,6 +8,7 @@ from .._delivery import LIBRETTO
 from .._spool import Spool, inspect_spool
 from .._spool.dead_letters import DeadLetter, iter_dead_letters, remove_dead_letters
 from .._util.progress import progress_bar
+from .._util.terminal import printable
 
 
 def add_spool_option(parser: argparse.ArgumentParser) -> None:
@@ -92,7 +93,7 @@ def _list(spool: Spool) -> None:
     print(f"{stats.pending} pending, {stats.dead_letters} refused, {stats.size} bytes")
     if set(stats.pending_by_destination) - {LIBRETTO}:
         for destination, count in sorted(stats.pending_by_destination.items()):
-            print(f"{count} pending for {_printable(destination)}")
+            print(f"{count} pending for {printable(destination)}")
     for reason, count in stats.dropped.items():
         print(f"{count} dropped: {reason}")
     for letter in iter_dead_letters(spool.directory):
@@ -102,12 +103,7 @@ def _list(spool: Spool) -> None:
 def _format(letter: DeadLetter) -> str:
     at = datetime.fromtimestamp(letter.rejected_at, timezone.utc)
     by = "" if letter.destination == LIBRETTO else f"{letter.destination}: "
-    return _printable(
+    return printable(
         f"{letter.message.id}  {at:%Y-%m-%d %H:%M:%S}Z  {letter.message.kind:<8}  "
         f"{by}{letter.reason}"
-    )
-
-
-def _printable(text: str) -> str:
-    # What a file says may hold control characters, which a terminal would obey.
-    return "".join(each if each.isprintable() else "?" for each in text)
+    ).replace("\n", " ")

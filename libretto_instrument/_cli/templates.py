@@ -2,11 +2,11 @@
 
 import argparse
 import json
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._util.terminal import printable
 from .cases import find_source
 
 if TYPE_CHECKING:
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 #: Events that are looked at.
 MAX_EVENTS = 20_000
 _MAX_SHOWN_CHARS = 2_000
-#: What could move a terminal's cursor, or worse.
-_CONTROL = re.compile(r"[^\S\n ]|[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         _print(json.dumps(templates, indent=2, ensure_ascii=False))
     else:
         for proposal in proposals:
-            _print(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", _describe(proposal)))
+            _print(printable(_describe(proposal)))
     print(
         f"{len(proposals)} proposed from {len(calls)} calls without a template.",
         file=sys.stderr,

@@ -43,4 +43,7 @@ def load_object(name: str) -> Any:
                 found = getattr(found, part)
         except (ImportError, AttributeError) as exc:
             raise ValueError(f"There is no {name}: {exc}.") from exc
+        except (Exception, SystemExit) as exc:
+            problem = f"{type(exc).__name__}: {exc}"
+            raise ValueError(f"{module} can't be imported: {problem}") from exc
     return found

@@ -1,6 +1,7 @@
 """A case: a recorded call with a target, the answer that is wanted."""
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -10,7 +11,7 @@ import attrs
 from attrs import field, frozen
 
 from .._templates import hash_template, placeholders
-from .._util.json import encode
+from .._util.json import decode, encode
 from ..redaction._entities import PRECEDENCE
 
 #: Answers rated at least this are targets, unless told otherwise.
@@ -144,9 +145,10 @@ def case_from_json(line: str | bytes) -> Case:
     Raises:
         ValueError: The line is no case; the message says what is wrong with it.
     """
-    values = json.loads(line)
+    values = decode(line)
     if not isinstance(values, dict):
         raise ValueError("a case is a JSON object")
+    values = {name: value for name, value in values.items() if value is not None}
     known = attrs.fields_dict(Case)
     if unknown := sorted(set(values) - set(known)):
         raise ValueError(f"a case has no field {unknown[0]!r}")
@@ -155,25 +157,52 @@ def case_from_json(line: str | bytes) -> Case:
         if name not in values:
             raise ValueError(f"the field {name!r} is missing")
     values.setdefault("target_source", "better_response")
+    return _check(Case(**values))
+
+
+def _check(case: Case) -> Case:
+    """Return a case whose fields are of the right types.
+
+    Raises:
+        ValueError: One is not; the message names it.
+    """
     for name, kinds in _KINDS.items():
-        if name in values and not isinstance(values[name], kinds):
-            raise ValueError(f"the field {name!r} is a {type(values[name]).__name__}")
-    if values.get("endpoint", "chat") not in ("chat", "completion", "responses"):
-        raise ValueError(f"there is no endpoint {values['endpoint']!r}")
-    return Case(**values)
+        value = getattr(case, name)
+        if not isinstance(value, kinds):
+            raise ValueError(f"the field {name!r} is a {type(value).__name__}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"the field {name!r} is no finite number")
+    messages = case.template if isinstance(case.template, list) else []
+    if not all(isinstance(message, dict) for message in messages):
+        raise ValueError("a message of the field 'template' is no object")
+    if case.endpoint not in ("chat", "completion", "responses"):
+        raise ValueError(f"there is no endpoint {case.endpoint!r}")
+    return case
 
 
+_TEXT = (str, type(None))
+_NUMBER = (int, float, type(None))
 _KINDS: dict[str, type | tuple[type, ...]] = {
     "id": str,
+    "prompt": _TEXT,
+    "endpoint": str,
     "template": (list, str),
+    "template_hash": str,
     "params": dict,
-    "model": str,
+    "model": _TEXT,
     "provider": str,
     "model_parameters": dict,
-    "tools": list,
-    "answer": str,
+    "tools": (list, type(None)),
+    "answer": _TEXT,
     "target": str,
-    "rating": (int, float),
+    "target_source": str,
+    "rating": _NUMBER,
+    "tokens_in": _NUMBER,
+    "tokens_out": _NUMBER,
+    "response_time": _NUMBER,
+    "input_type": _TEXT,
+    "has_instructions": bool,
+    "obstacle": _TEXT,
 }
 
 
@@ -187,6 +216,9 @@ def case_from_event(
     """Return the case that an event and its feedback make; None without a target.
 
     ``min_rating`` is the least rating that makes the recorded answer the target.
+
+    Raises:
+        ValueError: What was recorded makes no case.
     """
     answer = answer_text(event)
     if better_response is not None:
@@ -200,8 +232,8 @@ def case_from_event(
     if template is None:
         template = event.get("promptTemplateText", "")
     tokens_in, tokens_out = count_tokens(event)
-    return Case(
-        id=str(event.get("promptEventId")),
+    case = Case(
+        id=event.get("promptEventId"),  # type: ignore[arg-type]
         prompt=event.get("promptTemplateName") or event.get("apiName"),
         endpoint=_endpoint(parameters),
         template=template,
@@ -226,6 +258,7 @@ def case_from_event(
         has_instructions=_has_instructions(event, template),
         obstacle=_obstacle(event, template),
     )
+    return _check(case)
 
 
 def _endpoint(parameters: Mapping[str, Any]) -> str:

@@ -48,7 +48,9 @@ def cases(
     else:
         calls = rated_calls(location, prompt=prompt, since=since)
         read = ((c.at, _read(c, min_rating)) for c in calls if c.replay is None)
-    found = [(at, case) for at, case in read if case is not None]
+    # An event that was sent again stands twice in a log.
+    unique = {case.id: (at, case) for at, case in read if case is not None}
+    found = list(unique.values())
     if prompt is not None:
         found = [each for each in found if each[1].prompt == prompt]
     if limit is not None:

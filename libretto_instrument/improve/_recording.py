@@ -61,11 +61,7 @@ def _take(item: Any) -> None:
 
 
 def call(client: Any, request: Request, *, name: str | None, context: Any) -> Outcome:
-    """Make a call inside `recording()`, with a client of openai that is not async.
-
-    Raises:
-        Exception: It failed otherwise than by openai's errors.
-    """
+    """Make a call inside `recording()`, with a client of openai that is not async."""
     import openai
 
     event_id = new_id()
@@ -87,7 +83,8 @@ def call(client: Any, request: Request, *, name: str | None, context: Any) -> Ou
             if isinstance(answer, openai.Stream):
                 for _ in answer:
                     pass
-    except openai.OpenAIError as exc:
+    except Exception as exc:
+        # Not openai's errors alone: it may refuse an argument, or an answer be no JSON.
         error = exc
     finally:
         del _records[event_id]

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import attrs
 
 from .._util.statistics import Interval
+from .._util.terminal import printable
 from ._case import Case
 from ._replay import Comparison, Replay, Result
 
@@ -40,7 +41,7 @@ def format_replay(replay: Replay) -> str:
         differences = result.answers[0].differences
         if differences and not result.error:
             shown_text = f"{', '.join(differences)}: {shown_text}"
-        text = " ".join(shown_text.split())
+        text = printable(" ".join(shown_text.split()))
         max_chars = width - 37
         lines.append(
             f"{result.case.id[:8]}  {_number(result.recorded_score):>6}  "
@@ -49,7 +50,7 @@ def format_replay(replay: Replay) -> str:
         )
     if len(replay.results) > len(shown):
         lines.append(f"… and {len(replay.results) - len(shown)} more")
-    return "\n".join([*lines, "", *summarize(replay)])
+    return printable("\n".join([*lines, "", *summarize(replay)]))
 
 
 def summarize(replay: Replay) -> list[str]:

@@ -66,11 +66,19 @@ def build_request(case: Case, change: Change) -> Request:
     """
     if change.template is None:
         try:
-            return _build(case, change, case.template)
+            return _try_build(case, change, case.template)
         except TemplateError as exc:
             # It was rendered once, so what is missing was more than JSON can hold.
             raise ObstacleError(f"its parameters were no plain data: {exc}") from exc
-    return _build(case, change, change.template)
+    return _try_build(case, change, change.template)
+
+
+def _try_build(case: Case, change: Change, template: Any) -> Request:
+    try:
+        return _build(case, change, template)
+    except (AttributeError, LookupError, RecursionError, TypeError) as exc:
+        problem = f"{type(exc).__name__}: {exc}"
+        raise ObstacleError(f"its request can't be made of it ({problem})") from exc
 
 
 def _build(case: Case, change: Change, template: Any) -> Request:

@@ -19,7 +19,7 @@ from ._replay import Answer, Replay, Result, judge
 from ._request import Change, build_request
 from ._scores import Scorer, json_differences, score_answer
 from ._sources import Recorded, hide_token
-from ._stores import store_event
+from ._stores import open_store, store_event
 
 #: For how many seconds in all one call may wait for rate limits.
 MAX_WAIT_SECONDS = 600.0
@@ -90,7 +90,10 @@ class Run:
 
         Raises:
             ReplayInterrupt: It was interrupted; it has what there is.
+            OSError: The place to record to can't be written. Nothing was sent.
         """
+        if self.store is not None:
+            open_store(self.store)
         jobs, lock = self._jobs(), threading.Lock()
         finished: queue.Queue[int | None] = queue.Queue()
 
@@ -104,8 +107,8 @@ class Run:
                     case, attempt = job
                     self._done[case.id, attempt] = self._replay(case, attempt)
                     finished.put(1)
-            except (_FatalError, OSError, ValueError) as exc:
-                self._problem = self._problem or str(exc)
+            except BaseException as exc:
+                self._problem = self._problem or str(exc) or type(exc).__name__
                 self._stop.set()
             finally:
                 finished.put(None)
@@ -198,7 +201,8 @@ class Run:
             differs = (
                 json_differences(case.target, text) if self.score_name == "json" else ()
             )
-        except Exception as exc:
+        except BaseException as exc:
+            # A scorer of the user's may exit, or fail as a test does.
             return evolve(answer, score_error=f"{type(exc).__name__}: {exc}")
         return evolve(answer, score=score, differences=tuple(differs))
 
@@ -207,7 +211,7 @@ class Run:
             return 0.0
         try:
             return score_answer(self.scorer, case, case.answer)
-        except Exception:
+        except BaseException:
             return None
 
     def load(self, recorded: Iterable[Recorded]) -> None:
@@ -217,11 +221,19 @@ class Run:
             context = made.event.get("context") or {}
             case = cases.get(str(context.get("case")))
             attempt = context.get("attempt", 0)
-            if case is None or not 0 <= attempt < self.times:
+            if (
+                case is None
+                or not isinstance(attempt, int)
+                or not 0 <= attempt < self.times
+            ):
                 continue
-            answer = _read(made.event, None, attempt)
+            try:
+                answer = _read(made.event, None, attempt)
+            except (AttributeError, TypeError, ValueError):
+                continue  # The store was changed by somebody else.
             before = context.get("recorded_score")
-            if context.get("scored_by") == self.score_name and before is not None:
+            is_same = context.get("scored_by") == self.score_name
+            if is_same and isinstance(before, int | float):
                 self._before.setdefault(case.id, before)
             self._done[case.id, attempt] = self._score(case, answer)
 
@@ -267,6 +279,7 @@ def _read(
         error = "before_send withheld the event, and the answer with it"
     event = event or {}
     tokens_in, tokens_out = count_tokens(event)
+    response_time = event.get("responseTime")
     return Answer(
         event_id=event.get("promptEventId"),
         attempt=attempt,
@@ -274,7 +287,7 @@ def _read(
         error=error,
         tokens_in=tokens_in,
         tokens_out=tokens_out,
-        response_time=event.get("responseTime"),
+        response_time=response_time if isinstance(response_time, int | float) else None,
     )
 
 

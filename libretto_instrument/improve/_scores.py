@@ -4,6 +4,7 @@ import importlib
 import json
 import math
 from collections.abc import Callable, Iterator
+from numbers import Real
 from typing import Any
 
 from .._util.importing import load_object
@@ -86,7 +87,7 @@ def score_answer(scorer: Scorer, case: Case, answer: str) -> float:
         ValueError: It is no number from 0 to 1.
     """
     value = scorer(case, answer)
-    number = isinstance(value, int | float) and math.isfinite(value)
+    number = isinstance(value, Real) and math.isfinite(value)
     if not number or not 0 <= value <= 1:
         raise ValueError(f"a score must be from 0 to 1, not {value!r:.100}")
     return float(value)

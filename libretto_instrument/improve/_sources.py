@@ -5,7 +5,7 @@ import sqlite3
 import warnings
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from http.client import HTTPException, HTTPResponse, IncompleteRead
 from io import BufferedReader
@@ -129,7 +129,7 @@ def _open_database(path: Path) -> Iterator[sqlite3.Connection]:
             if owner != _APPLICATION_ID:
                 raise ValueError(f"{path} is another program's database.")
             yield db
-        except sqlite3.Error as exc:
+        except (sqlite3.Error, zlib.error) as exc:
             raise ValueError(f"{path} can't be read ({exc}).") from exc
 
 
@@ -168,10 +168,17 @@ def _from_log(path: Path) -> Iterator[Recorded]:
             entry = feedback.get(str(line["body"].get("feedbackKey")), {})
             yield Recorded(
                 line["body"],
-                float(line.get("timestamp") or 0),
+                _seconds(line.get("timestamp")),
                 entry.get("rating"),
                 entry.get("better_response"),
             )
+
+
+def _seconds(timestamp: Any) -> float:
+    """Return when a line was written; 0 where it does not say."""
+    with suppress(TypeError, ValueError, OverflowError):
+        return float(timestamp)
+    return 0.0
 
 
 def _lines_of_log(path: Path, is_first_pass: bool) -> Iterator[dict[str, Any]]:

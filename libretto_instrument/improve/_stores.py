@@ -49,6 +49,15 @@ def check_store(location: str) -> None:
         raise ValueError(f"There is no directory {Path(location).absolute().parent}.")
 
 
+def open_store(location: str) -> None:
+    """Check that events can be written, before calls are paid for.
+
+    Raises: OSError, if they can't be.
+    """
+    if not is_url(location):
+        JsonLinesExporter(location).export([])
+
+
 def store_event(location: str, event: dict[str, Any]) -> None:
     """Keep the event of a call. Raises: OSError, if that fails."""
     if not is_url(location):

@@ -387,7 +387,16 @@ def test_a_redirect_is_not_followed() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"modelParameters": [1]}, {"toolCalls": [1], "response": 1}, {"params": 3}],
+    [
+        {"modelParameters": [1]},
+        {"toolCalls": [1], "response": 1},
+        {"params": 3},
+        {"promptTemplateChat": 5},
+        {"promptTemplateChat": ["Hi"]},
+        {"promptTemplateName": ["greeting"]},
+        {"promptEventId": None},
+        {"responseTime": "fast"},
+    ],
 )
 def test_an_event_that_makes_no_sense(log: Path, changes: Body) -> None:
     """An event that can't be read is reported, and the others are cases."""
@@ -397,6 +406,23 @@ def test_an_event_that_makes_no_sense(log: Path, changes: Body) -> None:
         warnings.simplefilter("ignore")
         found = improve.cases(log)
     assert identify(0) in {case.id for case in found}
+
+
+def test_an_event_that_was_sent_again(log: Path) -> None:
+    """An event that stands in a log twice is one case, as its file may hold."""
+    found = improve.cases(write_log(log, event(), event(), feedback(rating=1)))
+    assert [case.id for case in found] == [identify(0)]
+
+
+@pytest.mark.parametrize("timestamp", ["soon", [1], None, 10**400, {}])
+def test_a_time_that_makes_no_sense(log: Path, timestamp: Any) -> None:
+    """A line of a log that does not say when it was written is read all the same."""
+    write_log(log, event(), feedback(rating=1))
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    log.write_text(
+        "".join(json.dumps({**line, "timestamp": timestamp}) + "\n" for line in lines)
+    )
+    assert [case.id for case in improve.cases(log)] == [identify(0)]
 
 
 # Files
@@ -472,6 +498,22 @@ GOOD = '{"id": "1", "template": "Hi {name}", "params": {"name": "A"}, "target": 
         ('{"id": "2", "template": "x", "target": 5}', "'target' is a int"),
         ('{"id": "2", "template": "x", "target": "t", "parms": {}}', "'parms'"),
         ('{"id": "2", "template": "x", "target": "t", "endpoint": "e"}', "'e'"),
+        ('{"id": "2", "template": [5], "target": "t"}', "'template' is no object"),
+        *(
+            (f'{{"id": "2", "template": "x", "target": "t", "{name}": {value}}}', name)
+            for name, value in (
+                ("prompt", 5),
+                ("prompt", '["x"]'),
+                ("response_time", '"1"'),
+                ("response_time", "1e999"),
+                ("tokens_in", "{}"),
+                ("input_type", 5),
+                ("has_instructions", '"yes"'),
+                ("obstacle", 5),
+                ("endpoint", "[]"),
+                ("template_hash", 5),
+            )
+        ),
         (GOOD, "twice"),
     ],
 )
@@ -491,6 +533,15 @@ def test_cases_written_by_hand(tmp_path: Path) -> None:
     (case,) = improve.cases(path)
     assert case.template_hash
     assert case.endpoint == "chat"
+
+
+def test_fields_that_are_null(tmp_path: Path) -> None:
+    """A field that is null is one that is not there."""
+    path = tmp_path / "cases.jsonl"
+    names = ("prompt", "model", "tools", "answer", "rating", "params")
+    path.write_text(json.dumps(json.loads(GOOD) | dict.fromkeys(names)) + "\n")
+    (case,) = improve.cases(path)
+    assert (case.answer, case.params, case.provider) == (None, {}, "openai")
 
 
 def test_cases_for_pytest(tmp_path: Path, found: list[Case]) -> None:

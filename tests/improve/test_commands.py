@@ -294,6 +294,11 @@ BAD = [
     (["cases.jsonl", "--score", "absent_module:f"], "absent_module"),
     (["cases.jsonl", "--times", "0"], "at least 1"),
     (["cases.jsonl", "--junit", "no/where.xml"], "no/where.xml"),
+    (["cases.jsonl", "--junit", "."], ". is no file"),
+    (["cases.jsonl", "--to", "."], "Is a directory"),
+    (["cases.jsonl", "--template", "raising:NAME"], "RuntimeError: not today"),
+    (["cases.jsonl", "--template", "exiting:NAME"], "SystemExit: 4"),
+    (["cases.jsonl", "--score", "unfinished:f"], "SyntaxError"),
     (["cases.jsonl", "--to", "http://127.0.0.1:9"], "does not answer"),
     (["cases.jsonl", "--resume", "absent"], "another template"),
 ]
@@ -315,6 +320,9 @@ def test_bad_input(
     (tmp_path / "needy.json").write_text('[{"role": "user", "content": "{tone}"}]')
     (tmp_path / "object.json").write_text('{"role": "user"}')
     (tmp_path / "broken.json").write_text("[")
+    (tmp_path / "raising.py").write_text("raise RuntimeError('not today')")
+    (tmp_path / "exiting.py").write_text("raise SystemExit(4)")
+    (tmp_path / "unfinished.py").write_text("f = (")
     done = run("replay", *words, "--yes")
     assert done.returncode == 2, done.stdout + done.stderr
     assert problem in done.stderr
@@ -406,3 +414,22 @@ def test_a_database_is_read_and_recorded_into(
     assert len(model.requests) == 3
     listed = run("cases")
     assert len(listed.stdout.splitlines()) == 3
+
+
+@pytest.mark.parametrize("answer", ["\x1b[2Jgone", "half \ud800 of a pair", "\x9b1A\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_any_answer_can_be_shown(
+    shell: Callable[..., Any], tmp_path: Path, answer: str, encoding: str
+) -> None:
+    """No answer moves a terminal's cursor, nor is it too odd for its encoding."""
+    with RuledModel(lambda body: answer) as odd:
+        (tmp_path / "cases.jsonl").write_text("".join(format_cases([case(0)], "jsonl")))
+        done = shell(
+            *("replay", "cases.jsonl", "--yes", "--junit", "report.xml"),
+            OPENAI_BASE_URL=odd.url,
+            PYTHONIOENCODING=encoding,
+        )
+    assert done.returncode == 0, done.stderr
+    assert "1 the same" in done.stdout
+    assert not set("\x1b\x9b\r") & {*done.stdout, *done.stderr}
+    assert ElementTree.parse(tmp_path / "report.xml")

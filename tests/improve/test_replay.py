@@ -7,12 +7,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import openai
 import pytest
+from attrs import evolve
 from support.scripted import DEADLINE
 
 import libretto_instrument
@@ -24,6 +26,7 @@ from libretto_instrument.testing import capture_events
 from .models import Rule, RuledModel, case, last_words
 
 NOWHERE = "http://127.0.0.1:9"
+SYSTEM = {"role": "system"}
 
 
 @pytest.fixture(autouse=True)
@@ -401,6 +404,89 @@ def test_a_scorer_that_raises(tmp_path: Path) -> None:
     assert "from 0 to 1" in str(replay.results[2].error)
     assert replay.results[1].answers[0].text == "is 1"
     assert replay.score == 1
+
+
+@pytest.mark.parametrize(
+    "error", [SystemExit(3), KeyboardInterrupt(), pytest.fail.Exception("no")]
+)
+def test_a_scorer_that_exits(error: BaseException) -> None:
+    """A scorer that exits, or fails as a test does, ends neither call nor run."""
+
+    def exiting(case: Case, answer: str) -> float:
+        if answer == "is 1":
+            raise error
+        return 1.0
+
+    replay = replayed(echo, case(0), case(1), case(2), score=exiting)
+    assert [r.verdict for r in replay.results] == ["same", "unscored", "same"]
+    assert type(error).__name__ in str(replay.results[1].error)
+    assert replay.is_complete
+
+
+def test_scores_of_other_types() -> None:
+    """Any real number is a score."""
+    replay = replayed(echo, case(0), score=lambda case, answer: Fraction(1, 2))
+    assert replay.score == 0.5
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"extra_body": [1]}, {"extra_headers": 5}, {"temperature": float("nan")}],
+)
+def test_a_call_that_openai_can_not_make(parameters: dict[str, Any]) -> None:
+    """Whatever a call raises is that case's result, and the others go on."""
+    odd = evolve(case(0), model_parameters=parameters)
+    replay = replayed(echo, odd, case(1))
+    assert [result.verdict for result in replay.results] == ["error", "better"]
+    assert replay.is_complete
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"endpoint": "responses", "has_instructions": True, "template": [SYSTEM]},
+        {"model_parameters": {"response_format": {"schema": 5, "name": 1}}},
+    ],
+)
+def test_a_request_that_can_not_be_made(changes: dict[str, Any]) -> None:
+    """A case whose request makes no sense is left out, with the reason."""
+    replay = replayed(echo, evolve(case(0), **changes), case(1))
+    assert [result.verdict for result in replay.results] == ["better"]
+    ((_, reason),) = replay.skipped
+    assert "can't be made" in reason
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"context": {"attempt": "first"}},
+        {"context": {"attempt": None}},
+        {"context": {"recorded_score": "high"}},
+        {"responseErrors": 5},
+        {"toolCalls": [{"type": []}], "response": ""},
+        {"responseTime": "slow"},
+    ],
+)
+def test_a_store_that_was_changed(tmp_path: Path, changes: dict[str, Any]) -> None:
+    """What makes no sense in a store costs no replay that goes on from it."""
+    store = tmp_path / "replays.jsonl"
+    first = replayed(echo, case(0), case(1), to=str(store))
+    lines = [json.loads(line) for line in store.read_text().splitlines()]
+    body = lines[0]["body"]
+    context = {**body["context"], **changes.get("context", {})}
+    body.update({**changes, "context": context})
+    store.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    again = replayed(echo, case(0), case(1), to=str(store), resume=first.id)
+    assert again.is_complete
+    assert len(again.results) == 2
+    assert str(again)
+
+
+def test_a_place_that_can_not_be_written(tmp_path: Path) -> None:
+    """Nothing is sent where what comes of it could not be kept."""
+    with ruled(echo) as (model, client), pytest.raises(OSError, match="directory"):
+        improve.replay(case(0), client=client, to=str(tmp_path))
+    assert model.requests == []
 
 
 def test_a_scorer_of_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
