@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from . import _capture
 from ._config.config import ConfigFields, LibrettoConfig, build_config
+from ._processing.payload import build_payload
 from ._processing.process import process
 from ._runtime.install import enable, in_use
 from ._runtime.state import runtime
@@ -74,13 +75,12 @@ class CapturedEvents(Sequence[dict[str, Any]]):
 
     def _make(self, item: Any) -> None:
         try:
-            report = item.report()
-            body = report and process(report, item.settings)
+            report = build_payload(item)
+            body = None if report is None else process(report, item.settings)
+            if report is not None and body is not None:
+                self._bodies[report.kind].append(body)
         except Exception as exc:
             errors.log_internal_error(exc, "testing.make")
-        else:
-            if body is not None:
-                self._bodies[report.kind].append(body)
 
     def __len__(self) -> int:
         return len(self._look("event"))

@@ -7,6 +7,7 @@ import openai
 import pytest
 
 import libretto_instrument as libretto
+from libretto_instrument._capture.build_event import build_event
 from libretto_instrument._runtime.state import runtime
 from libretto_instrument.demo import OfflineModel
 
@@ -50,7 +51,7 @@ def test_a_traceback_with_variables(
     assert KEY not in told
     assert PROMPT not in told
     (call,) = taken
-    for thing in (call, call.settings, call.report(), runtime, runtime._resolved):
+    for thing in (call, call.settings, build_event(call), runtime, runtime._resolved):
         assert KEY not in repr(thing)
         assert PROMPT not in repr(thing)
 

@@ -11,16 +11,13 @@ import re
 import sys
 import weakref
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import define, frozen
 
 from .._util import errors
 from .build_event import read_response
-from .record import CallRecord
-
-if TYPE_CHECKING:
-    from .call import Call, Recorder
+from .record import CallRecord, Recorder
 
 #: Maximum number of records that are kept open.
 MAX_OPEN = 1_000
@@ -43,7 +40,7 @@ class _Open:
     """A record that waits for its answer."""
 
     record: CallRecord
-    recorder: "Recorder"
+    recorder: Recorder
     since: float
 
     def submit(self) -> None:
@@ -70,7 +67,7 @@ def is_background(request: dict[str, Any]) -> bool:
 class BackgroundRecorder:
     """Takes the record of a background call, and keeps it open while it is queued."""
 
-    def __init__(self, recorder: "Recorder") -> None:
+    def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self.settings = recorder.settings
         _starting.add(self)
@@ -150,8 +147,8 @@ def is_waiting() -> bool:
     return bool(_open) or bool(_starting)
 
 
-def follow(client: Any, options: Any) -> "Call | None":
-    """Return the call of a request that may bring an answer, or None."""
+def follow(client: Any, options: Any) -> tuple[CallRecord, Recorder] | None:
+    """Return the record and the recorder of a request that may bring an answer."""
     method = options.method.lower()
     found = _PATH.fullmatch(str(options.url))
     if found is None or method != ("post" if found[2] else method):
@@ -165,11 +162,9 @@ def follow(client: Any, options: Any) -> "Call | None":
     waiting = _open.get(identity)
     if waiting is None:
         return None
-    from .call import Call
-
     first = waiting.record
     record = CallRecord(first.endpoint, first.settings, first.feedback_key, client)
-    return Call(record, _Follower(identity, method == "delete"), {})
+    return record, _Follower(identity, method == "delete")
 
 
 def _finish_first_request(identity: str) -> None:

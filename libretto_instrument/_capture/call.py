@@ -6,12 +6,11 @@ The caller's thread only records; the worker builds the event.
 import sys
 from collections.abc import Mapping
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
 from .._config.checks import CALLER
 from .._config.config import CLIENT_CONFIG_ATTR, LibrettoConfig
 from .._config.fields import Overrides
-from .._config.settings import CallSettings
 from .._templates import TemplateChat, TemplateText
 from .._util import errors
 from .._util.ids import new_id
@@ -20,25 +19,14 @@ from .._util.otel_context import OPENTELEMETRY, add_trace_context
 from . import feedback_keys
 from .background import BackgroundRecorder, is_background
 from .caller import name_caller
+from .detours import detours, may_detour
 from .endpoints.table import RESPONSES, Endpoint
 from .error_response import response_from_exception
-from .exchange import current_exchange, detours, may_detour
-from .record import CallRecord
+from .exchange import current_exchange
+from .record import CallRecord, Recorder
 from .snapshot import CopyBudget, snapshot, snapshot_kwargs
 
 _TEMPLATE_TYPES = (TemplateChat, TemplateText)
-
-
-class Recorder(Protocol):
-    """What capture needs of the rest: who is recorded, and where records go."""
-
-    def settings(
-        self, config: LibrettoConfig | None, overrides: Overrides | None
-    ) -> CallSettings | None:
-        """Return the settings for a call, or None if it is not to be recorded."""
-
-    def submit(self, record: CallRecord) -> None:
-        """Take the record of a finished call. Never blocks, never raises."""
 
 
 class Call:
@@ -122,6 +110,8 @@ class Call:
                 self.on_error(exc)
         finally:
             self.exchange.leave()
+            if detours:
+                detours.pop(id(self.exchange), None)
 
     def on_response(self, model: Any) -> None:
         """Record an answer that is a pydantic model. Never raises."""

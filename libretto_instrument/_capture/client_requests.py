@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any
 from .._util import errors
 from .._util.json import decode
 from . import background
-from .call import Call, Recorder, start_call
+from .call import Call, start_call
+from .detours import detours, is_detour
 from .endpoints.table import ENDPOINTS, Endpoint
-from .exchange import current_exchange, detours, is_detour
+from .exchange import current_exchange
+from .record import Recorder
 from .wrappers import finish
 
 if TYPE_CHECKING:
-    from .patching import Patch
+    from .patch import Patch
 
 _BY_PATH = {endpoint.path: endpoint for endpoint in ENDPOINTS.values()}
 
@@ -106,7 +108,8 @@ def _start(
         if endpoint is None:
             if not background.is_waiting():
                 return None
-            return background.follow(client, options)
+            followed = background.follow(client, options)
+            return None if followed is None else Call(*followed, {})
         arguments = _read_arguments(options)
         if detours and is_detour(client, endpoint, arguments):
             return None

@@ -6,13 +6,8 @@ methods, which the wrappers of `client_requests` watch, know whose request they 
 
 import sys
 from contextvars import ContextVar
-from functools import lru_cache
 from types import FrameType
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .endpoints.table import Endpoint
-    from .record import CallRecord
+from typing import Any
 
 
 class Exchange:
@@ -60,8 +55,6 @@ class Exchange:
         self.client = self._frame = self._outer = None
         is_over = outer is not None and outer.client is None
         current_exchange.set(None if is_over else outer)
-        if detours:
-            detours.pop(id(self), None)
 
     def is_around_here(self) -> bool:
         """Return whether the call is made by a frame on the stack of the caller.
@@ -80,28 +73,3 @@ class Exchange:
 current_exchange: ContextVar[Exchange | None] = ContextVar(
     "libretto_exchange", default=None
 )
-
-#: Calls under way whose requests may be sent by another thread, where the context
-#: variable is not set, by their exchanges' identities.
-detours: "dict[int, CallRecord]" = {}
-
-
-@lru_cache(maxsize=256)
-def may_detour(kind: type) -> bool:
-    """Return whether clients of a class send requests by methods that openai lacks."""
-    return any(
-        name in base.__dict__ and base.__module__.partition(".")[0] != "openai"
-        for base in kind.__mro__
-        for name in ("request", "post")
-    )
-
-
-def is_detour(client: Any, endpoint: "Endpoint", body: dict[str, Any]) -> bool:
-    """Return whether a call that was started elsewhere sends this very request."""
-    for record in list(detours.values()):
-        if record.endpoint is endpoint and record.exchange.client is client:
-            sent = record.request
-            names = [name for name in ("model", endpoint.input) if name in sent]
-            if all(sent[name] == body.get(name) for name in names):
-                return True
-    return False

@@ -12,13 +12,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import wrapt
-from attrs import define, frozen
+from attrs import frozen
 
 from .._util import errors
+from .patch import Patch
+from .patched_method import PatchedMethod, PatchedStandIn
 
 if TYPE_CHECKING:
-    from .call import Recorder
-    from .raw_views import RawViewRefresher
+    from .record import Recorder
 
 
 @frozen(eq=False)
@@ -100,42 +101,6 @@ CLIENT_TARGETS: tuple[Target, ...] = (
         for owner in ("Responses", "AsyncResponses")
     ),
 )
-
-
-@define(eq=False)
-class Patch:
-    """One wrapper of ours that may still be in place.
-
-    Attributes:
-        owner: The class.
-        method: Its method.
-        original: What was found in the class's own namespace.
-        wrapper: What was put there.
-        raw_views: What keeps the raw views of the class up to date.
-        enabled: Whether the wrapper records; disabled, it only passes calls on, without
-            their ``libretto=``.
-        is_over_foreign: Whether ``original`` is not openai's own function.
-    """
-
-    owner: type
-    method: str
-    original: Any
-    wrapper: Any = None
-    raw_views: "RawViewRefresher | None" = None
-    enabled: bool = True
-    is_over_foreign: bool = False
-
-    def enable(self) -> None:
-        """Record calls."""
-        self.enabled = True
-        if self.raw_views is not None:
-            self.raw_views.start()
-
-    def disable(self) -> None:
-        """Pass calls on."""
-        self.enabled = False
-        if self.raw_views is not None:
-            self.raw_views.stop()
 
 
 _lock = threading.RLock()
@@ -262,7 +227,6 @@ def _patch_one(target: Target, module: ModuleType, recorder: "Recorder") -> None
 def _wrap_method(target: Target, found: Patch, recorder: "Recorder") -> None:
     from . import wrappers
     from .endpoints import table
-    from .patched_method import PatchedMethod, PatchedStandIn
     from .raw_views import RawViewRefresher
 
     owner, original = found.owner, found.original

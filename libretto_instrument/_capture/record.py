@@ -1,10 +1,10 @@
 """The record of one call, from which its event is built."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
+from .._config.config import LibrettoConfig
+from .._config.fields import Overrides
 from .._config.settings import CallSettings
-from .._events import Event
-from .build_event import build_event
 from .endpoints.table import Endpoint
 from .exchange import Exchange
 
@@ -103,6 +103,14 @@ class CallRecord:
             size += sum(map(len, self.chunks))
         return size
 
-    def report(self) -> Event | None:
-        """Return the event of this call, if it is to be recorded."""
-        return build_event(self)
+
+class Recorder(Protocol):
+    """What capture needs of the rest: who is recorded, and where records go."""
+
+    def settings(
+        self, config: LibrettoConfig | None, overrides: Overrides | None
+    ) -> CallSettings | None:
+        """Return the settings for a call, or None if it is not to be recorded."""
+
+    def submit(self, record: CallRecord) -> None:
+        """Take the record of a finished call. Never blocks, never raises."""

@@ -10,14 +10,15 @@ from .._config.fields import Overrides
 from .._config.scope import Scope
 from .._util import errors
 from .._util.json import encode
-from .call import Call, Recorder, start_call
+from .call import Call, start_call
 from .endpoints.table import Endpoint
 from .exchange import Exchange
 from .proxies import Proxy, proxy_class
+from .record import Recorder
 from .streams import record_http_response, record_raw_response, record_stream
 
 if TYPE_CHECKING:
-    from .patching import Patch
+    from .patch import Patch
 
 Wrapper = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]
 

@@ -54,10 +54,6 @@ class Submission:
         """Submissions of one key arrive in the order in which they were made."""
         return self.payload.ordering_key
 
-    def report(self) -> "Payload":
-        """Return what is to be sent."""
-        return self.payload
-
 
 # By the id of the user's redactor, which its entry keeps alive.
 _body_redactors: "dict[int, BodyRedactor]" = {}

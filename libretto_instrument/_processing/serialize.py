@@ -18,6 +18,7 @@ from .._util import errors
 from .._util.forks import fork_barrier
 from .._util.json import encode
 from .media import may_need_truncation
+from .payload import build_payload
 from .process import is_passthrough, process
 
 #: Without it, ids that were replaced by a hash could be found out by trying.
@@ -39,7 +40,7 @@ def prepare(endpoints: Mapping[str, str], item: Any) -> Message | None:
 
 
 def _prepare(endpoints: Mapping[str, str], item: Any) -> Message | None:
-    report = item.report()
+    report = build_payload(item)
     settings = item.settings
     if report is None:
         errors.warn_once(

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from .. import _capture
+from .._capture.build_event import build_event
 from .._config.scope import scope
 from .._processing.process import process
 from .._runtime.install import enable, in_use
@@ -93,7 +94,8 @@ def call(client: Any, request: Request, *, name: str | None, context: Any) -> Ou
 
 def _event(records: list[Any]) -> dict[str, Any] | None:
     for record in records:
-        body = process(record.report(), record.settings)
+        report = build_event(record)
+        body = None if report is None else process(report, record.settings)
         if body is not None:
             kept = {k: v for k, v in body.items() if k not in ("apiKey", "projectKey")}
             # Values that JSON has no form for are what JSON makes of them.

@@ -12,7 +12,7 @@ import attrs
 from .._util.statistics import Interval
 from .._util.terminal import printable
 from ._case import Case
-from ._replay import Comparison, Replay, Result
+from ._results import Comparison, ReplayResults, Result
 
 #: How many results are shown, unless all are asked for.
 MAX_SHOWN = 20
@@ -31,7 +31,7 @@ def worst_first(results: Sequence[Result]) -> list[Result]:
     return sorted(results, key=rank)
 
 
-def format_replay(replay: Replay) -> str:
+def format_replay(replay: ReplayResults) -> str:
     """Return a table, worst first, and a summary."""
     shown = worst_first(replay.results)[:MAX_SHOWN]
     width = max(shutil.get_terminal_size((100, 24)).columns, 60)
@@ -53,7 +53,7 @@ def format_replay(replay: Replay) -> str:
     return printable("\n".join([*lines, "", *summarize(replay)]))
 
 
-def summarize(replay: Replay) -> list[str]:
+def summarize(replay: ReplayResults) -> list[str]:
     """Return the lines of a summary."""
     found, comparison = replay, replay.comparison
     counts = [
@@ -119,7 +119,7 @@ def _change(what: str, old: float | None, new: float | None, unit: str = "") -> 
     return f"{what} {old:,.0f}{unit} → {new:,.0f}{unit}{share}"
 
 
-def replay_to_dict(replay: Replay) -> dict[str, Any]:
+def replay_to_dict(replay: ReplayResults) -> dict[str, Any]:
     """Return a replay as values that JSON has."""
     return {
         "id": replay.id,
@@ -153,7 +153,7 @@ _COUNTED = ("better", "worse", "same", "errors", "unscored")
 _MEANS = ("tokens_in", "tokens_out", "response_time")
 
 
-def _against(replay: Replay) -> dict[str, Any] | None:
+def _against(replay: ReplayResults) -> dict[str, Any] | None:
     if replay.against is None:
         return None
     comparison = attrs.asdict(replay.compare_to(replay.against))
@@ -174,7 +174,7 @@ def _result_to_dict(result: Result) -> dict[str, Any]:
     }
 
 
-def replay_to_junit(replay: Replay, fail_under: float | None) -> str:
+def replay_to_junit(replay: ReplayResults, fail_under: float | None) -> str:
     """Return a replay as JUnit's XML, a test for each case."""
     tests = [_test(result) for result in replay.results]
     for case, reason in replay.skipped:
@@ -202,7 +202,7 @@ def replay_to_junit(replay: Replay, fail_under: float | None) -> str:
 
 
 def check_limits(
-    replay: Replay, fail_under: float | None
+    replay: ReplayResults, fail_under: float | None
 ) -> list[tuple[str, str | None]]:
     """Return what a replay as a whole is held to, and why it fails, if it does."""
     found: list[tuple[str, str | None]] = []
@@ -247,7 +247,7 @@ def _xml(text: str) -> str:
     return _NOT_XML.sub("\ufffd", text)
 
 
-def replay_to_html(replay: Replay) -> str:
+def replay_to_html(replay: ReplayResults) -> str:
     """Return a replay as HTML, for notebooks."""
     cells = ["case", "before", "now", "", "target", "answer"]
     rows = [f"<tr>{''.join(f'<th>{cell}</th>' for cell in cells)}</tr>"]

@@ -27,6 +27,7 @@ from typing_extensions import TypedDict
 
 import libretto_instrument as libretto
 from libretto_instrument import TemplateChat, TemplateText
+from libretto_instrument._capture.build_event import build_event
 from libretto_instrument._capture.endpoints.table import CHAT
 from libretto_instrument._capture.record import CallRecord
 from libretto_instrument._capture.snapshot import CopyBudget, snapshot
@@ -475,7 +476,7 @@ def test_a_class_as_the_response_format_is_its_schema(kind: Any, kept: Kept) -> 
     """A class is recorded as the schema that pydantic makes of it."""
     record = CallRecord(CHAT, CallSettings(api_key="k", prompt_template_name="n"), "f")
     record.request = {"messages": [], "response_format": snapshot(kind, CopyBudget())}
-    event = record.report()
+    event = build_event(record)
     assert event is not None
     told = event.to_json()["modelParameters"]["response_format"]
     assert told["name"] == kind.__name__
@@ -486,6 +487,6 @@ def test_a_class_without_a_schema_is_its_name(kept: Kept) -> None:
     """What pydantic has no schema for is recorded by its name."""
     record = CallRecord(CHAT, CallSettings(api_key="k", prompt_template_name="n"), "f")
     record.request = {"response_format": History}
-    event = record.report()
+    event = build_event(record)
     assert event is not None
     assert event.to_json()["modelParameters"]["response_format"] == "History"

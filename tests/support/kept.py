@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from libretto_instrument._capture.build_event import build_event
 from libretto_instrument._capture.record import CallRecord
 from libretto_instrument._config.config import LibrettoConfig
 from libretto_instrument._config.fields import Overrides
@@ -35,7 +36,7 @@ class Kept:
     @property
     def events(self) -> list[dict[str, Any]]:
         """The events that the calls amount to, as they go over the wire."""
-        return [call.report().to_json() for call in self.calls]
+        return [event.to_json() for event in map(build_event, self.calls) if event]
 
     @property
     def event(self) -> dict[str, Any]:
