@@ -1,7 +1,7 @@
 """What is held up together: the entries for one endpoint and API key."""
 
 import heapq
-from collections import deque
+import math
 from typing import Any
 
 from attrs import define, field
@@ -28,11 +28,11 @@ class CircuitBreaker:
     resume_at: float = 0.0
     is_probing: bool = False
 
-    def next_at(self, now: float) -> float | None:
-        """Return when a message may be sent: ``now`` or later; None if not known."""
+    def next_at(self, now: float) -> float:
+        """Return when a message may be sent; infinity if that depends on a probe."""
         if not self.is_open:
             return now
-        return None if self.is_probing else max(now, self.resume_at)
+        return math.inf if self.is_probing else max(now, self.resume_at)
 
     def on_success(self) -> None:
         """Note an answer that shows the backend at work, a rejection included."""
@@ -65,7 +65,6 @@ class Entry:
         stored: What it was read from, if it is on disk.
         failures: How often it was tried in vain.
         is_waiting: It is in the queue, and not in flight or dropped.
-        is_head: No other entry of its key goes before it.
         is_probe: It was taken while its circuit was open.
         circuit: The entries that are held up together.
     """
@@ -78,7 +77,6 @@ class Entry:
     stored: Any = None
     failures: int = 0
     is_waiting: bool = False
-    is_head: bool = False
     is_probe: bool = False
     circuit: Any = field(default=None, repr=False)
 
@@ -91,43 +89,58 @@ class Circuit:
         name: The endpoint and the credential.
         endpoint: The breaker of the endpoint: whether it can be reached.
         breaker: The breaker of this endpoint and API key: whether it takes anything.
-        fresh: Entries that were never tried, in order: since when each may go, a number
-            that breaks ties, and which it is.
-        retries: Entries to be tried again, likewise, as a heap.
+        size: How many entries refer to it: ready, behind their key, or in flight.
     """
 
     name: tuple[str | None, str | None]
     endpoint: CircuitBreaker
     breaker: CircuitBreaker = field(factory=CircuitBreaker)
-    fresh: deque[tuple[float, int, Entry]] = field(factory=deque)
-    retries: list[tuple[float, int, Entry]] = field(factory=list)
+    size: int = 0
+    # Those that are ready: whether one failed before, since or from when it may go, a
+    # number that breaks ties, and the entry. What was dropped goes when it comes up.
+    _heap: list[tuple[bool, float, int, Entry]] = field(factory=list)
+    _ties: int = 0
 
-    def clean(self) -> None:
-        """Forget entries that were dropped."""
-        while self.fresh and not self.fresh[0][2].is_waiting:
-            self.fresh.popleft()
-        while self.retries and not self.retries[0][2].is_waiting:
-            heapq.heappop(self.retries)
+    @property
+    def is_open(self) -> bool:
+        """Whether only probes are sent."""
+        return self.endpoint.is_open or self.breaker.is_open
 
-    def resume_at(self, now: float) -> float | None:
-        """Return when the breakers let an entry pass."""
-        one, other = self.endpoint.next_at(now), self.breaker.next_at(now)
-        return None if one is None or other is None else max(one, other)
+    def push(self, entry: Entry, ready_at: float) -> None:
+        """Let an entry go from a time of the monotonic clock on."""
+        self._ties += 1
+        heapq.heappush(self._heap, (entry.failures > 0, ready_at, self._ties, entry))
 
-    def next_at(self, now: float, min_wait: float) -> float | None:
-        """Return when an entry can be taken; None if that depends on other events."""
-        self.clean()
-        times = [each[0][0] for each in (self.fresh, self.retries) if each]
-        resume_at = self.resume_at(now) if times else None
-        return None if resume_at is None else max(resume_at, min(times) + min_wait)
+    def _peek(self) -> tuple[bool, float]:
+        """Return whether the next entry failed before, and when it may go."""
+        heap = self._heap
+        while heap and not heap[0][3].is_waiting:
+            heapq.heappop(heap)
+        return heap[0][:2] if heap else (True, math.inf)
 
-    def take(self, now: float, *, fresh: bool, min_wait: float) -> Entry | None:
+    def next_at(self, now: float, min_wait: float) -> float:
+        """Return when an entry can be taken; infinity if that depends on events."""
+        _, ready_at = self._peek()
+        endpoint, breaker = self.endpoint.next_at(now), self.breaker.next_at(now)
+        return max(ready_at + min_wait, endpoint, breaker)
+
+    def take(self, now: float, *, is_retry: bool, min_wait: float) -> Entry | None:
         """Return the next entry, if one may go now."""
-        self.clean()
-        entries = self.fresh if fresh else self.retries
-        if not entries or entries[0][0] + min_wait > now:
+        if self._peek()[0] is not is_retry or self.next_at(now, min_wait) > now:
             return None
-        resume_at = self.resume_at(now)
-        if resume_at is None or resume_at > now:
-            return None
-        return (self.fresh.popleft() if fresh else heapq.heappop(self.retries))[2]
+        entry = heapq.heappop(self._heap)[3]
+        entry.is_waiting = False
+        for breaker in (self.endpoint, self.breaker):
+            if breaker.is_open:
+                breaker.is_probing = entry.is_probe = True
+        return entry
+
+    def expedite(self, now: float) -> None:
+        """Cut all pauses short."""
+        for breaker in (self.endpoint, self.breaker):
+            breaker.resume_at = min(breaker.resume_at, now)
+        self._heap = [
+            (is_retry, min(ready_at, now), tie, entry)
+            for is_retry, ready_at, tie, entry in self._heap
+        ]
+        heapq.heapify(self._heap)

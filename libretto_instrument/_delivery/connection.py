@@ -17,7 +17,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from .clock import monotonic
+from .._util.clock import monotonic
 from .endpoint import Endpoint
 
 #: At most this much of an answer is read, in bytes: of its head, and of its body. A

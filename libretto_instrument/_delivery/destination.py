@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from attrs import define, field
 
 from .._util import errors
+from .._util.clock import monotonic
 from .circuit import Entry
-from .clock import monotonic
 from .counters import Counters
 from .flush import FlushTracker
 from .message import LIBRETTO, Message

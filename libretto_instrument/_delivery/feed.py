@@ -1,13 +1,14 @@
 """What a pipeline sends from its store: messages of any process, a window at a time."""
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from attrs import define, field
 
+from .._util.clock import monotonic
 from .circuit import Entry
-from .clock import monotonic
 from .queue import DeliveryQueue
 from .store import Store
 from .workers import Finish, WorkerPool
@@ -17,8 +18,8 @@ from .workers import Finish, WorkerPool
 WINDOW, WINDOW_BYTES = 256, 8 * 2**20
 #: How often to look for new messages, at most and at least, in seconds.
 MIN_POLL, MAX_POLL = 0.05, 0.5
-#: How often to try to become the reader, and to maintain the store, in seconds.
-LEAD_INTERVAL = 1.0
+#: How often to maintain the store, in seconds.
+MAINTENANCE_INTERVAL = 1.0
 #: How often a flush asks the store what is left, at first and at most, in seconds.
 _MIN_WAIT, _MAX_WAIT = 0.01, 0.1
 
@@ -31,8 +32,7 @@ class Feed:
         store: The store.
         queues: By destination.
         lock: Guards the queues and what is here.
-        leads: For which destinations this process is the reader.
-        next_at: When to poll, by the monotonic clock; None while that is under way.
+        next_at: When to poll, by the monotonic clock; infinity while that is under way.
         has_read_all: The last poll found nothing new.
         is_stopped: Nothing more is sent from the store.
     """
@@ -40,33 +40,36 @@ class Feed:
     store: Store
     queues: Mapping[str, DeliveryQueue]
     lock: Any
-    leads: set[str] = field(factory=set)
-    next_at: float | None = 0.0
+    next_at: float = 0.0
     has_read_all: bool = False
     is_stopped: bool = False
     _pause: float = MIN_POLL
-    _lead_at: float = 0.0
+    _maintain_at: float = 0.0
     _is_expedited: bool = False
     _rejected: set[Any] = field(factory=set)
 
-    def begin(self, now: float) -> bool:
-        """Say whether to poll now; if so, ``poll`` must follow."""
-        if self.is_stopped or self.next_at is None or now < self.next_at:
-            return False
-        self.next_at = None
-        self._is_expedited = False
-        return True
+    @property
+    def in_flight(self) -> int:
+        """How many stored messages are in the queues or being sent."""
+        return sum(queue.stored_pending for queue in self.queues.values())
 
     def expedite(self) -> None:
         """Poll soon: there are new messages."""
         self._pause, self._is_expedited = MIN_POLL, True
-        if self.next_at is not None:
+        if self.next_at < math.inf:
             self.next_at = 0.0
 
     def on_completed(self) -> None:
         """Note that a message left its queue, which may take more."""
         if all(queue.stored_pending < WINDOW // 2 for queue in self.queues.values()):
             self.expedite()
+
+    def begin(self, now: float) -> bool:
+        """Say whether to poll now; if so, ``poll`` must follow."""
+        if now < self.next_at:
+            return False
+        self.next_at, self._is_expedited = math.inf, False
+        return True
 
     def poll(self, timeout: float | None = None) -> Finish:
         """Read from the store what the queues have place for; see `Job`.
@@ -76,42 +79,25 @@ class Feed:
         found: list[tuple[DeliveryQueue, Any]] = []
         fault: BaseException | None = None
         try:
-            self._read(found)
+            if monotonic() >= self._maintain_at:
+                self._maintain_at = monotonic() + MAINTENANCE_INTERVAL
+                self.store.maintain()
+            for name, queue in self.queues.items():
+                limit = WINDOW - queue.stored_pending
+                if self.store.try_lead(name) and limit > 0:
+                    new = self.store.read(name, limit, WINDOW_BYTES)
+                    found += [(queue, stored) for stored in new]
         except BaseException as exc:
             fault = exc
 
         def finish(now: float) -> BaseException | None:
-            self._add(found, now)
+            if not self.is_stopped:  # Else the store's next reader gets them.
+                self._add(found, now)
             return fault
 
         return finish
 
-    def _read(self, found: "list[tuple[DeliveryQueue, Any]]") -> None:
-        now = monotonic()
-        may_lead = now >= self._lead_at
-        if may_lead:
-            self._lead_at = now + LEAD_INTERVAL
-            self.store.maintain()
-        for name, queue in self.queues.items():
-            if not (may_lead or name in self.leads):
-                continue
-            if not self.store.try_lead(name):
-                self.leads.discard(name)
-                continue
-            self.leads.add(name)
-            limit = WINDOW - queue.stored_pending
-            if limit > 0:
-                new = self.store.read(name, limit, WINDOW_BYTES)
-                found += [(queue, stored) for stored in new]
-
-    @property
-    def in_flight(self) -> int:
-        """How many stored messages are in the queues or being sent."""
-        return sum(queue.stored_pending for queue in self.queues.values())
-
     def _add(self, found: "list[tuple[DeliveryQueue, Any]]", now: float) -> None:
-        if self.is_stopped:  # The store's next reader gets them.
-            found = []
         for queue, stored in found:
             message = stored.message
             key, size = message.ordering_key, message.size_bytes
@@ -168,7 +154,7 @@ class Feed:
         What waits is left to the store's next reader.
         """
         with self.lock:
-            self.is_stopped = True
+            self.is_stopped, self.next_at = True, math.inf
             for queue in self.queues.values():
                 queue.drop_stored(monotonic())
         while workers and workers.size and self.in_flight and monotonic() < deadline:

@@ -4,7 +4,7 @@ from typing import Any
 
 from attrs import define, field
 
-from .clock import monotonic
+from .._util.clock import monotonic
 
 
 @define(eq=False)

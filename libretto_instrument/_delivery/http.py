@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Sequence
 
 from .._util import errors
+from .._util.clock import monotonic
 from .._version import __version__
-from .clock import monotonic
 from .connection import Connection, ProxyError, Response
 from .endpoint import Endpoint
 from .message import Message

@@ -14,9 +14,9 @@ from contextlib import suppress
 from typing import Any
 
 from .._util import errors
+from .._util.clock import monotonic
 from .._util.forks import inherits_from_master
 from . import lifecycle
-from .clock import monotonic
 from .counters import Stats
 from .message import Item, Message
 from .scheduler import SPOOLED, Scheduler

@@ -5,8 +5,8 @@ from typing import Any
 
 from attrs import define, field
 
+from .._util.clock import monotonic
 from .circuit import Entry
-from .clock import monotonic
 from .destination import Destination
 from .flush import FlushTracker
 from .message import Message

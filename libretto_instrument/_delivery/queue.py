@@ -3,7 +3,7 @@
 It has no lock and starts no thread; the pipeline guards it.
 """
 
-import heapq
+import math
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from typing import Any
@@ -45,11 +45,11 @@ class DeliveryQueue:
     _taken: "dict[Entry, None]" = field(factory=dict)
     # What is on disk, too: waiting or taken.
     _stored: "dict[Entry, None]" = field(factory=dict)
-    # Per key in use, the entries behind the one that goes first.
+    # Per key in use, its entries in order; the first is ready or in flight.
     _keys: dict[str, deque[Entry]] = field(factory=dict)
     _endpoints: dict[str | None, CircuitBreaker] = field(factory=dict)
+    # The one that was served last at the end.
     _circuits: "OrderedDict[Any, Circuit]" = field(factory=OrderedDict)
-    _ties: int = 0
 
     @property
     def queued(self) -> int:
@@ -82,22 +82,25 @@ class DeliveryQueue:
     def add(self, entry: Entry, now: float) -> None:
         """Take an entry in."""
         message = entry.payload
-        entry.circuit = self._find_circuit(
-            getattr(message, "endpoint", None), getattr(message, "credential", None)
-        )
+        endpoint = getattr(message, "endpoint", None)
+        name = endpoint, getattr(message, "credential", None)
+        if name not in self._circuits:
+            breaker = self._endpoints.setdefault(endpoint, CircuitBreaker())
+            self._circuits[name] = Circuit(name, breaker)
+        entry.circuit = self._circuits[name]
+        entry.circuit.size += 1
         entry.is_waiting = True
         if entry.stored is None:
             self.bytes += entry.size
             self._waiting[entry] = None
         else:
             self._stored[entry] = None
-        key = entry.ordering_key
-        if key is not None and key in self._keys:
-            self._keys[key].append(entry)
-            return
-        if key is not None:
-            self._keys[key] = deque()
-        self._make_ready(entry, now)
+        if entry.ordering_key is not None:
+            line = self._keys.setdefault(entry.ordering_key, deque())
+            line.append(entry)
+            if len(line) > 1:
+                return
+        entry.circuit.push(entry, now)
 
     def take(self, now: float, min_wait: float = 0.0) -> list[Entry]:
         """Hand out what may go now; each entry is to be completed or retried.
@@ -111,40 +114,32 @@ class DeliveryQueue:
         """
         if self.active >= self.max_concurrency:
             return []
-        for fresh in (True, False):
+        for is_retry in (False, True):
             for circuit in self._circuits.values():
-                entry = circuit.take(now, fresh=fresh, min_wait=min_wait)
+                entry = circuit.take(now, is_retry=is_retry, min_wait=min_wait)
                 if entry is None:
                     continue
-                batch = [self._start(entry)]
-                limit = self.max_batch >> (2 * entry.failures)
-                while len(batch) < limit:
-                    more = circuit.take(now, fresh=fresh, min_wait=0.0)
-                    if more is None:
-                        break
-                    batch.append(self._start(more))
+                batch, limit = [entry], self.max_batch >> (2 * entry.failures)
+                while len(batch) < limit and (
+                    more := circuit.take(now, is_retry=is_retry, min_wait=0.0)
+                ):
+                    batch.append(more)
+                for each in batch:
+                    if each.stored is None:
+                        del self._waiting[each]
+                        self._taken[each] = None
                 self._circuits.move_to_end(circuit.name)
                 self.active += 1
                 self.last_end = self.last_end or now
                 return batch
         return []
 
-    def _start(self, entry: Entry) -> Entry:
-        entry.is_waiting = False
-        if entry.stored is None:
-            del self._waiting[entry]
-            self._taken[entry] = None
-        for breaker in (entry.circuit.endpoint, entry.circuit.breaker):
-            if breaker.is_open:
-                breaker.is_probing = entry.is_probe = True
-        return entry
-
-    def next_at(self, now: float, min_wait: float = 0.0) -> float | None:
-        """Return when ``take`` will have something; None if that depends on events."""
+    def next_at(self, now: float, min_wait: float = 0.0) -> float:
+        """Return when ``take`` has something; infinity if that depends on events."""
         if self.active >= self.max_concurrency:
-            return None
-        times = [circuit.next_at(now, min_wait) for circuit in self._circuits.values()]
-        return min((time for time in times if time is not None), default=None)
+            return math.inf
+        times = (circuit.next_at(now, min_wait) for circuit in self._circuits.values())
+        return min(times, default=math.inf)
 
     # After an attempt
 
@@ -156,9 +151,7 @@ class DeliveryQueue:
         circuit: Circuit = entry.circuit
         failed = next((outcome for outcome in outcomes if outcome.retry), None)
         is_news = not entry.failures  # That it fails again says nothing of others.
-        counts = entry.is_probe or not (
-            circuit.endpoint.is_open or circuit.breaker.is_open
-        )
+        counts = entry.is_probe or not circuit.is_open
         if entry.is_probe:
             circuit.endpoint.is_probing = circuit.breaker.is_probing = False
         if failed is None:
@@ -189,8 +182,7 @@ class DeliveryQueue:
             self.bytes -= entry.size
         else:
             self._stored.pop(entry, None)
-        self._release_key(entry, now)
-        self._forget_circuit(entry.circuit)
+        self._remove(entry, now)
 
     def retry(self, entry: Entry, now: float, after: float | None = None) -> None:
         """Take an entry back, to be tried again after a pause."""
@@ -203,94 +195,46 @@ class DeliveryQueue:
             del self._taken[entry]
             self._waiting[entry] = None
             self._waiting.move_to_end(entry, last=False)
-        self._push(entry, now + after)
+        entry.circuit.push(entry, now + after)
 
     def drop_oldest(self, now: float) -> Entry | None:
         """Drop the entry that has waited longest in memory, and return it."""
         if not self._waiting:
             return None
         entry, _ = self._waiting.popitem(last=False)
-        entry.is_waiting = False
         self.bytes -= entry.size
-        followers = self._keys.get(entry.ordering_key or "")
-        while followers and not followers[0].is_waiting:  # It may be the head itself.
-            followers.popleft()
-        if entry.is_head:
-            self._release_key(entry, now)
-        entry.circuit.clean()
-        self._forget_circuit(entry.circuit)
-        entry.payload = None
+        self._remove(entry, now)
         return entry
 
     def drop_stored(self, now: float) -> None:
         """Let go of what waits and is on disk."""
-        withdrawn = [entry for entry in self._stored if entry.is_waiting]
-        for entry in withdrawn:
-            entry.is_waiting = False
+        for entry in [entry for entry in self._stored if entry.is_waiting]:
             del self._stored[entry]
-        for entry in withdrawn:
-            if entry.is_head:
-                self._release_key(entry, now)
-            entry.circuit.clean()
+            self._remove(entry, now)
 
     def expedite(self, now: float, until: float) -> None:
         """Cut all pauses short, and new ones until a time: a flush waits."""
         self._expedited_until = max(self._expedited_until, until)
         for circuit in self._circuits.values():
-            circuit.endpoint.resume_at = min(circuit.endpoint.resume_at, now)
-            circuit.breaker.resume_at = min(circuit.breaker.resume_at, now)
-            circuit.retries = [
-                (min(time, now), tie, entry) for time, tie, entry in circuit.retries
-            ]
-            heapq.heapify(circuit.retries)
+            circuit.expedite(now)
 
     # Inside
 
     def _max_backoff(self, now: float) -> float:
         return MAX_BACKOFF_FLUSHING if now < self._expedited_until else MAX_BACKOFF
 
-    def _find_circuit(self, endpoint: str | None, credential: str | None) -> Circuit:
-        circuit = self._circuits.get((endpoint, credential))
-        if circuit is None:
-            breaker = self._endpoints.setdefault(endpoint, CircuitBreaker())
-            circuit = Circuit((endpoint, credential), breaker)
-            self._circuits[circuit.name] = circuit
-        return circuit
-
-    def _forget_circuit(self, circuit: Circuit) -> None:
-        """Keep no circuit that is healthy and empty: there may be many API keys."""
-        breaker = circuit.breaker
-        is_idle = not (circuit.fresh or circuit.retries)
-        is_idle = is_idle and len(self._circuits) > 1
-        # Another one of that name may have been begun meanwhile.
-        is_idle = is_idle and self._circuits.get(circuit.name) is circuit
-        if is_idle and not breaker.failures and not breaker.is_open:
-            # An entry of it that is in flight or behind its key still refers to it.
-            self._circuits.pop(circuit.name, None)
-
-    def _make_ready(self, entry: Entry, now: float) -> None:
-        """Let an entry go that no other of its key goes before."""
-        entry.is_head = True
-        self._push(entry, now)
-
-    def _push(self, entry: Entry, ready_at: float) -> None:
-        # Its own may have been forgotten meanwhile, and another one begun.
-        circuit = self._circuits.setdefault(entry.circuit.name, entry.circuit)
-        entry.circuit = circuit
-        self._ties += 1
-        if entry.failures:
-            heapq.heappush(circuit.retries, (ready_at, self._ties, entry))
-        else:
-            circuit.fresh.append((ready_at, self._ties, entry))
-
-    def _release_key(self, entry: Entry, now: float) -> None:
-        key = entry.ordering_key
-        if key is None:
-            return
-        followers = self._keys[key]
-        while followers:
-            follower = followers.popleft()
-            if follower.is_waiting:
-                self._make_ready(follower, now)
-                return
-        del self._keys[key]
+    def _remove(self, entry: Entry, now: float) -> None:
+        if entry.is_waiting:  # What still refers to it shall not hold what it carried.
+            entry.is_waiting, entry.payload = False, None
+        circuit = entry.circuit
+        circuit.size -= 1
+        if not circuit.size:  # There may be many API keys.
+            del self._circuits[circuit.name]
+        if entry.ordering_key is not None:
+            line = self._keys[entry.ordering_key]
+            was_first = line[0] is entry
+            line.remove(entry)
+            if not line:
+                del self._keys[entry.ordering_key]
+            elif was_first:
+                line[0].circuit.push(line[0], now)

@@ -1,5 +1,6 @@
 """What workers do next, over the queues of all destinations."""
 
+import math
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
@@ -249,17 +250,14 @@ class Scheduler:
             return MAX_QUEUE_DELAY_FLUSHING
         return MAX_QUEUE_DELAY
 
-    def next_at(self, now: float) -> float | None:
-        """Return when ``take`` may have a job; None if that depends on events."""
+    def next_at(self, now: float) -> float:
+        """Return when ``take`` may have a job; infinity if that depends on events."""
         if self.inbox:
             return now
-        times = [
-            stage.queue.next_at(now, self._min_wait(stage, now))
-            for stage in self._stages
-        ]
-        if self.feed is not None and not self.feed.is_stopped:
-            times.append(self.feed.next_at)
-        return min((time for time in times if time is not None), default=None)
+        next_at = math.inf if self.feed is None else self.feed.next_at
+        for stage in self._stages:
+            next_at = min(next_at, stage.queue.next_at(now, self._min_wait(stage, now)))
+        return next_at
 
     def is_finished(self) -> bool:
         """Say whether the workers are to end."""

@@ -1,10 +1,11 @@
 """The worker threads: none before there is work, and more than one if it is slow.
 
-One of them polls: it looks for work at each flush interval, so that callers need not
-wake it. While the only worker is busy, and may be for long, callers start another.
+Those without work look for it at each flush interval, so that callers need not wake
+them. While all are busy, and may be for long, callers start another.
 """
 
 import _thread
+import math
 import threading
 import time
 from collections import deque
@@ -15,19 +16,19 @@ from typing import Any, Protocol
 from attrs import define, field, frozen
 
 from .._util import errors, forks
-from .clock import monotonic
+from .._util.clock import monotonic
 from .flush import FlushMarker
 
-#: How often the polling worker looks for work, in seconds. To wake it costs the caller
-#: more than the rest of `put`, and each write to a socket takes the interpreter from
-#: the caller once more. In bursts it does so once.
+#: How often a worker looks for work, in seconds. To wake it costs the caller more than
+#: the rest of `put`, and each write to a socket takes the interpreter from the caller
+#: once more. In bursts it does so once.
 FLUSH_INTERVAL = 0.5
-#: After this many seconds without work an extra worker ends, and the last one stops
-#: polling and waits until it is woken.
+#: After this many seconds without work workers end, but for one, which waits until it
+#: is woken.
 IDLE_TIMEOUT = 30.0
 #: A job of less than this, in seconds, is not worth a second worker.
 MIN_SLOW_LATENCY = 0.02
-#: The polling worker may be this late, in seconds, before it is woken.
+#: A worker may be this late, in seconds, before it is woken.
 _GRACE = 0.1
 #: A worker that dies is replaced at once, but not more often than this, in seconds.
 _RESTART_INTERVAL = 1.0
@@ -45,7 +46,7 @@ class Job:
     Attributes:
         run: Does it, without the lock, within seconds, or None.
         is_slow: It may take long, so that another worker has to watch what is left.
-        stage: What it is a job of.
+        stage: What it is a job of, if it is for an entry.
         ends: How many jobs of the stage were done when it began.
     """
 
@@ -62,8 +63,8 @@ class Source(Protocol):
         """Return the next job for a worker, which has just done the previous one."""
         ...
 
-    def next_at(self, now: float) -> float | None:
-        """Return when ``take`` may have a job; None if that depends on events."""
+    def next_at(self, now: float) -> float:
+        """Return when ``take`` may have a job; infinity if that depends on events."""
         ...
 
     def is_finished(self) -> bool:
@@ -107,9 +108,8 @@ class WorkerPool:
     is_exiting: bool = False
     busy: int = 0
     restarted: int = 0
-    _has_poller: bool = False
-    _worked_at: float = float("-inf")
-    _died_at: float = float("-inf")
+    _worked_at: float = -math.inf
+    _died_at: float = -math.inf
     _live: set[object] = field(factory=set)
     # The latches of those that wait.
     _idle: deque[Any] = field(factory=deque)
@@ -163,10 +163,10 @@ class WorkerPool:
         while (now := monotonic()) < deadline and not (marker and marker.is_passed):
             with self.lock:
                 job = self.source.take(now, None)
-                next_at = None if job else self.source.next_at(now)
+                next_at = now if job else self.source.next_at(now)
             if job is not None:
                 self._do(job, deadline - now)
-            elif next_at is None:
+            elif next_at == math.inf:
                 return
             else:
                 time.sleep(max(0.0, min(next_at, deadline) - now))
@@ -230,7 +230,7 @@ class WorkerPool:
             now, before = monotonic(), self._died_at
             self._died_at = now
             with self.lock:
-                is_needed = self.source.next_at(now) is not None
+                is_needed = self.source.next_at(now) < math.inf
             if is_needed and not self._live and now - before > _RESTART_INTERVAL:
                 self._spawn(1)
         finally:
@@ -247,28 +247,25 @@ class WorkerPool:
                 job = self.source.take(now, job)
                 if job is not None:
                     self._begin(job, now)
-                elif self.source.is_finished():
+                elif self.source.is_finished() or self._is_surplus(now):
                     self._live.discard(worker)
                     return
                 else:
-                    timeout, polls = self._plan_wait(now)
+                    timeout = self._plan_wait(now)
                     latch = new_latch()
                     self._idle.append(latch)
             if job is not None:
                 self._do(job)
-            elif not self._wait(latch, timeout, polls) and timeout >= IDLE_TIMEOUT:
-                with self.lock:
-                    if len(self._live) > 1:
-                        self._live.discard(worker)
-                        return
+            else:
+                self._wait(latch, timeout)
 
     def _begin(self, job: Job, now: float) -> None:
         """Count a job, and have another worker watch what is left if need be."""
         self.busy += 1
-        if self._has_poller:
-            return
+        if self._idle:
+            return  # One of them looks in time.
         self._promise(0.0 if job.is_slow else now + MIN_SLOW_LATENCY)
-        if job.is_slow and self.source.next_at(now) is not None:
+        if job.is_slow and self.source.next_at(now) < math.inf:
             self.wake()
 
     def _do(self, job: Job, timeout: float | None = None) -> None:
@@ -280,7 +277,8 @@ class WorkerPool:
                 now = monotonic()
                 if is_worker:
                     self.busy -= 1
-                    self._worked_at = now
+                    if job.stage is not None:  # To look into the store is no work.
+                        self._worked_at = now
                     self._promise(now + FLUSH_INTERVAL)
                 if finish is not None:
                     fault = finish(now)
@@ -289,29 +287,23 @@ class WorkerPool:
                 raise fault  # It ends a worker, and is logged there.
             errors.log_internal_error(fault, "delivery.job")
 
-    def _plan_wait(self, now: float) -> tuple[float, bool]:
-        """Return how long to wait, and whether as the one that polls."""
-        is_active = self.busy > 0 or now - self._worked_at < IDLE_TIMEOUT
-        polls = is_active and not self._has_poller
-        timeout = FLUSH_INTERVAL if polls else IDLE_TIMEOUT
-        next_at = self.source.next_at(now)
-        if next_at is not None:
-            timeout = min(timeout, max(0.0, next_at - now))
-        if not self._has_poller:
-            is_soon = timeout <= FLUSH_INTERVAL
-            self._promise(now + timeout + _GRACE if is_soon else 0.0)
-        self._has_poller = self._has_poller or polls
-        return timeout, polls
+    def _is_active(self, now: float) -> bool:
+        return self.busy > 0 or now - self._worked_at < IDLE_TIMEOUT
 
-    def _wait(self, latch: Any, timeout: float, polls: bool) -> bool:
-        is_woken: bool = False
+    def _is_surplus(self, now: float) -> bool:
+        return len(self._live) > 1 and not self._is_active(now)
+
+    def _plan_wait(self, now: float) -> float:
+        """Return for how long to wait for work, in seconds."""
+        timeout = FLUSH_INTERVAL if self._is_active(now) else IDLE_TIMEOUT
+        timeout = min(timeout, max(0.0, self.source.next_at(now) - now))
+        is_soon = timeout <= FLUSH_INTERVAL
+        self._promise(now + timeout + _GRACE if is_soon else 0.0)
+        return timeout
+
+    def _wait(self, latch: Any, timeout: float) -> None:
         try:
-            is_woken = latch.acquire(True, timeout)
+            latch.acquire(True, timeout)
         finally:
-            try:
+            with suppress(ValueError):  # Who woke it has taken it out.
                 self._idle.remove(latch)
-            except ValueError:  # Another thread took it out, to wake this one.
-                is_woken = True
-            if polls:
-                self._has_poller = False
-        return is_woken

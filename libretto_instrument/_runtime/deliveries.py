@@ -112,7 +112,7 @@ class Deliveries:
         pipelines = self._all()
         if not pipelines:
             return True
-        from .._delivery.clock import monotonic
+        from .._util.clock import monotonic
 
         deadline = monotonic() + timeout
         delivered = [each.flush(deadline - monotonic()) for each in pipelines]
@@ -126,7 +126,7 @@ class Deliveries:
             self._pipelines, self._exporters = {}, {}
         if not stopped:
             return True
-        from .._delivery.clock import monotonic
+        from .._util.clock import monotonic
 
         deadline = monotonic() + timeout
         delivered = [each.shutdown(deadline - monotonic()) for each in stopped]

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, suppress
 
 from attrs import define, field
 
-from .._delivery.clock import monotonic
+from .._util.clock import monotonic
 from .._util.private_files import opened
 from .acks import AckLog
 from .directory import SpoolDirectory, is_this_boot

@@ -11,8 +11,8 @@ from heapq import heapify, heappop, heapreplace
 
 from attrs import evolve
 
-from .._delivery.clock import monotonic
 from .._util import errors
+from .._util.clock import monotonic
 from .._util.filelock import try_lock
 from .._util.private_files import open_private
 from .acks import AckLog, AckWriter, Cursor, Progress

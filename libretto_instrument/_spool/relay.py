@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 
 from .._delivery import Message, Pipeline, Stats, Transport
-from .._delivery.clock import monotonic
+from .._util.clock import monotonic
 from .inspection import SpoolStats
 from .spool import Spool
 

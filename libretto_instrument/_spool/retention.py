@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from .._delivery.clock import monotonic
 from .._delivery.message import LIBRETTO
 from .._util import errors
+from .._util.clock import monotonic
 from .._util.filelock import try_lock
 from .._util.private_files import opened, read_at
 from .directory import SpoolDirectory, is_this_boot

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from weakref import WeakSet
 
-from .._delivery.clock import monotonic
 from .._delivery.message import LIBRETTO, Message
 from .._util import errors
+from .._util.clock import monotonic
 from .acks import Progress
 from .directory import SpoolDirectory
 from .inspection import SpoolStats, collect_stats

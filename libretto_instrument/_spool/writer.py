@@ -14,8 +14,8 @@ from types import FrameType
 
 from attrs import define, field
 
-from .._delivery.clock import monotonic
 from .._util import errors
+from .._util.clock import monotonic
 from .._util.filelock import try_lock
 from .._util.private_files import open_private
 from .directory import SpoolDirectory, append_whole, is_this_boot, read_boot_id

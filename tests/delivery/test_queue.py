@@ -1,5 +1,6 @@
 """The queue of one destination, without threads."""
 
+import math
 from collections import defaultdict
 
 import pytest
@@ -73,7 +74,7 @@ def test_no_more_takers_than_allowed():
     add(queue, entry("a"), entry("b"))
     first = queue.take(1.0)
     assert queue.take(1.0) == []
-    assert queue.next_at(1.0) is None
+    assert queue.next_at(1.0) == math.inf
     finish(queue, first, DELIVERED)
     assert names(queue.take(1.0)) == ["b"]
 

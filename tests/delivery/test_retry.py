@@ -1,5 +1,6 @@
 """When to try again."""
 
+import math
 from datetime import datetime, timezone
 from email.utils import format_datetime
 
@@ -81,6 +82,6 @@ def test_open():
     assert breaker.next_at(100.5) == 101.0
     assert breaker.next_at(101.5) == 101.5
     breaker.is_probing = True
-    assert breaker.next_at(101.5) is None
+    assert breaker.next_at(101.5) == math.inf
     breaker.on_success()
     assert breaker.next_at(100.5) == 100.5

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from collections import Counter
 from pathlib import Path
 from time import monotonic
@@ -14,11 +15,12 @@ import pytest
 from attrs import evolve
 from support import backend as answers
 from support.backend import Backend, status
-from support.deliveries import Parcel, ScriptedTransport
+from support.deliveries import DELIVERED, Parcel, ScriptedTransport
 from support.deliveries import prepare as without_endpoint
 from support.waiting import eventually
 
 from libretto_instrument._delivery import LIBRETTO, HttpTransport, Pipeline, Stats
+from libretto_instrument._delivery import workers as workers_module
 from libretto_instrument._spool import Spool
 from libretto_instrument._spool.dead_letters import iter_dead_letters
 
@@ -394,3 +396,19 @@ def test_fork(run, backend):
     assert done.returncode == 0, done.stderr
     who = ["before", "after", "child0", "child1", "child2"]
     assert arrived(backend) == Counter(f"{w}-{n}" for w in who for n in range(20))
+
+
+def test_one_worker_left(make, monkeypatch):
+    """Workers that came for a slow backend go, though one looks for more on disk."""
+    monkeypatch.setattr(workers_module, "IDLE_TIMEOUT", 0.02)
+    monkeypatch.setattr(workers_module, "FLUSH_INTERVAL", 0.01)
+    pause = threading.Event()
+    transport = ScriptedTransport(lambda m, tries: pause.wait(0.05) or DELIVERED)
+    pipeline = make(transport)
+    for n in range(100):
+        pipeline.persist(Parcel(str(n)))
+    assert pipeline.flush(30)
+    assert transport.peak >= 2
+    eventually(lambda: pipeline._workers.size == 1)
+    pipeline.persist(Parcel("more"))
+    eventually(lambda: "more" in transport.delivered)

@@ -17,9 +17,9 @@ from support.spooling import (
     size_of,
 )
 
-from libretto_instrument._delivery.clock import monotonic
 from libretto_instrument._spool import Spool, retention
 from libretto_instrument._spool.dead_letters import iter_dead_letters
+from libretto_instrument._util.clock import monotonic
 
 _Open = Callable[..., Spool]
 

@@ -6,7 +6,7 @@ from attrs import asdict
 
 from ..._config.environment import API_PREFIX_ENV_VAR, endpoint_urls
 from ..._delivery.endpoint import strip_credentials
-from ..._delivery.probe import ProbeResult, probe
+from .probe import ProbeResult, probe
 from .report import DoctorReport
 
 #: Why there was no answer: the diagnosis, what is wrong, and what to do next.

@@ -5,10 +5,10 @@ import ssl
 
 from attrs import evolve, frozen
 
-from .clock import monotonic
-from .connection import Connection, ProtocolError, ProxyError, ssl_context
-from .endpoint import Endpoint, strip_credentials
-from .http import request_headers
+from ..._delivery.connection import Connection, ProtocolError, ProxyError, ssl_context
+from ..._delivery.endpoint import Endpoint, strip_credentials
+from ..._delivery.http import request_headers
+from ..._util.clock import monotonic
 
 
 @frozen

@@ -1,4 +1,4 @@
-"""The monotonic clock that delivery measures by.
+"""The monotonic clock that everything is timed by.
 
 Test tools such as freezegun replace `time.monotonic` wherever a module has it as an
 attribute, and frozen time would make a time-out endless. So it is wrapped; and on
