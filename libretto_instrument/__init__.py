@@ -25,7 +25,7 @@ from ._runtime.install import (
     uninstall,
 )
 from ._templates import TemplateChat, TemplateError, TemplateString, TemplateText
-from ._version import __version__
+from ._util.version import __version__
 
 if TYPE_CHECKING:
     from ._delivery import Stats

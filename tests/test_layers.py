@@ -23,7 +23,6 @@ ANYTHING = "anything"
 VALUES = ("_util", "_templates", "_events", "_recognition")
 CLIENT = (
     *VALUES,
-    "_version",
     "redaction",
     "_delivery",
     "_spool",
@@ -38,13 +37,12 @@ CLIENT = (
 #: others. Modules of one package know each other. A package is a folder or a module of
 #: `libretto_instrument`, or the whole of `libretto_openai`.
 LAYERS: dict[str, tuple[tuple[str, ...], str]] = {
-    "_version":    ((), ""),
     "_util":       ((), "attrs pydantic_core tqdm"),
     "_templates":  (("_util",), ""),
     "_events":     (("_util",), "attrs"),
     "_recognition": (("_templates",), "attrs"),
     "redaction":   (("_util",), "attrs phonenumbers stdnum"),
-    "_delivery":   (("_util", "_version"), "attrs certifi truststore"),
+    "_delivery":   (("_util",), "attrs certifi truststore"),
     "_spool":      (("_delivery", "_util"), "attrs"),
     "exporters":   (("_util",), "attrs"),
     "_config":     ((*VALUES, "exporters"), "attrs"),
@@ -64,7 +62,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], str]] = {
     "__init__":    (CLIENT, ""),
     "libretto_openai": (("__init__", "_config"), "openai"),
     "_collector":  (
-        (*VALUES, "_version"),
+        VALUES,
         "anyio attrs genai_prices jinja2 rapidfuzz starlette uvicorn",
     ),
     "demo":        ((ANYTHING,), "anyio attrs openai starlette uvicorn"),

@@ -14,7 +14,7 @@ from typing import Any
 from attrs import frozen
 
 from .._util.terminal import printable
-from .._version import __version__
+from .._util.version import __version__
 from .run.dashes import protect_dashes
 
 __all__ = ["main"]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from .._util import errors
 from .._util.clock import monotonic
-from .._version import __version__
+from .._util.version import __version__
 from .connection import Connection, ProxyError, Response
 from .endpoint import Endpoint
 from .message import Message

@@ -14,7 +14,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricsData
 from opentelemetry.sdk.resources import Resource
 
 from .._util import errors
-from .._version import __version__
+from .._util.version import __version__
 from ..exporters import ExportError
 from . import _attributes
 from ._messages import Body

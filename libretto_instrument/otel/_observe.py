@@ -12,7 +12,7 @@ from opentelemetry.metrics import (
 from .._runtime.metrics import Metric, collect_metrics
 from .._runtime.state import runtime
 from .._util import errors
-from .._version import __version__
+from .._util.version import __version__
 
 
 def observe(meter_provider: MeterProvider | None = None) -> None:

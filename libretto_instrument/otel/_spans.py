@@ -21,7 +21,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from .._version import __version__
+from .._util.version import __version__
 from ..exporters import ExportRecord
 from . import _attributes, _span_context
 from ._correlation import CallContext, ChainContext, CorrelationCache

@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import asdict
 
-from ..._version import __version__
+from ..._util.version import __version__
 from ..argtypes import non_negative_seconds
 from ..run.options import add_setting_options, read_setting_options
 from .report import PROBLEM, DoctorReport

@@ -7,7 +7,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from ..._version import __version__
+from ..._util.version import __version__
 from .report import DoctorReport
 
 _DIST_NAME = "libretto-instrument"
