@@ -21,6 +21,9 @@ from .server import describe_exchange, name_provider
 if TYPE_CHECKING:
     from .record import CallRecord
 
+#: How the lines of a stream of events begin.
+_FIELDS_OF_EVENTS = ("data:", "event:", "id:", "retry:", ":")
+
 
 @frozen
 class _Response:
@@ -92,8 +95,22 @@ def read_response(record: "CallRecord") -> _Response:
     if record.body_kind == "events":
         return _from_stream(record, sse.parse(record.chunks))
     if record.body_kind == "bytes":
-        return _parse_body(b"".join(record.chunks))
+        return _read_body(record, b"".join(record.chunks))
+    text = record.text or ""
+    if text.startswith(("{", *_FIELDS_OF_EVENTS)):
+        # The body as it came: it was asked for so, or is not called JSON.
+        return _read_body(record, text.encode(errors="surrogatepass"))
     return _Response(text=record.text)
+
+
+def _read_body(record: "CallRecord", body: bytes) -> _Response:
+    """Return the response in a body; some gateways send events without being asked."""
+    if body.startswith(tuple(map(str.encode, _FIELDS_OF_EVENTS))):
+        events = sse.parse([body])
+        if events.data:
+            times = [record.ended] * len(events.data)
+            return _merge_chunks(record, events.data, times, events.is_complete)
+    return _parse_body(body)
 
 
 def _from_stream(record: "CallRecord", events: sse.ParsedEvents) -> _Response:

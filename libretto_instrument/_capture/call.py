@@ -137,7 +137,9 @@ class Call:
     def on_text_response(self, answer: Any) -> None:
         """Record an answer that is no model, such as plain text. Never raises."""
         self.record.ended = perf_counter()
-        if isinstance(answer, str):
+        if isinstance(answer, bytes):
+            self.record.response = answer
+        elif isinstance(answer, str):
             self.record.text = answer
         self.submit()
 

@@ -97,8 +97,9 @@ class StreamState:
         call = self.call
         if not call.is_submitted:
             self._freeze()
-            cancelled = type(exc).__name__ in _CANCELLED
-            call.record.stream_status = "cancelled" if cancelled else "failed"
+            call.record.stream_status = (
+                "cancelled" if _is_cancellation(exc) else "failed"
+            )
             call.on_error(exc)
 
     def finish(self, status: str | None = None) -> None:
@@ -164,9 +165,17 @@ async def track_async_iteration(
         state.on_loop_exit(iteration)
         raise
     except BaseException as exc:
-        state.on_error(exc)
+        if not state.is_reading and _is_cancellation(exc):
+            # The event loop ends while it closes the generator of a loop that was left.
+            state.on_loop_exit(iteration)
+        else:
+            state.on_error(exc)
         raise
     state.finish()
+
+
+def _is_cancellation(exc: BaseException) -> bool:
+    return type(exc).__name__ in _CANCELLED
 
 
 def _detach_after_fork() -> None:

@@ -118,6 +118,7 @@ def record_http_response(call: Call, response: Any) -> None:
     if content is not None:
         record.ended = perf_counter()
         record.chunks.append(content)
+        record.chunk_times.append(record.ended)
         call.submit()
         return
     state = StreamState(call)

@@ -313,6 +313,27 @@ def test_an_object_where_a_stream_was_asked_for(
     assert "stream_status" not in kept.event["responseMetrics"]
 
 
+@pytest.mark.parametrize("view", [None, "with_raw_response", "post"])
+@pytest.mark.parametrize("kind", ["text/event-stream", "text/plain"])
+def test_a_stream_where_an_object_was_asked_for(
+    server: ScriptedModel,
+    scripted: openai.OpenAI,
+    kept: Kept,
+    view: str | None,
+    kind: str,
+) -> None:
+    """A gateway that always streams is recorded, whatever openai makes of it."""
+    body = b"".join(b"data: %b\n\n" % json.dumps(c).encode() for c in chunks("ten"))
+    server.answer(b": wait\n\n" + body, headers={"content-type": kind})
+    if view == "post":
+        scripted.post("/chat/completions", body=ASK, cast_to=str)
+    else:
+        api: Any = scripted.chat.completions
+        (getattr(api, view) if view else api).create(**ASK)
+    assert kept.event["response"] == "ten"
+    assert kept.event["rawResponse"]["choices"][0]["message"]["content"] == "ten"
+
+
 def test_parts_of_one_event_apart_on_the_wire(
     server: ScriptedModel, scripted: openai.OpenAI, kept: Kept
 ) -> None:

@@ -370,7 +370,7 @@ def test_post_with_other_results(
     response_class = __import__(response_class.__module__.partition(".")[0]).Response
     body: Any = {"model": "m", "messages": MESSAGES}
     models = openai.types.Completion, openai.types.chat.ChatCompletion
-    for cast_to in (response_class, object, *models):
+    for cast_to in (response_class, object, *models, str, bytes, dict[str, Any]):
         server.answer(completion())
         answer: Any = scripted.post(
             "/chat/completions",
@@ -380,7 +380,8 @@ def test_post_with_other_results(
         )
         if cast_to is response_class:
             assert answer.json() == completion()
-    assert [event["response"] for event in kept.events] == ["tennis"] * 4
+    assert [event["response"] for event in kept.events] == ["tennis"] * 7
+    assert [event["rawResponse"] for event in kept.events] == [completion()] * 7
     extra = kept.events[0]["modelParameters"]["extra_body"]
     assert extra == {"top_k": 3}
 
