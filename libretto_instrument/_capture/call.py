@@ -19,6 +19,7 @@ from .._util.otel_context import OPENTELEMETRY, add_trace_context
 from . import feedback_keys
 from .background import BackgroundRecorder, is_background
 from .caller import name_caller
+from .credentials import CredentialMask
 from .detours import detours, may_detour
 from .endpoints.table import RESPONSES, Endpoint
 from .error_response import response_from_exception
@@ -148,7 +149,8 @@ class Call:
         record = self.record
         try:
             record.ended = perf_counter()
-            record.errors = (*record.errors, format_error(exc))
+            message = CredentialMask().mask_sent(format_error(exc), exc)
+            record.errors = (*record.errors, message)
             self._capture_error_response(getattr(exc, "response", None))
             answer = response_from_exception(exc)
             if answer is not None and record.body_kind is None:

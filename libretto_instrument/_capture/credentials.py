@@ -4,6 +4,7 @@ Callers hand them to MCP servers, search services and gateways, and some answers
 them. They are never recorded, with or without redaction.
 """
 
+import json
 import re
 from functools import lru_cache
 from typing import Any
@@ -23,21 +24,31 @@ _CONTENT = frozenset(("choices", "output"))
 #: How keys end whose value is a credential; only their letters and digits count.
 _KEY = re.compile(
     r"(?:(?:api|access|secret|private|subscription|account|auth|license|signing|master"
-    r"|admin|service|shared|functions?|encryption|storage|app|application|client)key"
-    r"|secret|secrets|passw(?:or)?d|passphrase|pwd|(?:^|db|user)pass|credentials?|bearer"
-    r"|authori[sz]ation|cookies?|connectionstring"
+    r"|admin|service|shared|functions?|encryption|storage|app|application|client"
+    r"|anthropic|azure|bing|brave|cohere|exa|firecrawl|gemini|google|groq|jina|litellm"
+    r"|mistral|openai|openrouter|pinecone|qdrant|serper|serpapi|tavily|voyage)key"
+    r"|passphrase|pwd|(?:^|db|user)pass|bearer|connectionstring|^jwt|^sas|^sig|authheader"
+    r"|accountjson"
     r"|(?:^|auth|authorization|access|api|refresh|session|bearer|secret|security|id|hf"
-    r"|github|oauth|jwt|sas|csrf|xsrf|personal|service|bot|user|proxy)token)$"
+    r"|github|oauth|jwt|sas|csrf|xsrf|personal|service|bot|user|proxy|ad|aad|entra"
+    r")token)$"
 )
+#: The same in a URL's query, where shorter ones are usual.
+_URL_KEY = re.compile(r"(?:key|sig|signature|auth)")
 #: Keys under which every value counts as one, but for the ``type`` that some have.
 _CONTAINER = re.compile(
-    r"(?:headers|authentication|^auth|authori[sz]ation|credentials?)$"
+    r"(?:headers|authentication|^x?auth|authori[sz]ation|credentials?|secrets?|cookies?"
+    r"|passw(?:or)?ds?)$"
 )
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
 _URL = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{1,20}://)(?P<user>[^/?#\s@]{1,512}@)?"
 )
-_QUERY = re.compile(r"(?<=[?&;])(?P<key>[^=&#\s]{1,64})=(?P<value>[^&#\s]+)")
+_QUERY = re.compile(r"(?<=[?&;#])(?P<key>[^=&#\s]{1,64})=(?P<value>[^&#\s]+)")
+#: What names an item beside its ``value``, as of a header or a variable.
+_LABELS = ("name", "key")
+#: Longer texts are not read as JSON.
+_MAX_JSON_CHARS = 100_000
 
 
 @define
@@ -49,7 +60,7 @@ class CredentialMask:
     def mask(self, value: Any, depth: int = 0) -> Any:
         """Return JSON data with its credentials masked; what has none is shared."""
         if isinstance(value, str):
-            return self._mask_url(value) if "://" in value[:32] else value
+            return self._mask_text(value, depth)
         if isinstance(value, dict):
             if depth > _MAX_DEPTH:
                 return MASKED
@@ -67,6 +78,8 @@ class CredentialMask:
         masked = {}
         for name, value in fields.items():
             kind = _classify(name[-_MAX_KEY:])
+            if name == "value" and _is_labelled(fields):
+                kind = "container"
             if kind and (kind == "container" or isinstance(value, str)):
                 masked[name] = self._mask_all(value, depth)
             elif isinstance(value, _MASKABLE):
@@ -90,20 +103,44 @@ class CredentialMask:
             self._remember(value, *value.split()[-1:])
         return MASKED
 
-    def _mask_url(self, url: str) -> str:
-        """Mask the user, and the credentials of the query, of a URL."""
+    def _mask_text(self, text: str, depth: int) -> str:
+        """Mask credentials in the URLs of a text, or in the fields of JSON."""
+        if text[:1] in ("{", "[") and len(text) <= _MAX_JSON_CHARS:
+            try:
+                value = json.loads(text)
+                masked = self.mask(value, depth + 1)
+            except (ValueError, RecursionError):
+                pass
+            else:
+                if masked != value:
+                    return json.dumps(masked, ensure_ascii=False)
+        return self._mask_urls(text) if "://" in text else text
+
+    def _mask_urls(self, text: str) -> str:
+        """Mask the users, and the credentials of the queries, of the URLs in a text."""
+
+        def mask_user(match: re.Match[str]) -> str:
+            if not match["user"]:
+                return match.group()
+            self._remember(match["user"][:-1].rpartition(":")[2])
+            return f"{match['scheme']}{MASKED}@"
 
         def mask_query(match: re.Match[str]) -> str:
-            if not _classify(match["key"]):
+            key = match["key"].lower()
+            if not (_classify(key) or _URL_KEY.fullmatch(key)):
                 return match.group()
             self._remember(match["value"])
             return f"{match['key']}={MASKED}"
 
-        address = _URL.match(url)
-        if address and address["user"]:
-            self._remember(address["user"][:-1].rpartition(":")[2])
-            url = f"{address['scheme']}{MASKED}@{url[address.end() :]}"
-        return _QUERY.sub(mask_query, url)
+        return _QUERY.sub(mask_query, _URL.sub(mask_user, text))
+
+    def mask_sent(self, message: str, exc: BaseException) -> str:
+        """Return an error's message with the credentials masked that were sent."""
+        headers = getattr(getattr(exc, "request", None), "headers", None)
+        for name, value in headers.items() if headers is not None else ():
+            if _classify(name[-_MAX_KEY:]):
+                self._remember(value, *value.split()[-1:])
+        return str(self.mask_repeated(message))
 
     def _remember(self, *values: str) -> None:
         self._found.update(value for value in values if len(value) >= _MIN_REPEATED)
@@ -136,6 +173,12 @@ class CredentialMask:
         # Named here, and masked with the rest, to keep the order of the fields.
         masked = self._mask_fields({**raw, **dict.fromkeys(content)}, 0)
         return self.mask_repeated({**masked, **content})
+
+
+def _is_labelled(fields: dict[str, Any]) -> bool:
+    """Return whether an item is named as a credential beside its ``value``."""
+    label = next((fields[name] for name in _LABELS if name in fields), None)
+    return isinstance(label, str) and bool(_classify(label[-_MAX_KEY:]))
 
 
 @lru_cache(2_048)

@@ -40,6 +40,15 @@ def mcp(**fields: Any) -> dict[str, Any]:
         {"extra_body": {"aws_secret_access_key": TOKEN, "aws_session_token": TOKEN}},
         {"extra_body": {"deep": [{"env": {"DB_PASSWORD": TOKEN}}]}},
         {"metadata": {"access_token": TOKEN}},
+        {"extra_body": {"azure_ad_token": TOKEN, "jwt": TOKEN, "exa_key": TOKEN}},
+        {"extra_body": {"secrets": [{"domain": "x", "value": TOKEN}]}},
+        {"extra_body": {"passwords": {"db": TOKEN}, "cookies": [TOKEN]}},
+        {"extra_body": {"env": [{"name": "API_TOKEN", "value": TOKEN}]}},
+        {"extra_body": {"config": json.dumps({"a": [{"api_key": TOKEN}]})}},
+        {"extra_body": {"note": f"read postgres://me:{TOKEN}@db.example.com/x"}},
+        {"extra_body": {"callback": f"https://example.com/#access_token={TOKEN}"}},
+        {"extra_body": {"file": f"https://example.com/a.png?sv=1&sig={TOKEN}"}},
+        {"tools": [mcp(server_url=f"https://mcp.example.com/sse?key={TOKEN}")]},
     ],
     ids=json.dumps,
 )  # fmt: skip
@@ -92,6 +101,26 @@ def test_an_error_that_repeats_them(
     assert events[0]["responseErrors"]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("name", ["authorization", "x-api-key", "Cookie"])
+def test_an_error_that_repeats_the_key(
+    server: ScriptedModel, events: CapturedEvents, name: str, stream: bool
+) -> None:
+    """The client's own key is masked where a gateway repeats it."""
+    message = f"refused: {name}: Bearer {TOKEN}"
+    key = TOKEN if name == "authorization" else "another"
+    client = openai.OpenAI(api_key=key, base_url=server.url, max_retries=0)
+    if stream:
+        server.stream(chunk("he"), {"error": {"message": message}})
+    else:
+        server.answer({"error": {"message": message}}, status=401)
+    sent = {} if name == "authorization" else {name: TOKEN}
+    with client, pytest.raises(openai.APIError, match=TOKEN):
+        list(create(client, stream=stream, extra_headers=sent))
+    assert TOKEN not in json.dumps(events[0])
+    assert "refused" in events[0]["responseErrors"][0]
+
+
 def test_what_only_sounds_like_credentials(
     server: ScriptedModel, scripted: openai.OpenAI, events: CapturedEvents
 ) -> None:
@@ -112,6 +141,9 @@ def test_what_only_sounds_like_credentials(
             "stop_token_ids": [1],
             "tokens": ["a"],
             "keys": ["b"],
+            "note": '{"max_tokens": 1,  "key": "c"}',
+            "link": "see https://example.com/a?team=7#key-results",
+            "sort": {"key": "name", "value": "up"},
         },
     }
     server.answer(completion())
