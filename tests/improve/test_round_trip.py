@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import operator
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -446,11 +447,8 @@ def test_the_calls_of_the_demonstration(model: OfflineModel) -> None:
 
 
 def ask_again(client: openai.OpenAI, record: corpus.Record) -> None:
-    resource: Any = {
-        "chat": client.chat.completions,
-        "completions": client.completions,
-        "responses": client.responses,
-    }[record["endpoint"]]
+    endpoint = record["endpoint"].replace("chat", "chat.completions")
+    resource: Any = operator.attrgetter(endpoint)(client)
     with contextlib.suppress(openai.OpenAIError):
         answer = resource.create(**corpus.arguments(record, resource.create))
         for _ in answer if isinstance(answer, openai.Stream) else ():
@@ -519,11 +517,9 @@ def without_null_tools(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def call(client: openai.OpenAI, request: Any) -> None:
-    create: Any = {
-        "chat": client.chat.completions,
-        "completion": client.completions,
-        "responses": client.responses,
-    }[request.endpoint].create
+    resource = {"chat": "chat.completions", "completion": "completions"}
+    endpoint = resource.get(request.endpoint, request.endpoint)
+    create: Any = operator.attrgetter(f"{endpoint}.create")(client)
     with contextlib.suppress(openai.OpenAIError):
         answer = create(**request.arguments)
         for _ in answer if isinstance(answer, openai.Stream) else ():
