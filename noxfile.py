@@ -66,8 +66,8 @@ PAIRS = [
 
 #: Tests of what meets openai or wrapt; `make test` runs the others.
 MEETING_OPENAI = (
-    *("tests/capture", "tests/improve", "tests/libretto_openai", "tests/recognition"),
-    "tests/delivery/test_worker_imports.py",
+    *("tests/capture", "tests/libretto_openai", "tests/recognition"),
+    *("tests/delivery/test_worker_imports.py", "tests/improve/test_round_trip.py"),
     *(
         str(path)
         for path in sorted(Path("tests").glob("test_*.py"))

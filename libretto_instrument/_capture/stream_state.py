@@ -175,7 +175,11 @@ async def track_async_iteration(
 
 
 def _is_cancellation(exc: BaseException) -> bool:
-    return type(exc).__name__ in _CANCELLED
+    """Return whether an exception says that its task was cancelled. Never raises."""
+    try:
+        return type(exc).__name__ in _CANCELLED
+    except Exception:  # A class of the caller may refuse to tell its name.
+        return False
 
 
 def _detach_after_fork() -> None:

@@ -88,6 +88,7 @@ ZONES = {
     "errors.log",
     "errors.should_suppress",
     "stream_state._freeze",
+    "stream_state._is_cancellation",
     "stream_state.add",
     "stream_state.finish",
     "stream_state.on_error",
@@ -220,7 +221,8 @@ def _strike_everywhere(run: Callable[[], Any], log: pytest.LogCaptureFixture) ->
         for code, name in steps(run).items()
         if name not in ON_THE_USERS_PATH | ZONES | FINALIZERS
     }
-    assert len(found) > 8, sorted(found.values())
+    # Python 3.12 runs comprehensions without a frame of their own.
+    assert len(found) > 6, sorted(found.values())
     harm = {}
     for code, name in found.items():
         try:

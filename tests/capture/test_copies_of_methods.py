@@ -131,7 +131,9 @@ def test_what_was_pickled_is_openais(kept: Kept) -> None:
 def test_a_method_is_no_container(kind: str, kept: Kept) -> None:
     """A patched method is callable, and passes for nothing else."""
     method = METHODS[kind]()
-    found = [name for name in abc.__all__ if isinstance(method, getattr(abc, name))]
+    # Python 3.12 and 3.13 warn of the one that 3.14 has no more.
+    names = [name for name in abc.__all__ if name != "ByteString"]
+    found = [name for name in names if isinstance(method, getattr(abc, name))]
     assert found == ["Hashable", "Callable"]
     assert not isinstance(method, contextlib.AbstractContextManager)
     assert not isinstance(method, contextlib.AbstractAsyncContextManager)
