@@ -60,8 +60,12 @@ class TemplateText(str):
 
         Raises:
             TemplateError: A placeholder has no value in ``params``.
+            TypeError: An argument is of another type.
         """
-        values = dict(params or {})
+        if not isinstance(template, str):
+            kind = type(template).__name__
+            raise TypeError(f"TemplateText takes a text as its template, not {kind}.")
+        values = _copy_params(params)
         self = super().__new__(cls, _render_text(template, values))
         self.template = template
         self.params = values
@@ -108,9 +112,15 @@ class TemplateChat(list[Any]):
         Raises:
             TemplateError: A placeholder has no value in ``params``, or a
                 ``chat_history`` message is not made of placeholders for lists.
+            TypeError: An argument is of another type.
         """
+        if isinstance(template, str | bytes | Mapping) or not (
+            isinstance(template, Iterable)
+        ):
+            kind = type(template).__name__
+            raise TypeError(f"TemplateChat takes a list of messages, not {kind}.")
         self.template = list(template)
-        self.params = dict(params or {})
+        self.params = _copy_params(params)
         self._runs = [
             ([message], _render_message(message, self.params))
             for message in self.template
@@ -142,6 +152,12 @@ class TemplateChat(list[Any]):
             recorded.extend(entries)
             at += len(run)
         return recorded
+
+
+def _copy_params(params: Mapping[str, Any] | None) -> dict[str, Any]:
+    if params is not None and not isinstance(params, Mapping):
+        raise TypeError(f"params must be a mapping, not {type(params).__name__}.")
+    return dict(params or {})
 
 
 def placeholders(template: Any, *, escaped: bool = False) -> list[str]:

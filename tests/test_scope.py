@@ -167,6 +167,17 @@ def test_generators_are_refused() -> None:
 # Who else is none the wiser
 
 
+def test_what_is_no_function_is_refused() -> None:
+    """A class, a class method's descriptor, or a value cannot be decorated."""
+
+    class Given:
+        """A class."""
+
+    for given in (Given, classmethod(lambda cls: None), 5, None):
+        with pytest.raises(TypeError, match="decorates functions"):
+            libretto.scope(chat_id="c")(given)  # type: ignore[type-var]
+
+
 async def test_tasks_do_not_see_each_others() -> None:
     """Tasks at work at once each see their own scope, and that of their maker."""
     inside = 0

@@ -188,6 +188,27 @@ def test_a_missing_variable_is_an_error(
     assert repr(template) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("kind", "template", "params"),
+    [
+        (TemplateText, 5, {}),
+        (TemplateText, None, {}),
+        (TemplateText, ["Hi"], {}),
+        (TemplateText, "Hi {x}", "x"),
+        (TemplateText, "Hi {x}", ["x"]),
+        (TemplateChat, "Hi {x}", {}),
+        (TemplateChat, {"role": "user", "content": "Hi"}, {}),
+        (TemplateChat, None, {}),
+        (TemplateChat, 5, {}),
+        (TemplateChat, [], 5),
+    ],
+)
+def test_arguments_of_another_type(kind: Any, template: Any, params: Any) -> None:
+    """What is no template, or no mapping of parameters, is refused by its type."""
+    with pytest.raises(TypeError, match=r"takes a|params must be"):
+        kind(template, params)
+
+
 def test_a_long_template_is_quoted_in_part() -> None:
     """An error quotes the beginning of a long template, not a megabyte of it."""
     with pytest.raises(TemplateError) as caught:

@@ -141,8 +141,13 @@ class Scope:
 
         Raises:
             TypeError: ``function`` is a generator function, whose body runs after the
-                call has returned.
+                call has returned; or a class, or no function.
         """
+        if isinstance(function, type | classmethod) or not callable(function):
+            raise TypeError(
+                "scope(...) decorates functions and methods, beneath @classmethod, not "
+                f"a {type(function).__name__}."
+            )
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(
             function
         ):
