@@ -75,6 +75,9 @@ def test_a_usage_of_zeros_replaces_nothing() -> None:
             lambda p: {"type": "thinking", "thinking": [{"type": "text", "text": p}]},
         ),
         ("content", lambda p: {"type": "x", "summary": [{"content": [{"text": p}]}]}),
+        ("content", lambda p: {"type": "text", "text": {"value": p}}),
+        ("content", str),
+        ("reasoning", str),
         ("audio", lambda p: {"transcript": p}),
     ],
 )
@@ -91,6 +94,8 @@ def test_text_in_parts_is_joined_at_every_depth(
 
 def test_parts_that_are_no_text_stay_apart() -> None:
     """Two images, two citations, and two parts with indexes of their own are two."""
+    told = [chunk(citations=[url]) for url in ("http://a", "http://b")]
+    assert message_of(told)["citations"] == ["http://a", "http://b"]
     image = {"type": "image_url", "image_url": {"url": "data:,a"}}
     cited = {"type": "url_citation", "text": "t", "url": "http://a"}
     other = {"type": "url_citation", "text": "t", "url": "http://b"}

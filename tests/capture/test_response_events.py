@@ -324,6 +324,24 @@ def test_one_index_for_all_items(events: list[Event]) -> None:
     assert [call["function"]["arguments"] for call in summary.tool_calls] == ["{}"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "read"),
+    [
+        ("output_text", lambda item: item["content"][0]["text"]),
+        ("function_call_arguments", lambda item: item["arguments"]),
+        ("reasoning_summary_text", lambda item: item["summary"][0]["text"]),
+    ],
+)
+def test_an_index_for_each_event(kind: str, read: Any) -> None:
+    """Events that a gateway numbers, of one item by its id, are of one item."""
+    events = [
+        {**event(f"{kind}.delta", delta=text), "output_index": at}
+        for at, text in enumerate("abc")
+    ]
+    (item,) = merge_events([CREATED, *events])["output"]
+    assert read(item) == "abc"
+
+
 @pytest.mark.parametrize("has_call_id", [True, False])
 def test_calls_with_one_index(has_call_id: bool) -> None:
     """Calls that a gateway gives one index are kept apart, each with its arguments."""

@@ -105,7 +105,8 @@ def append_delta(accumulated: Any, delta: Any, name: str = "") -> Any:
             return _extend(accumulated, [delta])
         return merge_delta(accumulated if isinstance(accumulated, dict) else {}, delta)
     if isinstance(delta, list) or isinstance(accumulated, list):
-        return _extend(accumulated, delta if isinstance(delta, list) else [])
+        items = delta if isinstance(delta, list) else []
+        return _extend(accumulated, items, is_text=name in _TEXT_FIELDS)
     return delta
 
 
@@ -126,10 +127,10 @@ def _has_text(accumulated: Any) -> bool:
     return isinstance(accumulated, TextBuffer) and bool(str(accumulated))
 
 
-def _extend(accumulated: Any, items: list[Any]) -> list[Any]:
+def _extend(accumulated: Any, items: list[Any], is_text: bool = False) -> list[Any]:
     """Return accumulated content as a list of parts, with further ones.
 
-    Some gateways send text and parts in turn.
+    Some gateways send text and parts in turn, and texts as parts.
     """
     parts: list[Any] = []
     if isinstance(accumulated, list):
@@ -140,6 +141,12 @@ def _extend(accumulated: Any, items: list[Any]) -> list[Any]:
         parts = [{"type": "text", "text": accumulated}]
     for item in items:
         if not isinstance(item, dict):
+            if is_text and isinstance(item, str):
+                last = parts[-1] if parts else None
+                if isinstance(last, TextBuffer):
+                    last.add(item)
+                    continue
+                item = TextBuffer(item)
             parts.append(item)
             continue
         part = _find_part(parts, item)
@@ -170,7 +177,9 @@ def _is_continued(part: dict[str, Any], item: dict[str, Any]) -> bool:
     if "index" in part or item.get("type", part.get("type")) != part.get("type"):
         return False
     has_text = any(
-        isinstance(value, str) or (isinstance(value, list) and name != "text")
+        isinstance(value, str)
+        or (isinstance(value, list) and name != "text")
+        or (isinstance(value, dict) and name == "text")
         for name, value in item.items()
         if name in _TEXT_FIELDS
     )

@@ -182,6 +182,12 @@ class _Output:
             index = self._last
             if isinstance(identity, str):
                 index = self._index_by_id.get(identity, len(self.items))
+        elif item is None and isinstance(identity, str):
+            # Some gateways number the events of an item.
+            known = self._index_by_id.get(identity, index)
+            if index not in self._by_index and known in self._by_index:
+                is_same = self._by_index[known].fields.get("type") == kind
+                index = known if is_same else index
         self._last = index
         found = self._by_index.get(index)
         if isinstance(identity, str):
