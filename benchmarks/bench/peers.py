@@ -115,26 +115,14 @@ def _logfire(sink: str, mode: str) -> Switched:
     return Switched(logfire.force_flush)
 
 
-def _openai_v2(sink: str, mode: str) -> Switched:
+def _genai_openai(sink: str, mode: str) -> Switched:
     # Content is what the others record, too.
-    os.environ["OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"] = "true"
-    from opentelemetry._logs import set_logger_provider
-    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-    from opentelemetry.instrumentation.openai_v2 import OpenAIInstrumentor
-    from opentelemetry.sdk._logs import LoggerProvider
-    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+    os.environ["OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"] = "span_only"
+    from opentelemetry.instrumentation.genai.openai import OpenAIInstrumentor
 
-    spans, logs = _opentelemetry(sink), LoggerProvider()
-    exporter = OTLPLogExporter(endpoint=f"{sink}/v1/logs")
-    logs.add_log_record_processor(BatchLogRecordProcessor(exporter))
-    set_logger_provider(logs)
-    OpenAIInstrumentor().instrument(tracer_provider=spans, logger_provider=logs)
-
-    def flush() -> None:
-        spans.force_flush()
-        logs.force_flush()
-
-    return Switched(flush)
+    provider = _opentelemetry(sink)
+    OpenAIInstrumentor().instrument(tracer_provider=provider)
+    return Switched(provider.force_flush)
 
 
 def _ddtrace(sink: str, mode: str) -> Switched:
@@ -145,7 +133,7 @@ def _ddtrace(sink: str, mode: str) -> Switched:
         DD_APM_TRACING_ENABLED="false",
         DD_INSTRUMENTATION_TELEMETRY_ENABLED="false",
         DD_REMOTE_CONFIGURATION_ENABLED="false",
-        _DD_LLMOBS_OVERRIDE_ORIGIN=sink,
+        DD_LLMOBS_OVERRIDE_ORIGIN=sink,
     )
     from ddtrace.llmobs import LLMObs
 
@@ -174,6 +162,7 @@ def _mlflow(sink: str, mode: str) -> Switched:
     import mlflow
 
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+    mlflow.create_experiment("bench", artifact_location=folder)
     mlflow.set_experiment("bench")
     mlflow.openai.autolog()
     return Switched(lambda: mlflow.flush_trace_async_logging(terminate=False))
@@ -192,8 +181,8 @@ PEERS: Mapping[str, Library] = {
     ),
     "langsmith": Library(("langsmith",), _langsmith),
     "logfire": Library(("logfire",), _logfire),
-    "opentelemetry-instrumentation-openai-v2": Library(
-        ("opentelemetry-instrumentation-openai-v2>=2.0b0", *_OTLP), _openai_v2
+    "opentelemetry-instrumentation-genai-openai": Library(
+        ("opentelemetry-instrumentation-genai-openai>=1.0b0", *_OTLP), _genai_openai
     ),
     "ddtrace": Library(("ddtrace",), _ddtrace),
     "braintrust": Library(("braintrust",), _braintrust),

@@ -180,7 +180,7 @@ class Samples:
             arguments.append("--is-async")
         result = self.subject.run("probe", *arguments)
         sends = LIBRARIES[self.subject.name].posts and CASES[self.case].events
-        if sends and not result["posts"]:
+        if sends and not result["bytes"]:
             raise Failed("it sent nothing")
         return result
 

@@ -26,6 +26,7 @@ _THANKS = json.dumps(
         "version": "1",
         "project_name": "bench",
         "project_url": "http://127.0.0.1",
+        "org_info": [{"id": "1", "name": "bench"}],
     }
 ).encode()
 
