@@ -1,6 +1,9 @@
 """uWSGI, which forks in C: after the application was loaded, or before."""
 
+import json
+import socket
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,22 @@ from workers import (
 WORKERS = 2
 
 
+def wait_until_idle(port: int) -> None:
+    """Wait until no worker is at a request, by what uWSGI says of itself.
+
+    A worker that is stopped after its answer was sent and before it is done with the
+    request runs nothing at its exit, and what it has in memory is lost.
+    """
+    deadline = time.monotonic() + 60
+    while True:
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            workers = json.load(connection.makefile())["workers"]
+        if all(worker["status"] == "idle" for worker in workers):
+            return
+        assert time.monotonic() < deadline, workers
+        time.sleep(0.05)
+
+
 @pytest.mark.parametrize("mode", ["prefork", "lazy-apps"])
 @pytest.mark.parametrize("threads", ["threads", "no threads"])
 @pytest.mark.parametrize("is_recycled", [False, True], ids=["steady", "recycled"])
@@ -35,9 +54,10 @@ def test_each_event_once(
 ) -> None:
     """Workers deliver their own events, the first one the master's, too; also as they
     are replaced, and whether or not uWSGI lets the application have threads."""
-    port, bin_ = free_port(), Path(sys.executable).parent
+    port, stats, bin_ = free_port(), free_port(), Path(sys.executable).parent
     command = [str(bin_ / "uwsgi"), f"--http-socket=127.0.0.1:{port}", "--master"]
     command += [f"--processes={WORKERS}", "--module=served_app:application"]
+    command.append(f"--stats=127.0.0.1:{stats}")
     command += ["--need-app", "--die-on-term", f"--virtualenv={bin_.parent}"]
     command += ["--lazy-apps"] if mode == "lazy-apps" else []
     command += ["--enable-threads"] if threads == "threads" else []
@@ -55,4 +75,6 @@ def test_each_event_once(
         expected += visit_until_recycled(address, WORKERS, is_recycled)
         if is_recycled:  # A worker that is just then replaced is killed by the stop.
             each_once(backend, expected)
+        else:
+            wait_until_idle(stats)
     each_once(backend, expected)
