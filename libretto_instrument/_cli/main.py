@@ -101,10 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: 0 for success, 1 for a command that found something wrong,
         2 for one that was called wrongly or cannot run here.
     """
-    for stream in (sys.stdout, sys.stderr):
-        # What was recorded may hold characters that the terminal's encoding has not.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    _prepare_streams()
     argv = list(sys.argv[1:] if argv is None else argv)
     chosen = next((word for word in argv if not word.startswith("-")), "")
     args = _parser(chosen).parse_args(protect_dashes(argv))
@@ -131,6 +128,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(message, file=sys.stderr)
         return EXIT_USAGE
     return status
+
+
+def _prepare_streams() -> None:
+    """Have all text written, and streams that were closed replaced."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115
+            setattr(sys, name, nowhere)
+    for stream in (sys.stdout, sys.stderr):
+        # What was recorded may hold characters that the terminal's encoding has not.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter):

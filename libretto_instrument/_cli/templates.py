@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._util.terminal import printable
-from .cases import find_source
+from .cases import find_source, with_warnings
 
 if TYPE_CHECKING:
     from .._recognition.propose import Proposal
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.min_calls < 2:
         raise ValueError(f"invalid number of calls {args.min_calls}: at least 2")
-    events = recorded_events(source, MAX_EVENTS)
+    events = with_warnings(lambda: list(recorded_events(source, MAX_EVENTS)))
     calls = [call for event in events if (call := read_call(event)) is not None]
     proposals = propose(calls, args.min_calls)
     if args.json:

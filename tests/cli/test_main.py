@@ -210,3 +210,37 @@ def test_a_reader_that_has_seen_enough() -> None:
         check=False,
     )
     assert (done.stdout, done.stderr) == ("", "")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["cases", "--from", "calls.jsonl"],
+        ["templates", "--from", "calls.jsonl"],
+        ["doctor"],
+        ["replay", "cases.jsonl"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_streams_that_are_closed(command: list[str], tmp_path: Path) -> None:
+    """A command that was started without its streams ends as it would have."""
+    (tmp_path / "calls.jsonl").touch()
+    case = '{"id": "1", "template": "Hi", "target": "t"}\n'
+    (tmp_path / "cases.jsonl").write_text(case)
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [
+            *("sh", "-c", 'exec "$@" <&- >&-', "sh"),
+            *(sys.executable, "-m", "libretto_instrument", *command),
+        ],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": root, "OPENAI_API_KEY": "sk-test"},
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    assert done.returncode in (0, 1, 2)
+    if command[0] == "replay":
+        assert "--yes" in done.stderr
