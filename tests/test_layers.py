@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -238,6 +239,22 @@ def test_imports(module: str) -> None:
         if (why := refused(package_of(module), found))
     ]
     assert not broken, "\n".join(broken)
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    """The modules' imports have no cycle either, not even for types alone."""
+    graph = {
+        module: {
+            found.module
+            for found in imports(
+                path.read_text("utf-8"), module, path.name == "__init__.py"
+            )
+            # A stub is no module here; its import looks like one of its package.
+            if found.module in MODULES and not module.startswith(f"{found.module}.")
+        }
+        for module, path in MODULES.items()
+    }
+    TopologicalSorter(graph).prepare()
 
 
 # Importing

@@ -8,8 +8,6 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from .._delivery.message import LIBRETTO
 from .._util import errors
@@ -19,9 +17,6 @@ from .._util.private_files import opened, read_at
 from .directory import SpoolDirectory, is_this_boot
 from .index import LAST, Segment, SortKey, SpoolIndex
 from .segment import Head, iter_offsets
-
-if TYPE_CHECKING:
-    from .reader import DestinationReader
 
 #: For how long segments are looked at, and then deleted, at a time, in seconds.
 _TIME_LIMIT = 0.025
@@ -151,32 +146,6 @@ class Retention:
             if self._delete(name, segments[name], reason):
                 total -= _on_disk(segments.pop(name).size)
         return {name: segment.size for name, segment in segments.items()}
-
-    def delete_finished(self, readers: "Mapping[str, DestinationReader]") -> None:
-        """Delete what no process writes to any more and all destinations have.
-
-        Args:
-            readers: By destination; those that lead are asked, and the logs for others.
-        """
-        leading = {name: each for name, each in readers.items() if each.is_leading}
-        deadline = monotonic() + _TIME_LIMIT
-        segments = self.index.list_segments(_TIME_LIMIT) if leading else {}
-        for name, segment in segments.items():
-            size, names = segment.size, segment.destinations
-            if monotonic() > deadline:
-                break
-            if not all(each.get(name).is_complete(size) for each in leading.values()):
-                continue
-            with self._directory.locked_for_deletion(name) as fd:
-                if fd is None or self._directory.get_size(fd) != size:
-                    continue
-                others = set(readers if names is None else names) - leading.keys()
-                logs = map(self.index.read_log, others)
-                is_finished = all(log.get(name).is_complete(size) for log in logs)
-                if is_finished:
-                    os.unlink(self._directory.segments / name)
-                for each in leading.values():
-                    (each.forget if is_finished else each.note_complete)(name)
 
     def _is_expired(self, first: SortKey) -> bool:
         boot, since = first

@@ -28,6 +28,8 @@ from .writer import (
 _MIN_WRITE_BACKOFF, _MAX_WRITE_BACKOFF = 0.01, 30.0
 #: How often, in seconds, the bounds are looked at.
 _RETENTION_INTERVAL = 5.0
+#: For how long segments are looked at, and then deleted, at a time, in seconds.
+_TIME_LIMIT = 0.025
 
 #: A child resets all of them at once: descriptors closed for one are free for others.
 _spools: "WeakSet[Spool]" = WeakSet()
@@ -283,7 +285,7 @@ class Spool:
         with self._reading("maintain"):
             self.directory.check()
             self._retention.drops.write()
-            self._retention.delete_finished(self._readers)
+            self._delete_finished()
             now = monotonic()
             if now >= self._check_bounds_at:
                 self._check_bounds_at = now + _RETENTION_INTERVAL
@@ -291,6 +293,32 @@ class Spool:
             for reader in self._readers.values():
                 if reader.is_leading:
                     reader.maintain()
+
+    def _delete_finished(self) -> None:
+        """Delete what no process writes to any more and all destinations have.
+
+        Readers that lead are asked; for other destinations, their logs are read.
+        """
+        readers, index = self._readers, self._retention.index
+        leading = {name: each for name, each in readers.items() if each.is_leading}
+        deadline = monotonic() + _TIME_LIMIT
+        segments = index.list_segments(_TIME_LIMIT) if leading else {}
+        for name, segment in segments.items():
+            size, names = segment.size, segment.destinations
+            if monotonic() > deadline:
+                break
+            if not all(each.get(name).is_complete(size) for each in leading.values()):
+                continue
+            with self.directory.locked_for_deletion(name) as fd:
+                if fd is None or self.directory.get_size(fd) != size:
+                    continue
+                others = set(readers if names is None else names) - leading.keys()
+                logs = map(index.read_log, others)
+                is_finished = all(log.get(name).is_complete(size) for log in logs)
+                if is_finished:
+                    os.unlink(self.directory.segments / name)
+                for each in leading.values():
+                    (each.forget if is_finished else each.note_complete)(name)
 
     def stats(self) -> SpoolStats:
         """Count what is in the spool, whichever process wrote it.
