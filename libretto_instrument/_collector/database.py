@@ -51,7 +51,7 @@ def execute_script(
 def connect(path: Path) -> Connection:
     """Open a connection to a database that is up to date."""
     db = sqlite3.connect(
-        path, LOCK_TIMEOUT, isolation_level=None, check_same_thread=False
+        path, timeout=LOCK_TIMEOUT, isolation_level=None, check_same_thread=False
     )
     db.row_factory = sqlite3.Row
     db.create_function("inflate", 1, _inflate_or_null, deterministic=True)

@@ -32,8 +32,10 @@ MADE = {
     "__annotations__",
     "__class_getitem__",
     "__dict__",
+    "__firstlineno__",
     "__module__",
     "__slots__",
+    "__static_attributes__",
     "__weakref__",
 }
 
