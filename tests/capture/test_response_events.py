@@ -383,6 +383,9 @@ def test_deltas_that_come_late(done: Event) -> None:
     late = event("output_text.delta", content_index=0, delta="lo")
     merged = merge_events([CREATED, done, late])
     assert responses.parse_response(merged).text == "Hello"
+    blank = event("output_item.done", item={"type": "message", "content": []})
+    after = event("output_text.delta", content_index=0, delta="No")
+    assert responses.parse_response(merge_events([blank, after])).text == "No"
 
 
 @pytest.mark.parametrize(
@@ -406,3 +409,23 @@ def test_earlier_names_of_reasoning(kind: str, field: str) -> None:
     events = [event(f"{kind}.delta", delta={"text": text}) for text in ("H", "m")]
     (item,) = merge_events(events)["output"]
     assert [part["text"] for part in item[field]] == ["Hm"]
+
+
+def test_long_responses_are_merged_in_linear_time() -> None:
+    """Ten thousand items or annotations are put together, each looked at once."""
+    count = 10_000
+    note = event("output_text.annotation.added", content_index=0, annotation={"a": 1})
+    (item,) = merge_events([note] * count)["output"]
+    assert item["content"][0]["annotations"] == [{"a": 1}] * count
+    done = [
+        {
+            **event("output_item.done", item={**SAID, "id": f"m{at}"}, item_id=None),
+            "output_index": at,
+        }
+        for at in range(count)
+    ]
+    for kind in ("message", "other"):
+        blank = [{"id": f"o{at}", "type": kind, "content": []} for at in range(count)]
+        merged = merge_events([*done, response("completed", output=blank)])
+        texts = [item["content"] for item in merged["output"] if item["content"]]
+        assert texts == [[TEXT]] * count

@@ -7,6 +7,7 @@ events before it brought, as some gateways' does, that is put together from thes
 from typing import Any, NamedTuple
 
 from .deltas import append_delta, finalize, is_blank, merge_delta, overlay
+from .response_item import Annotations, Item
 from .summary import iter_mappings
 from .tool_calls import to_index
 
@@ -57,9 +58,6 @@ _FIELDS = {
     "shell_call_output_content": _Field("shell_call_output", "output", "output"),
 }
 
-#: Types of items that are no calls of tools.
-_CONTENT_TYPES = frozenset(("message", "reasoning"))
-
 #: Fields of an item that hold what the model said.
 _CONTENT_FIELDS = ("arguments", "code", "content", "input", "output", "summary")
 
@@ -69,6 +67,10 @@ _PARTS = {
     "reasoning_summary_part": "summary",
     "output_text_annotation": "content",
 }
+
+
+#: How much of a text is searched for a delta that comes late.
+_MAX_LATE_CHARS = 10_000
 
 
 def merge_events(
@@ -95,9 +97,9 @@ class _Output:
     """The output items of a streamed response."""
 
     def __init__(self) -> None:
-        self.items: list[_Item] = []
-        self._by_index: dict[int, _Item] = {}
-        self._by_id: dict[tuple[int, str], _Item] = {}
+        self.items: list[Item] = []
+        self._by_index: dict[int, Item] = {}
+        self._by_id: dict[tuple[int, str], Item] = {}
         self._index_by_id: dict[str, int] = {}
         self._last = 0
 
@@ -136,7 +138,10 @@ class _Output:
             known.update(overlay(finalize(known), part))
         elif annotation is not None:
             known = item.part(parts, _part_index(event), "output_text")
-            known["annotations"] = [*(known.get("annotations") or []), annotation]
+            found = known.get("annotations")
+            if type(found) is not Annotations:
+                found = known["annotations"] = Annotations(found or ())
+            found.append(annotation)
 
     def _add_text(self, event: dict[str, Any], path: _Field, phase: str) -> None:
         item = self._item(event, path.item_type)
@@ -151,7 +156,7 @@ class _Output:
         elif (
             (text in item.done or item.is_done)
             and isinstance(delta, str)
-            and delta in str(target.get(path.field))
+            and delta in str(target.get(path.field) or "")[:_MAX_LATE_CHARS]
         ):
             return  # It comes late, or again.
         if phase == "done" or (phase == "added" and path.field == "command"):
@@ -168,7 +173,7 @@ class _Output:
             known = None if phase == "done" else target.get("logprobs")
             target["logprobs"] = append_delta(known, logprobs)
 
-    def _item(self, event: dict[str, Any], kind: str | None) -> "_Item":
+    def _item(self, event: dict[str, Any], kind: str | None) -> Item:
         """Return the item that an event is about, by its index, its id, or the last.
 
         Some gateways give all items one index, and others an item several ids.
@@ -185,16 +190,20 @@ class _Output:
         elif item is None and isinstance(identity, str):
             # Some gateways number the events of an item.
             known = self._index_by_id.get(identity, index)
-            if index not in self._by_index and known in self._by_index:
-                is_same = self._by_index[known].fields.get("type") == kind
-                index = known if is_same else index
+            other = self._by_index.get(known)
+            if (
+                index not in self._by_index
+                and other
+                and other.fields.get("type") == kind
+            ):
+                index = known
         self._last = index
         found = self._by_index.get(index)
         if isinstance(identity, str):
             self._index_by_id[identity] = index
-            found = self._by_id.get((index, identity)) or found
+            found = self._by_id.get((index, identity), found)
         if found is None or found.is_followed_by(event, kind, identity):
-            found = _Item(kind, index)
+            found = Item(kind, index)
             self.items.append(found)
         elif kind is not None:
             found.fields.setdefault("type", kind)
@@ -210,18 +219,22 @@ class _Output:
         built = [(item.index, item.build()) for item in items]
         if not closing:
             return [item for _, item in built]
-        output, unmatched = list(closing), list(range(len(closing)))
+        output, matched = list(closing), set[int]()
         # By id first; some gateways give an item another one, or none, at the end.
         for name in ("id", "type"):
+            places: dict[str, list[int]] = {}
+            for place in reversed(range(len(closing))):
+                if place not in matched:
+                    places.setdefault(str(closing[place].get(name)), []).append(place)
             rest = []
             for at, item in built:
-                known = (n for n in unmatched if closing[n].get(name) == item.get(name))
-                match = None if item.get(name) is None else next(known, None)
-                if match is None:
+                found = places.get(str(item.get(name)))
+                if not found or item.get(name) is None:
                     rest.append((at, item))
                     continue
-                unmatched.remove(match)
-                output[match] = _fill_in(closing[match], item)
+                place = found.pop()
+                matched.add(place)
+                output[place] = _fill_in(closing[place], item)
             built = rest
         for at, item in built:
             if _fill_in({}, item):
@@ -247,92 +260,6 @@ def _is_empty(content: Any) -> bool:
         is_blank({**part, "type": None} if isinstance(part, dict) else part)
         for part in content
     )
-
-
-class _Item:
-    """One output item: what an event says of it, and what came since.
-
-    Attributes:
-        fields: All fields but those that are lists of parts.
-        index: Its index in the output.
-        ids: The ids that events gave it.
-        is_added: An event brought the item itself.
-        is_done: That was the last of its events.
-        done: The places, and indexes of parts, whose text is complete.
-    """
-
-    def __init__(self, kind: str | None, index: int) -> None:
-        self.fields: dict[str, Any] = {}
-        self.index = index
-        self.ids: set[str] = set()
-        self.is_added = self.is_done = False
-        self.done: set[tuple[_Field, int | None]] = set()
-        if kind is not None:
-            self.fields["type"] = kind
-        if kind == "message":
-            self.fields["role"] = "assistant"
-        # By the part's index and type.
-        self._parts: dict[str, dict[tuple[int, Any], dict[str, Any]]] = {}
-
-    def is_followed_by(
-        self, event: dict[str, Any], kind: str | None, identity: Any
-    ) -> bool:
-        """Return whether an event at this item's index is about another item."""
-        if identity in self.ids:
-            return False
-        known, item = self.fields.get("type"), event.get("item")
-        if (
-            kind != known
-            and None not in (kind, known)
-            and {kind, known} & _CONTENT_TYPES
-        ):
-            return True
-        if not isinstance(item, dict) or not self.is_added:
-            return False
-        calls = [self.fields.get("call_id"), item.get("call_id")]
-        if all(calls):
-            return calls[0] != calls[1]
-        is_new = event.get("type") == "response.output_item.added"
-        return is_new and bool(identity and self.ids)
-
-    def update(self, item: dict[str, Any]) -> None:
-        """Take over the item as an event gives it, but for fields that are blank."""
-        self.fields = overlay(finalize(self.fields), item)
-        for name in ("content", "summary", "output"):
-            if isinstance(item.get(name), list) and item[name]:
-                self._parts[name] = {
-                    (at, part.get("type")): dict(part)
-                    for at, part in enumerate(iter_mappings(item[name]))
-                }
-
-    def part(self, name: str, index: int | None, kind: Any) -> dict[str, Any]:
-        """Return the part of a type at an index; without an index, the last one."""
-        parts = self._parts.setdefault(name, {})
-        if index is None:
-            last = next(reversed(parts), (-1, None))
-            index = last[0] if last[1] == kind else last[0] + 1
-        for key in ((index, kind), (index, None)):
-            if key in parts:
-                return parts[key]
-        part = parts[index, kind] = {} if kind is None else {"type": kind}
-        return part
-
-    def build(self) -> dict[str, Any]:
-        """Return the item as a complete response has it."""
-        item: dict[str, Any] = finalize(self.fields)
-        for name, parts in self._parts.items():
-            ordered = sorted(parts.items(), key=lambda part: part[0][0])
-            built = [finalize(part) for _, part in ordered]
-            if name == "commands":
-                action = item.get("action")
-                commands = [part.get("command", "") for part in built]
-                item["action"] = {
-                    **(action if isinstance(action, dict) else {}),
-                    "commands": commands,
-                }
-            else:
-                item[name] = built
-        return item
 
 
 def _part_index(event: dict[str, Any]) -> int | None:
