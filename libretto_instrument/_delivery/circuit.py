@@ -118,15 +118,19 @@ class Circuit:
             heapq.heappop(heap)
         return heap[0][:2] if heap else (True, math.inf)
 
+    def _resume_at(self, now: float) -> float:
+        return max(self.endpoint.next_at(now), self.breaker.next_at(now))
+
     def next_at(self, now: float, min_wait: float) -> float:
         """Return when an entry can be taken; infinity if that depends on events."""
-        _, ready_at = self._peek()
-        endpoint, breaker = self.endpoint.next_at(now), self.breaker.next_at(now)
-        return max(ready_at + min_wait, endpoint, breaker)
+        return max(self._peek()[1] + min_wait, self._resume_at(now))
 
     def take(self, now: float, *, is_retry: bool, min_wait: float) -> Entry | None:
         """Return the next entry, if one may go now."""
-        if self._peek()[0] is not is_retry or self.next_at(now, min_wait) > now:
+        has_failed, ready_at = self._peek()
+        if has_failed is not is_retry or ready_at + min_wait > now:
+            return None
+        if self._resume_at(now) > now:
             return None
         entry = heapq.heappop(self._heap)[3]
         entry.is_waiting = False

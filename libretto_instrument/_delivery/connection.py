@@ -18,12 +18,19 @@ from typing import Any
 from attrs import define, field, frozen
 
 from .._util.clock import monotonic
+from .._util.version import __version__
 from .endpoint import Endpoint
 
 #: At most this much of an answer is read, in bytes: of its head, and of its body. A
 #: connection whose answer is longer is closed.
 MAX_HEAD_BYTES = MAX_BODY_BYTES = 64 * 1024
 _BUFFER_BYTES = 64 * 1024
+#: Nothing compressed is asked for, hence nothing that could blow up.
+_HEADERS = (
+    "Accept: application/json\r\nAccept-Encoding: identity\r\n"
+    "Content-Type: application/json\r\n"
+    f"User-Agent: libretto-instrument/{__version__}\r\n"
+)
 
 
 class ProtocolError(OSError):
@@ -94,15 +101,12 @@ class Connection:
     _proxy_header: str = ""
     _deadline: float = 0.0
 
-    def request(
-        self, method: str, headers: str, body: bytes, deadline: float
-    ) -> Response:
+    def request(self, method: str, body: bytes, deadline: float) -> Response:
         """Send a request and return the answer.
 
         Args:
             method: The HTTP method.
-            headers: Header lines, each with its line end.
-            body: The body.
+            body: The body: JSON.
             deadline: Give up at this time of the monotonic clock.
 
         Raises:
@@ -113,7 +117,7 @@ class Connection:
         try:
             if was_used and not self._is_stale():
                 try:
-                    return self._exchange(method, headers, body)
+                    return self._exchange(method, body)
                 except (ConnectionError, ProtocolError):
                     # The server closed it meanwhile. Nothing of an answer had come, so
                     # most likely it has not seen the request either.
@@ -121,7 +125,7 @@ class Connection:
                         raise
             self.close()
             self._open()
-            return self._exchange(method, headers, body)
+            return self._exchange(method, body)
         except BaseException:
             self.close()
             raise
@@ -194,11 +198,11 @@ class Connection:
 
     # A request
 
-    def _exchange(self, method: str, headers: str, body: bytes) -> Response:
+    def _exchange(self, method: str, body: bytes) -> Response:
         self._buffer.clear()
         head = (
-            f"{method} {self._target} HTTP/1.1\r\n{headers}{self._proxy_header}"
-            f"Content-Length: {len(body)}\r\n\r\n"
+            f"{method} {self._target} HTTP/1.1\r\nHost: {self.endpoint.netloc}\r\n"
+            f"{_HEADERS}{self._proxy_header}Content-Length: {len(body)}\r\n\r\n"
         ).encode("ascii")
         if len(body) < _BUFFER_BYTES:
             self._send(head + body)
@@ -270,7 +274,7 @@ class Connection:
             if not length.isdecimal() or len(length) > 9:
                 return False
             return self._skip(int(length)) and not self._buffer
-        except OSError:
+        except (OSError, ValueError):
             return False
 
     def _skip(self, size: int) -> bool:
@@ -287,10 +291,7 @@ class Connection:
             line = self._read_line().partition(b";")[0].strip()
             if not line.isalnum() or len(line) > 8:
                 return False
-            try:
-                size = int(line, 16)
-            except ValueError:
-                return False
+            size = int(line, 16)
             total += size + len(line)
             if total > MAX_BODY_BYTES or (size and not self._skip(size + 2)):
                 return False

@@ -55,30 +55,26 @@ class Stats:
     @classmethod
     def sum(cls, parts: Iterable["Stats"]) -> "Stats":
         """Add up the statistics of several pipelines."""
-        total = cls()
-        for part in parts:
-            newest = max(total, part, key=lambda stats: stats.last_error_at or 0.0)
-            dropped = Counter(total.dropped)
-            dropped.update(part.dropped)
-            exporters = {**total.exporters, **part.exporters}
-            for name in total.exporters.keys() & part.exporters.keys():
-                exporters[name] = cls.sum((total.exporters[name], part.exporters[name]))
-            times = (total.last_success_at, part.last_success_at)
-            total = cls(
-                exporters=exporters,
-                dropped=dict(dropped),
-                last_error=newest.last_error,
-                last_error_at=newest.last_error_at,
-                last_success_at=max(filter(None, times), default=None),
-                **{
-                    name: getattr(total, name) + getattr(part, name)
-                    for name in _SUMMED_FIELDS
-                },
-            )
-        return total
+        found = list(parts)
+        newest = max(found, key=lambda part: part.last_error_at or 0.0, default=cls())
+        successes = [part.last_success_at for part in found if part.last_success_at]
+        names = dict.fromkeys(name for part in found for name in part.exporters)
+        return cls(
+            **{name: sum(getattr(part, name) for part in found) for name in _COUNTS},
+            dropped=dict(sum((Counter(part.dropped) for part in found), Counter())),
+            last_error=newest.last_error,
+            last_error_at=newest.last_error_at,
+            last_success_at=max(successes, default=None),
+            exporters={
+                name: cls.sum(
+                    part.exporters[name] for part in found if name in part.exporters
+                )
+                for name in names
+            },
+        )
 
 
-_SUMMED_FIELDS = [each.name for each in fields(Stats) if each.type is int]
+_COUNTS = [each.name for each in fields(Stats) if each.type is int]
 
 
 @define

@@ -1,6 +1,6 @@
 """One destination: its queue, its transport and its counters."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from attrs import define, field
 
@@ -27,7 +27,6 @@ class Destination:
         transport: Sends.
         store: Where stored messages came from.
         flushes: Who waits for it.
-        on_sent: Called with the lock held after a stored message left the queue.
         queue: What waits.
         counters: What became of it.
         is_closed: Nothing is tried again.
@@ -37,7 +36,6 @@ class Destination:
     transport: Transport
     store: Store | None
     flushes: FlushTracker
-    on_sent: Callable[[], None] = lambda: None
     queue: DeliveryQueue = field(init=False)
     counters: Counters = field(factory=Counters)
     is_closed: bool = False
@@ -70,7 +68,7 @@ class Destination:
 
     # Sending
 
-    def run(self, batch: Sequence[Entry], timeout: float | None) -> Finish:
+    def send(self, batch: Sequence[Entry], timeout: float | None) -> Finish:
         """Try once to send what was taken from the queue; see `Job`."""
         self._warn_if_dropped()
         started = monotonic()
@@ -123,9 +121,7 @@ class Destination:
         elif not outcome.retry:
             counters.relay_rejected[reason] += 1
         self.queue.complete(entry, now)
-        if is_stored:
-            self.on_sent()
-        else:
+        if not is_stored:
             self.flushes.change(entry.seq, -1)
 
     def _warn_if_dropped(self) -> None:

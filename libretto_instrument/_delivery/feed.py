@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import define, field
@@ -46,6 +46,8 @@ class Feed:
     _pause: float = MIN_POLL
     _maintain_at: float = 0.0
     _is_expedited: bool = False
+    # The last poll left messages that there was no place for.
+    _has_more: bool = False
     _rejected: set[Any] = field(factory=set)
 
     @property
@@ -59,14 +61,18 @@ class Feed:
         if self.next_at < math.inf:
             self.next_at = 0.0
 
-    def on_completed(self) -> None:
-        """Note that a message left its queue, which may take more."""
-        if all(queue.stored_pending < WINDOW // 2 for queue in self.queues.values()):
-            self.expedite()
+    @property
+    def is_idle(self) -> bool:
+        """Whether it has nothing to send that it knows of."""
+        return (self.is_stopped or self.has_read_all) and not self.in_flight
 
     def begin(self, now: float) -> bool:
         """Say whether to poll now; if so, ``poll`` must follow."""
-        if now < self.next_at:
+        is_due = now >= self.next_at
+        if self._has_more and self.next_at < math.inf:
+            queues = self.queues.values()
+            is_due = is_due or all(q.stored_pending < WINDOW // 2 for q in queues)
+        if not is_due:
             return False
         self.next_at, self._is_expedited = math.inf, False
         return True
@@ -77,21 +83,23 @@ class Feed:
         It takes at most about 50 ms for each destination.
         """
         found: list[tuple[DeliveryQueue, Any]] = []
-        fault: BaseException | None = None
+        has_more, fault = False, None
         try:
             if monotonic() >= self._maintain_at:
                 self._maintain_at = monotonic() + MAINTENANCE_INTERVAL
                 self.store.maintain()
             for name, queue in self.queues.items():
-                limit = WINDOW - queue.stored_pending
-                if self.store.try_lead(name) and limit > 0:
-                    new = self.store.read(name, limit, WINDOW_BYTES)
+                if self.store.try_lead(name):
+                    limit = max(0, WINDOW - queue.stored_pending)
+                    new = self.store.read(name, limit, WINDOW_BYTES) if limit else []
                     found += [(queue, stored) for stored in new]
+                    has_more = has_more or len(new) == limit
         except BaseException as exc:
             fault = exc
 
         def finish(now: float) -> BaseException | None:
             if not self.is_stopped:  # Else the store's next reader gets them.
+                self._has_more = has_more
                 self._add(found, now)
             return fault
 
@@ -102,7 +110,7 @@ class Feed:
             message = stored.message
             key, size = message.ordering_key, message.size_bytes
             queue.add(Entry(0, size, key, message, stored=stored), now)
-        self.has_read_all = not found
+        self.has_read_all = not (found or self._has_more)
         self._pause = MIN_POLL if found else min(MAX_POLL, self._pause * 2)
         self.next_at = 0.0 if self._is_expedited else now + self._pause
 
@@ -114,39 +122,42 @@ class Feed:
         The reader may be another process. What a destination refused makes one flush
         False.
         """
-        pause, names = _MIN_WAIT, tuple(self.queues)
-        while self.store.own_pending(names):
-            now = monotonic()
-            if now >= deadline:
-                return False
-            self._await(workers, min(deadline, now + pause))
-            pause = min(pause * 2, _MAX_WAIT)
+        names = tuple(self.queues)
+        if not self._wait(workers, deadline, lambda: not self.store.own_pending(names)):
+            return False
         known, self._rejected = self._rejected, self.store.own_rejected(names)
         return self._rejected <= known
 
     def drain(self, workers: WorkerPool, deadline: float, *, own: bool) -> None:
-        """Send what is in the store, if this process is the reader, and then stop.
+        """Send what is in the store, if this process reads it, and then stop.
 
-        Args:
-            workers: Do the work.
-            deadline: Until when, by the monotonic clock.
-            own: Only what this process wrote; not all there is.
+        With ``own`` only what this process wrote is waited for; else all there is.
         """
-        while monotonic() < deadline:
+
+        def is_done() -> bool:
             leads = tuple(name for name in self.queues if self.store.try_lead(name))
             is_read = self.has_read_all and not self.in_flight
-            if not leads or (not self.store.own_pending(leads) if own else is_read):
-                break
-            self._await(workers, min(deadline, monotonic() + _MIN_WAIT))
+            return not leads or (not self.store.own_pending(leads) if own else is_read)
+
+        self._wait(workers, deadline, is_done)
         self.stop(workers, deadline)
 
-    def _await(self, workers: WorkerPool, until: float) -> None:
-        with self.lock:
-            self.expedite()
-        workers.wake(limit=1)
-        if not workers.size:
-            workers.work_here(until)
-        time.sleep(max(0.0, until - monotonic()))
+    def _wait(
+        self, workers: WorkerPool, deadline: float, is_done: Callable[[], bool]
+    ) -> bool:
+        pause = _MIN_WAIT
+        while not is_done():
+            until = min(deadline, monotonic() + pause)
+            if monotonic() >= deadline:
+                return False
+            with self.lock:
+                self.expedite()
+            workers.wake(limit=1)
+            if not workers.size:
+                workers.work_here(until)
+            time.sleep(max(0.0, until - monotonic()))
+            pause = min(pause * 2, _MAX_WAIT)
+        return True
 
     def stop(self, workers: WorkerPool | None = None, deadline: float = 0.0) -> None:
         """Send nothing more from the store; what is being sent has until ``deadline``.

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from .._util import errors
 from .._util.clock import monotonic
-from .._util.version import __version__
 from .connection import Connection, ProxyError, Response
 from .endpoint import Endpoint
 from .message import Message
@@ -60,9 +59,8 @@ class HttpTransport:
         """Forget the connections: this is a child, and they are its parent's."""
         # To close a descriptor here ends nothing there.
         self.close()
-        # The one used last at the end. Each step on a deque is atomic.
+        # By URL, the one used last at the end. Each step on a deque is atomic.
         self._idle = {}
-        self._requests: dict[str, tuple[Endpoint, str]] = {}
 
     def send(
         self, messages: Sequence[Message], timeout: float | None = None
@@ -90,16 +88,14 @@ class HttpTransport:
         url = message.endpoint
         if url is None:
             return Outcome(delivered=False, error=f"no endpoint for {message.kind}")
+        epoch = self._epoch
         try:
-            endpoint, headers = self._requests.get(url) or self._prepare(url)
+            connection = self._acquire(url)
         except ValueError:
             return Outcome(delivered=False, error="malformed endpoint")
         limit = _MAX_SECONDS if timeout is None else min(timeout, _MAX_SECONDS)
-        epoch, connection = self._epoch, self._acquire(url, endpoint)
         try:
-            response = connection.request(
-                "POST", headers, message.body, monotonic() + limit
-            )
+            response = connection.request("POST", message.body, monotonic() + limit)
         except (OSError, ValueError) as exc:
             _warn_if_misconfigured(exc)
             return Outcome(
@@ -115,24 +111,8 @@ class HttpTransport:
                 connection.close()
         return _judge(response, message)
 
-    def _prepare(self, url: str) -> tuple[Endpoint, str]:
-        """Work out what all requests to one endpoint share."""
-        endpoint = Endpoint.parse(url)
-        if endpoint.is_plaintext:
-            errors.warn_once(
-                f"delivery.plain:{endpoint.host}",
-                "Events go to Libretto at %s over plain http: prompts and the API key "
-                "can be read on the way. Use an https address.",
-                endpoint.host,
-            )
-        if len(self._requests) >= _MAX_ENDPOINTS:
-            self.close()
-            self.reset()
-        self._requests[url] = endpoint, request_headers(endpoint)
-        return self._requests[url]
-
-    def _acquire(self, url: str, endpoint: Endpoint) -> Connection:
-        idle = self._idle.setdefault(url, deque())
+    def _acquire(self, url: str) -> Connection:
+        idle = self._idle.get(url)
         while idle:
             try:
                 connection = idle.pop()
@@ -141,6 +121,16 @@ class HttpTransport:
             if monotonic() - connection.used_at < KEEPALIVE_TIMEOUT:
                 return connection
             connection.close()
+        endpoint = Endpoint.parse(url)
+        if endpoint.is_plaintext:
+            errors.warn_once(
+                f"delivery.plain:{endpoint.host}",
+                "Events go to Libretto at %s over plain http: prompts and the API key "
+                "can be read on the way. Use an https address.",
+                endpoint.host,
+            )
+        if len(self._idle) >= _MAX_ENDPOINTS:
+            self.reset()
         return Connection(endpoint, self._connect_timeout, self._timeout)
 
     def _release(self, url: str, connection: Connection) -> None:
@@ -152,19 +142,6 @@ class HttpTransport:
         if len(idle) > 1 and monotonic() - idle[0].used_at > KEEPALIVE_TIMEOUT:
             with contextlib.suppress(IndexError):
                 idle.popleft().close()
-
-
-def request_headers(endpoint: Endpoint) -> str:
-    """Return the headers of each request to an endpoint, as they are sent."""
-    headers = {
-        "Host": endpoint.netloc,
-        "Accept": "application/json",
-        # Nothing compressed, hence nothing that could blow up.
-        "Accept-Encoding": "identity",
-        "Content-Type": "application/json",
-        "User-Agent": f"libretto-instrument/{__version__}",
-    }
-    return "".join(f"{name}: {value}\r\n" for name, value in headers.items())
 
 
 def _judge(response: Response, message: Message) -> Outcome:

@@ -5,34 +5,19 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakSet
 
 from .._util.termination import finishing, handle_termination
 
-
-class ForkAware(Protocol):
-    """An owner of locks, threads or connections, which a forked child must not use."""
-
-    def reset_after_fork(self) -> None:
-        """Start over; called in the child, where only this thread lives on."""
-        ...
-
-
-class Drainable(Protocol):
-    """An owner of work that the end of the process must not cut off."""
-
-    def drain_at_exit(self) -> None:
-        """Finish what is under way, in bounded time."""
-        ...
-
-
-_fork_aware: "WeakSet[ForkAware]" = WeakSet()
-_drainable: "WeakSet[Drainable]" = WeakSet()
+#: What a forked child must not use as it is: it has locks, threads or connections. And
+#: what has work that the end of the process must not cut off.
+_fork_aware: "WeakSet[Any]" = WeakSet()
+_drainable: "WeakSet[Any]" = WeakSet()
 _hooked: set[str] = set()
 
 
-def on_fork(target: ForkAware) -> None:
+def on_fork(target: Any) -> None:
     """Have ``target.reset_after_fork`` called in forked children, while it lives."""
     _fork_aware.add(target)
     # Hooks at fork can't be taken away again, hence one for all, and weak references.
@@ -41,7 +26,7 @@ def on_fork(target: ForkAware) -> None:
         os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
-def on_exit(target: Drainable) -> None:
+def on_exit(target: Any) -> None:
     """Have ``target.drain_at_exit`` called when this process ends, if it lives then.
 
     To be called in each process, forked children included.
@@ -58,7 +43,8 @@ def on_exit(target: Drainable) -> None:
     signals: Any = sys.modules.get("celery.signals")
     if signals is not None:
         shutdown = signals.worker_process_shutdown
-        _hook_once("celery", lambda: shutdown.connect(_on_pool_process_end, weak=False))
+        connect = partial(shutdown.connect, lambda **signal: drain_all(), weak=False)
+        _hook_once("celery", connect)
     _hook_once("SIGTERM", _handle_termination)
     _drainable.add(target)
 
@@ -70,19 +56,10 @@ def drain_all() -> None:
             _drainable.pop().drain_at_exit()
 
 
-def is_exiting() -> bool:
-    """Say whether the interpreter is torn down: no other thread runs any more."""
-    return sys.is_finalizing()
-
-
 def _hook_once(name: str, hook: Callable[[], object]) -> None:
     if name not in _hooked:
         _hooked.add(name)
         hook()
-
-
-def _on_pool_process_end(**signal: object) -> None:
-    drain_all()
 
 
 def _handle_termination() -> None:

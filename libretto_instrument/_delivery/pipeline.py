@@ -8,18 +8,20 @@ share its message, and none waits for another.
 """
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from .._util import errors
 from .._util.clock import monotonic
 from .._util.forks import inherits_from_master
-from . import lifecycle
 from .counters import Stats
+from .inbox import SPOOLED
+from .lifecycle import on_exit, on_fork
 from .message import Item, Message
-from .scheduler import SPOOLED, Scheduler
+from .scheduler import Scheduler
 from .store import Store
 from .transport import Transport
 from .workers import WorkerPool
@@ -71,32 +73,29 @@ class Pipeline:
         self._transports = dict(destinations)
         self._names = tuple(self._transports)
         self._store = store
-        self._max_events = max_events
-        self._max_bytes = max_bytes
         self._exit_timeout = exit_timeout
-        self._spool_only = spool_only
         self._max_deferred = min(MAX_DEFERRED, max_events // 8)
+        self._new_scheduler = partial(
+            Scheduler,
+            prepare,
+            self._transports,
+            store,
+            max_events,
+            max_bytes,
+            spool_only,
+        )
         self._reset()
-        lifecycle.on_fork(self)
+        on_fork(self)
 
     def _reset(self) -> None:
         self._pid = os.getpid()
         self._is_registered = False
         self._exit_deadline: float | None = None
         self._is_drained = False
-        self._scheduler = Scheduler(
-            self._prepare,
-            self._transports,
-            self._store,
-            self._max_events,
-            self._max_bytes,
-            self._spool_only,
-        )
-        self._lock, self._feed = self._scheduler.lock, self._scheduler.feed
-        self._inbox = self._scheduler.inbox
-        self._workers = WorkerPool(
-            self._lock, self._scheduler, self._scheduler.max_workers
-        )
+        self._scheduler = scheduler = self._new_scheduler()
+        self._lock, self._feed = scheduler.lock, scheduler.feed
+        self._inbox = scheduler.inbox.items
+        self._workers = WorkerPool(scheduler, scheduler.max_workers)
 
     def reset_after_fork(self) -> None:
         """Forget what is the parent's: a child delivers what it puts itself."""
@@ -154,7 +153,7 @@ class Pipeline:
                 raise
         if message is None or store is None or scheduler.is_closed:
             self.put(item, names)  # A worker finds the same, and counts and reports it.
-        elif not store.append(message, scheduler.preparation.owed(names)):
+        elif not store.append(message, scheduler.owed(names)):
             self.put(message, names)
         else:
             self._inbox.append((SPOOLED, names))
@@ -174,24 +173,12 @@ class Pipeline:
         else:
             self._workers.wake(limit=2)
             if not len(self._inbox) % MAX_DEFERRED:
-                self._limit_inbox()
+                self._scheduler.limit_inbox()
 
     def _register(self) -> None:
         if not self._is_registered:
             self._is_registered = True
-            lifecycle.on_exit(self)
-
-    def _limit_inbox(self) -> None:
-        """Drop the oldest items of an inbox that no worker can be had to empty."""
-        inbox = self._inbox
-        sizes = [getattr(item, "size_bytes", 0) for item, _ in inbox.copy()]
-        excess = sum(sizes) - self._max_bytes
-        for count, size in enumerate(sizes):
-            if excess <= 0 and len(sizes) - count <= self._max_events:
-                return
-            excess -= size
-            with suppress(IndexError):
-                self._scheduler.evict(*inbox.popleft())
+            on_exit(self)
 
     def start(self) -> None:
         """See to it that ``flush`` and the exit deliver what is in the store."""
@@ -226,7 +213,7 @@ class Pipeline:
             with self._lock:
                 is_complete = not self._scheduler.pending
         else:
-            is_complete = self._workers.flush(self._inbox, deadline)
+            is_complete = self._workers.flush(deadline)
         if self._feed is not None:
             is_complete = self._feed.flush(self._workers, deadline) and is_complete
         return flushes.report(reported) and is_complete
@@ -304,7 +291,7 @@ class Pipeline:
             self._exit_deadline = now + self._exit_timeout
         self._workers.is_exiting, self._workers.due_at = True, 0.0
         if self.pending and now < self._exit_deadline:
-            self._workers.flush(self._inbox, self._exit_deadline)
+            self._workers.flush(self._exit_deadline)
         if self._feed is not None and not self._is_drained:
             has_written = self.stats().spooled > 0
             self._feed.drain(self._workers, self._exit_deadline, own=has_written)
@@ -316,10 +303,10 @@ class Pipeline:
     def _deliver_late(self) -> None:
         """Deliver what an exit handler recorded after this pipeline has drained."""
         deadline = self._exit_deadline
-        if lifecycle.is_exiting() or deadline is None:
-            return
+        if sys.is_finalizing() or deadline is None:
+            return  # No other thread runs any more.
         if monotonic() < deadline:
-            self._workers.flush(self._inbox, deadline)
+            self._workers.flush(deadline)
         self._warn_undelivered()
 
     def _warn_undelivered(self) -> None:

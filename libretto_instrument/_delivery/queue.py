@@ -105,12 +105,8 @@ class DeliveryQueue:
     def take(self, now: float, min_wait: float = 0.0) -> list[Entry]:
         """Hand out what may go now; each entry is to be completed or retried.
 
-        Entries that failed before go in ever smaller batches, until the one that a
-        batch fails for is alone.
-
-        Args:
-            now: The monotonic clock, in seconds.
-            min_wait: Only if the first has been ready for this long, in seconds.
+        The first has been ready for ``min_wait`` seconds. Entries that failed before go
+        in ever smaller batches, until the one that a batch fails for is alone.
         """
         if self.active >= self.max_concurrency:
             return []

@@ -18,6 +18,7 @@ from attrs import define, field, frozen
 from .._util import errors, forks
 from .._util.clock import monotonic
 from .flush import FlushMarker
+from .inbox import Inbox
 
 #: How often a worker looks for work, in seconds. To wake it costs the caller more than
 #: the rest of `put`, and each write to a socket takes the interpreter from the caller
@@ -46,18 +47,21 @@ class Job:
     Attributes:
         run: Does it, without the lock, within seconds, or None.
         is_slow: It may take long, so that another worker has to watch what is left.
-        stage: What it is a job of, if it is for an entry.
-        ends: How many jobs of the stage were done when it began.
+        queue: Where its entries are from, if it has any.
+        ends: How many jobs of that queue were done when it began.
     """
 
     run: Callable[[float | None], Finish]
     is_slow: bool = False
-    stage: object = None
+    queue: object = None
     ends: int = 0
 
 
 class Source(Protocol):
-    """Where workers get jobs. Its methods are called with the lock held."""
+    """Where workers get jobs. The lock is held while its methods are called."""
+
+    lock: Any
+    inbox: Inbox
 
     def take(self, now: float, previous: Job | None) -> Job | None:
         """Return the next job for a worker, which has just done the previous one."""
@@ -91,7 +95,6 @@ class WorkerPool:
     ``wake`` takes no lock, so it may be called anywhere, in signal handlers too.
 
     Attributes:
-        lock: Guards the source.
         source: Where the jobs come from.
         limit: At most this many workers.
         due_at: A worker will look at the source by this time of the monotonic clock;
@@ -101,7 +104,6 @@ class WorkerPool:
         restarted: How many workers died and were replaced.
     """
 
-    lock: Any
     source: Source
     limit: int
     due_at: float = 0.0
@@ -120,11 +122,7 @@ class WorkerPool:
         return len(self._live)
 
     def wake(self, limit: int | None = None) -> None:
-        """Have a worker look at the source, a new one if all are busy.
-
-        Args:
-            limit: But no new one if there are this many.
-        """
+        """Have a worker look at the source, a new one if all are busy and few."""
         self._promise(monotonic() + FLUSH_INTERVAL)
         if not self._wake_idle():
             self._spawn(self.limit if limit is None else limit)
@@ -136,18 +134,14 @@ class WorkerPool:
 
     # Waiting for them
 
-    def flush(self, inbox: deque[Any], deadline: float) -> bool:
+    def flush(self, deadline: float) -> bool:
         """Wait until all that is in the inbox is done with; say whether it is.
 
         The caller takes no lock and changes nothing but the inbox: a signal handler may
         raise at any moment.
-
-        Args:
-            inbox: The source's.
-            deadline: Until when, by the monotonic clock.
         """
         marker = FlushMarker(deadline, new_latch())
-        inbox.append((marker, None))
+        self.source.inbox.items.append((marker, None))
         limit = 1
         while not marker.is_passed and (left := deadline - monotonic()) > 0:
             self.wake(limit)
@@ -161,7 +155,7 @@ class WorkerPool:
     def work_here(self, deadline: float, marker: FlushMarker | None = None) -> None:
         """Do the workers' jobs on this thread, as none can be started."""
         while (now := monotonic()) < deadline and not (marker and marker.is_passed):
-            with self.lock:
+            with self.source.lock:
                 job = self.source.take(now, None)
                 next_at = now if job else self.source.next_at(now)
             if job is not None:
@@ -229,7 +223,7 @@ class WorkerPool:
             errors.log_internal_error(exc, "delivery.worker")
             now, before = monotonic(), self._died_at
             self._died_at = now
-            with self.lock:
+            with self.source.lock:
                 is_needed = self.source.next_at(now) < math.inf
             if is_needed and not self._live and now - before > _RESTART_INTERVAL:
                 self._spawn(1)
@@ -242,7 +236,7 @@ class WorkerPool:
     def _work(self, worker: object) -> None:
         job: Job | None = None
         while True:
-            with self.lock:
+            with self.source.lock:
                 now = monotonic()
                 job = self.source.take(now, job)
                 if job is not None:
@@ -273,11 +267,11 @@ class WorkerPool:
         try:
             finish = job.run(timeout)
         finally:
-            with self.lock:
+            with self.source.lock:
                 now = monotonic()
                 if is_worker:
                     self.busy -= 1
-                    if job.stage is not None:  # To look into the store is no work.
+                    if job.queue is not None:  # To look into the store is no work.
                         self._worked_at = now
                     self._promise(now + FLUSH_INTERVAL)
                 if finish is not None:

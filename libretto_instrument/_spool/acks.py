@@ -7,8 +7,6 @@ begins before the offset is done, but for the offsets in PENDING (with commas, o
 """
 
 import os
-from collections import deque
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +14,6 @@ from attrs import define, field
 
 from .._util.private_files import open_private, opened, read_at
 from .directory import replaced
-from .segment import Head
 
 #: A log longer than this, in bytes, is rewritten.
 COMPACT_BYTES = 2**17
@@ -33,12 +30,14 @@ class Progress:
         pending: Offsets before ``read_to`` that are not done.
         done: Offsets from there on that are done.
         rejected: Offsets of entries that the destination refused.
+        noted: The offset up to which the log says that all is done.
     """
 
     read_to: int = 0
     pending: set[int] = field(factory=set)
     done: set[int] = field(factory=set)
     rejected: set[int] = field(factory=set)
+    noted: int = 0
 
     def has(self, offset: int) -> bool:
         """Return whether the entry at an offset is done."""
@@ -67,47 +66,22 @@ class Progress:
         return "\n".join(lines)
 
 
-@define
-class Cursor:
-    """How far one segment was read.
-
-    Attributes:
-        name: The segment.
-        progress: What the destination has got.
-        again: Offsets that an earlier reader handed out in vain, in order.
-        size: How long the segment was when the directory was listed, in bytes.
-        next: The entry that comes next, if it is known.
-        damage: How many damaged places were found.
-        is_in_damage: Whether nothing but damage was found since the last entry.
-        noted: The size up to which the log says that all is done.
-    """
-
-    name: str
-    progress: Progress = field(factory=Progress)
-    again: deque[int] = field(factory=deque)
-    size: int = 0
-    next: Head | None = None
-    damage: int = 0
-    is_in_damage: bool = False
-    noted: int = 0
-
-    @property
-    def offset(self) -> int:
-        """Where to read next."""
-        return self.again[0] if self.again else self.progress.read_to
-
-
 class AckLog:
-    """A log, as read by any process.
+    """A log, which any process reads, and the one reader of its destination writes.
 
     Attributes:
-        segments: What is done, by the segments' names, as of the last ``refresh``.
+        segments: What is done, by the segments' names: to the writer, of all that there
+            are; to others as of the last ``refresh``.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._seen: tuple[int, int, int] | None = None
         self.segments: dict[str, Progress] = {}
+        self._fd: int | None = None
+        self._size = 0
+        # Something could not be written.
+        self._is_behind = False
 
     def get(self, segment: str) -> Progress:
         """Return what is done of a segment."""
@@ -131,38 +105,23 @@ class AckLog:
                 _apply(line.decode("ascii").split(" "), segments)
         self._seen, self.segments = seen, segments
 
+    # For the one that writes. What can't be written is remembered, and never raises.
 
-def _apply(words: list[str], segments: dict[str, Progress]) -> None:
-    name, offset = words[0], int(words[1])
-    if len(words) == 2 or words[2:] == ["!"]:
-        progress = segments.setdefault(name, Progress())
-        progress.complete(offset, is_rejected=len(words) == 3)
-    elif len(words) == 4 and words[2] == "=":
-        pending = [] if words[3] == "-" else words[3].split(",")
-        segments[name] = Progress(offset, set(map(int, pending)))
+    def complete(self, segment: str, offset: int, *, is_rejected: bool = False) -> None:
+        """Note that a pending entry is done."""
+        progress = self.segments.get(segment)
+        if progress is not None and offset in progress.pending:
+            progress.complete(offset, is_rejected=is_rejected)
+            self._append(f"{segment} {offset}{' !' if is_rejected else ''}")
 
+    def note_complete(self, segment: str) -> None:
+        """Tell the readers for other destinations that this one has all of it."""
+        progress = self.get(segment)
+        if progress.noted < progress.read_to:
+            progress.noted = progress.read_to
+            self._append(progress.format(segment))
 
-class AckWriter:
-    """Appends to a log, for the one reader of its destination.
-
-    Attributes:
-        is_behind: Something could not be written. The log has to be rewritten from
-            what the reader remembers.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._fd: int | None = None
-        self._size = 0
-        self.is_behind = False
-
-    @property
-    def needs_compaction(self) -> bool:
-        """Whether the log is to be rewritten."""
-        return self.is_behind or self._size > COMPACT_BYTES
-
-    def append(self, line: str) -> None:
-        """Write a line; see the module. What fails is remembered, and never raises."""
+    def _append(self, line: str) -> None:
         try:
             if self._fd is None:
                 flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
@@ -172,22 +131,35 @@ class AckWriter:
             data = f"{line}\n".encode()
             self._size += len(data)
             if os.write(self._fd, data) != len(data):
-                self.is_behind = True
+                self._is_behind = True
         except OSError:
-            self.is_behind = True
+            self._is_behind = True
 
-    def rewrite(self, lines: Iterable[str]) -> None:
-        """Replace the log by these lines; if that fails it is as it was."""
-        data = "".join(f"{line}\n" for line in lines).encode()
-        # If the disk is full, it is tried again.
+    def compact(self, *, is_forced: bool = False) -> None:
+        """Rewrite the log, if it is long or lacks something."""
+        if not (is_forced or self._is_behind or self._size > COMPACT_BYTES):
+            return
+        lines = [each.format(name) + "\n" for name, each in self.segments.items()]
+        data = "".join(lines).encode()
+        # If the disk is full, the log is as it was, and it is tried again.
         with suppress(OSError), replaced(self._path) as fd:
             if os.write(fd, data) != len(data):
                 raise OSError("no space for all of it")
             self.close()
-            self.is_behind = False
+            self._is_behind = False
 
     def close(self) -> None:
         """Close the log; another line opens it again."""
         fd, self._fd, self._size = self._fd, None, 0
         if fd is not None:
             os.close(fd)
+
+
+def _apply(words: list[str], segments: dict[str, Progress]) -> None:
+    name, offset = words[0], int(words[1])
+    if len(words) == 2 or words[2:] == ["!"]:
+        progress = segments.setdefault(name, Progress())
+        progress.complete(offset, is_rejected=len(words) == 3)
+    elif len(words) == 4 and words[2] == "=":
+        pending = [] if words[3] == "-" else words[3].split(",")
+        segments[name] = Progress(offset, set(map(int, pending)))

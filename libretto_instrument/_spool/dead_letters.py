@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from attrs import evolve, frozen
 
@@ -48,11 +49,8 @@ class DeadLetter:
 class DeadLetters:
     """The dead letters of one destination: the older half of too many is dropped."""
 
-    def __init__(
-        self, directory: SpoolDirectory, destination: str, max_bytes: int
-    ) -> None:
-        self._destination = destination
-        self._path = directory.dead_letters(destination)
+    def __init__(self, path: Path, max_bytes: int = 0) -> None:
+        self._path = path
         self._max_bytes = max_bytes
 
     def append(self, stored: Stored, reason: str) -> bool:
@@ -62,9 +60,8 @@ class DeadLetters:
             OSError: The disk is full, or the file can't be written.
             TooLargeError: It can't be kept along with the reason.
         """
-        letter = DeadLetter(
-            stored.message, self._destination, reason[:1000], time.time()
-        )
+        message, destination = stored.message, stored.destination
+        letter = DeadLetter(message, destination, reason[:1000], time.time())
         entry = letter.encode()
         with self._locked() as is_locked:
             if is_locked:
@@ -93,8 +90,8 @@ class DeadLetters:
             with opened(self._path, os.O_RDONLY) as fd:
                 for head, body in iter_entries(fd, os.fstat(fd).st_size, start):
                     message = evolve(head.message, body=body)
-                    names = head.destinations or (self._destination,)
-                    yield DeadLetter(message, names[0], head.reason, head.stored_at)
+                    for name in head.destinations or ():
+                        yield DeadLetter(message, name, head.reason, head.stored_at)
         except FileNotFoundError:
             return
 
@@ -128,15 +125,10 @@ class DeadLetters:
                 append_whole(fd, letter.encode(), os.fstat(fd).st_size)
 
 
-def _find(directory: SpoolDirectory) -> list[DeadLetters]:
-    names = directory.list_destinations(directory.dead)
-    return [DeadLetters(directory, name, 0) for name in names]
-
-
 def iter_dead_letters(directory: SpoolDirectory) -> Iterator[DeadLetter]:
     """Yield what all destinations refused."""
-    for letters in _find(directory):
-        yield from letters
+    for path in directory.list_files(directory.dead):
+        yield from DeadLetters(path)
 
 
 def remove_dead_letters(
@@ -145,4 +137,5 @@ def remove_dead_letters(
     use: Callable[[DeadLetter], bool],
 ) -> int:
     """Remove those of all destinations that were used; see `DeadLetters.remove`."""
-    return sum(letters.remove(ids, use) for letters in _find(directory))
+    paths = directory.list_files(directory.dead)
+    return sum(DeadLetters(path).remove(ids, use) for path in paths)

@@ -30,7 +30,7 @@ NO_BOOT_ID = "0" * 16
 
 _SEGMENT_NAME = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}-\d{1,9}\.seg")
 _NAMED = re.compile(r"([a-z0-9_-]|%[0-9a-f]{2})+\.(log|seg)")
-_OUR_FILES = r"/((segments|acks|dead)/|relay[^/]*\.lock|dropped\.json)"
+_OUR_FILES = r"/((segments|acks|dead)/|relay[^/]*\.lock|dropped)"
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
 
 
@@ -101,15 +101,15 @@ class SpoolDirectory:
 
     def ack_log(self, destination: str) -> Path:
         """Return the path of a destination's acknowledgements."""
-        return self.acks / f"{escape(destination)}.log"
+        return self.acks / f"{_escape(destination)}.log"
 
     def dead_letters(self, destination: str) -> Path:
         """Return the path of what a destination refused."""
-        return self.dead / f"{escape(destination)}.seg"
+        return self.dead / f"{_escape(destination)}.seg"
 
     def relay_lock(self, destination: str) -> Path:
         """Return the path of the file that the reader of a destination locks."""
-        suffix = "" if destination == "libretto" else f"-{escape(destination)}"
+        suffix = "" if destination == "libretto" else f"-{_escape(destination)}"
         return self.path / f"relay{suffix}.lock"
 
     def list_segments(self) -> dict[str, int]:
@@ -119,9 +119,9 @@ class SpoolDirectory:
             for name, size in _list_private(self.segments, _SEGMENT_NAME)
         }
 
-    def list_destinations(self, parent: Path) -> list[str]:
-        """Return the destinations that have a file in ``acks`` or ``dead``."""
-        return sorted(unescape(name) for name, _ in _list_private(parent, _NAMED))
+    def list_files(self, parent: Path) -> list[Path]:
+        """Return the files in ``acks`` or ``dead``: one for each destination."""
+        return sorted(parent / name for name, _ in _list_private(parent, _NAMED))
 
     def other_bytes(self) -> int:
         """Return the size of all but the segments, in bytes."""
@@ -194,20 +194,13 @@ def append_whole(fd: int, data: bytes, size: int) -> None:
         raise OSError(f"only {written} of {len(data)} bytes could be written")
 
 
-def escape(name: str) -> str:
+def _escape(name: str) -> str:
     """Return a destination's name as a file name that is safe on any file system."""
     data = name.encode(errors="surrogatepass")
     text = "".join(
         chr(byte) if chr(byte) in _SAFE else f"%{byte:02x}" for byte in data[:200]
     )
     return text if len(text) <= 80 else f"{text[:60]}-{crc32(data):08x}"
-
-
-def unescape(text: str) -> str:
-    """Return the name that ``escape`` made a file name of, unless it was too long."""
-    text = text.partition(".")[0]
-    raw = re.sub("%(..)", lambda found: chr(int(found[1], 16)), text).encode("latin-1")
-    return raw.decode(errors="replace")
 
 
 def _list_private(

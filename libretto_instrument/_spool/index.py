@@ -8,6 +8,7 @@ import math
 import os
 from array import array
 from contextlib import AbstractContextManager, suppress
+from pathlib import Path
 
 from attrs import define, field
 
@@ -50,7 +51,9 @@ class Segment:
     _end: int = 0
 
     def read_first(self, name: str, fd: int) -> None:
-        """Read the first entry, if it is whole by now."""
+        """Read the first entry, unless that was done, or it is not whole."""
+        if self.first is not LAST:
+            return
         with suppress(DamagedError, IncompleteError):
             head = read_head(fd, 0, self.size)
             self.destinations, self.stored_at = head.destinations, head.stored_at
@@ -70,13 +73,12 @@ class SpoolIndex:
     def __init__(self, directory: SpoolDirectory) -> None:
         self.directory = directory
         self._segments: dict[str, Segment] = {}
-        self._logs: dict[str, AckLog] = {}
+        self._logs: dict[Path, AckLog] = {}
 
     def list_segments(self, time_limit: float = math.inf) -> dict[str, Segment]:
         """Return the segments there are, by their names.
 
-        Args:
-            time_limit: For how long first entries are read, in seconds.
+        First entries are read for at most ``time_limit`` seconds.
         """
         deadline, known = monotonic() + time_limit, self._segments
         found: dict[str, Segment] = {}
@@ -99,9 +101,14 @@ class SpoolIndex:
 
     def read_log(self, destination: str) -> AckLog:
         """Return what a destination has got by now."""
-        log = self._logs.get(destination)
-        if log is None:
-            log = AckLog(self.directory.ack_log(destination))
-            self._logs[destination] = log
+        return self._read_log(self.directory.ack_log(destination))
+
+    def read_logs(self) -> list[AckLog]:
+        """Return what each destination that has got anything has got by now."""
+        paths = self.directory.list_files(self.directory.acks)
+        return [self._read_log(path) for path in paths]
+
+    def _read_log(self, path: Path) -> AckLog:
+        log = self._logs.setdefault(path, AckLog(path))
         log.refresh()
         return log

@@ -63,13 +63,8 @@ def collect_stats(
 ) -> SpoolStats:
     """Count what is in a spool now.
 
-    Args:
-        index: Knows what was there before.
-        drops: What was lost.
-        default: Who gets what names no destination.
-
-    Raises:
-        OSError: It can't be read.
+    What names no destination is for ``default``. It raises `OSError` if the spool can't
+    be read.
     """
     pending: Counter[str] = Counter()
     total, size, times = 0, 0, list[float]()
@@ -111,9 +106,7 @@ def inspect_spool(
 ) -> SpoolInspection:
     """Look at the spool in a directory.
 
-    Args:
-        path: The directory.
-        default: Who gets what names no destination.
+    What names no destination counts as pending for each of ``default``.
     """
     directory = SpoolDirectory(path)
     try:

@@ -9,13 +9,13 @@ from collections import deque
 from contextlib import suppress
 from heapq import heapify, heappop, heapreplace
 
-from attrs import evolve
+from attrs import define, evolve, field
 
 from .._util import errors
 from .._util.clock import monotonic
 from .._util.filelock import try_lock
 from .._util.private_files import open_private
-from .acks import AckLog, AckWriter, Cursor, Progress
+from .acks import AckLog, Progress
 from .dead_letters import DeadLetters
 from .directory import SpoolDirectory
 from .index import SortKey, get_sort_key
@@ -37,10 +37,41 @@ _TIME_LIMIT = 0.04
 _CLOCK_TOLERANCE = 60.0  #: In seconds; what is further ahead is not of this boot.
 
 
+@define
+class Cursor:
+    """How far one segment was read.
+
+    Attributes:
+        name: The segment.
+        progress: What the destination has got.
+        again: Offsets that an earlier reader handed out in vain, in order.
+        size: How long the segment was when the directory was listed, in bytes.
+        next: The entry that comes next, if it is known.
+        damage: How many damaged places were found.
+        is_in_damage: Whether nothing but damage was found since the last entry.
+    """
+
+    name: str
+    progress: Progress
+    again: deque[int] = field(factory=deque)
+    size: int = 0
+    next: Head | None = None
+    damage: int = 0
+    is_in_damage: bool = False
+
+    @property
+    def offset(self) -> int:
+        """Where to read next."""
+        return self.again[0] if self.again else self.progress.read_to
+
+
 class DestinationReader:
     """Reads for one destination, while this process holds its lock.
 
     Its owner sees to it that one thread at a time uses it.
+
+    Attributes:
+        acks: What the destination has got.
     """
 
     def __init__(
@@ -50,8 +81,9 @@ class DestinationReader:
         self.destination = destination
         self._retention = retention
         self._lock_fd: int | None = None
-        self._acks = AckWriter(directory.ack_log(destination))
-        self._dead = DeadLetters(directory, destination, retention.max_bytes // 8)
+        self.acks = AckLog(directory.ack_log(destination))
+        path = directory.dead_letters(destination)
+        self._dead = DeadLetters(path, retention.max_bytes // 8)
         self._cursors: dict[str, Cursor] = {}
         # The segment that was read last, and its descriptor.
         self._open: tuple[str, int] | None = None
@@ -71,7 +103,7 @@ class DestinationReader:
         )
         try:
             if try_lock(fd):
-                self._load()
+                self.acks.refresh()
                 self._lock_fd = fd
         finally:
             if self._lock_fd is None:
@@ -90,24 +122,15 @@ class DestinationReader:
         """Whether this process reads for the destination."""
         return self._lock_fd is not None
 
-    def _load(self) -> None:
-        log = AckLog(self._directory.ack_log(self.destination))
-        log.refresh()
-        self._cursors = {
-            name: Cursor(name, progress, deque(sorted(progress.pending)))
-            for name, progress in log.segments.items()
-        }
-
     def stop_leading(self) -> None:
         """Let another process read; what was handed out will be read again."""
-        if self._lock_fd is None:
-            return
-        self._compact()
-        self.abandon()
+        if self._lock_fd is not None:
+            self.acks.compact(is_forced=True)
+            self.abandon()
 
     def abandon(self) -> None:
         """Close all files, writing nothing, as after a fork."""
-        self._acks.close()
+        self.acks.close()
         self._close_segment()
         self._cursors = {}
         fd, self._lock_fd = self._lock_fd, None
@@ -158,14 +181,19 @@ class DestinationReader:
 
     def _list_segments(self) -> None:
         sizes = self._directory.list_segments()
-        for name in [name for name in self._cursors if name not in sizes]:
+        for name in self.acks.segments.keys() - sizes.keys():
             self.forget(name)
         for name, size in sizes.items():
-            self._cursors.setdefault(name, Cursor(name)).size = size
+            if name not in self._cursors:
+                progress = self.acks.segments.setdefault(name, Progress())
+                again = deque(sorted(progress.pending))
+                self._cursors[name] = Cursor(name, progress, again)
+            self._cursors[name].size = size
 
     def forget(self, name: str) -> None:
         """Close a segment that was deleted: until then it takes space on the disk."""
         self._cursors.pop(name, None)
+        self.acks.segments.pop(name, None)
         if self._open and self._open[0] == name:
             self._close_segment()
 
@@ -237,10 +265,10 @@ class DestinationReader:
             cursor.next = None
             self._skip_damage(cursor)
             return None
-        is_expired = self._retention.get_age(name, head) > self._retention.max_age
-        self._advance(cursor, head, is_pending=not is_expired)
-        if is_expired:
-            self._acks.append(f"{name} {offset}")
+        self._advance(cursor, head, is_pending=True)
+        age = self._retention.get_age(get_sort_key(name, head))
+        if age > self._retention.max_age:
+            self.acks.complete(name, offset)
             self._retention.count_once("spool_expired", name, offset)
             return None
         message = evolve(head.message, body=body)
@@ -281,14 +309,6 @@ class DestinationReader:
 
     # Results
 
-    def ack(self, stored: Stored, *, is_rejected: bool = False) -> None:
-        """Note that the destination has a message, or will never get it."""
-        cursor = self._cursors.get(stored.segment)
-        if cursor is not None and stored.offset in cursor.progress.pending:
-            cursor.progress.complete(stored.offset, is_rejected=is_rejected)
-            result = " !" if is_rejected else ""
-            self._acks.append(f"{stored.segment} {stored.offset}{result}")
-
     def reject(self, stored: Stored, reason: str) -> None:
         """Keep a message that the destination refused as a dead letter."""
         try:
@@ -304,7 +324,7 @@ class DestinationReader:
                 self._directory.dead,
                 exc,
             )
-        self.ack(stored, is_rejected=True)
+        self.acks.complete(stored.segment, stored.offset, is_rejected=True)
 
     # Maintenance
 
@@ -313,21 +333,4 @@ class DestinationReader:
         rejected, self._rejected = self._rejected, []
         for stored, reason in rejected:
             self.reject(stored, reason)
-        if self._acks.needs_compaction:
-            self._compact()
-
-    def _compact(self) -> None:
-        cursors = self._cursors.values()
-        self._acks.rewrite(cursor.progress.format(cursor.name) for cursor in cursors)
-
-    def get(self, segment: str) -> Progress:
-        """Return how far the destination has got in a segment."""
-        cursor = self._cursors.get(segment)
-        return Progress() if cursor is None else cursor.progress
-
-    def note_complete(self, segment: str) -> None:
-        """Tell the readers for other destinations that this one has all of it."""
-        cursor = self._cursors[segment]
-        if cursor.noted < cursor.progress.read_to:
-            cursor.noted = cursor.progress.read_to
-            self._acks.append(cursor.progress.format(segment))
+        self.acks.compact()

@@ -4,19 +4,20 @@ Whole segments are deleted, the oldest first, and what a destination did not get
 is counted. A segment that a process writes to is never deleted.
 """
 
-import json
 import os
 import time
 from collections import Counter
+from contextlib import suppress
+from struct import Struct
 
 from .._delivery.message import LIBRETTO
 from .._util import errors
 from .._util.clock import monotonic
 from .._util.filelock import try_lock
 from .._util.private_files import opened, read_at
-from .directory import SpoolDirectory, is_this_boot
+from .directory import SpoolDirectory
 from .index import LAST, Segment, SortKey, SpoolIndex
-from .segment import Head, iter_offsets
+from .segment import iter_offsets
 
 #: For how long segments are looked at, and then deleted, at a time, in seconds.
 _TIME_LIMIT = 0.025
@@ -28,8 +29,8 @@ _SEGMENT_AGE_FACTOR = 1.125
 #: Of this many losses it is remembered that they were counted.
 _MAX_REMEMBERED = 10_000
 
-#: Written in place with this length, so that a count needs no space on a full disk.
-_DROP_COUNTS_BYTES = 256
+#: The counts of losses, as they are written in place: a full disk has space for that.
+_COUNTS = Struct("<3Q")
 
 
 class DropCounts:
@@ -40,7 +41,7 @@ class DropCounts:
 
     def __init__(self, directory: SpoolDirectory) -> None:
         """Name the file; nothing is opened."""
-        self._path = directory.path / "dropped.json"
+        self._path = directory.path / "dropped"
         self._unwritten: Counter[str] = Counter()
 
     def add(self, reason: str, count: int) -> None:
@@ -52,44 +53,32 @@ class DropCounts:
         """Write what could not be written before. Never raises."""
         if not any(self._unwritten.values()):
             return
-        try:
-            with opened(self._path, os.O_RDWR | os.O_CREAT) as fd:
-                if not try_lock(fd):
-                    return
+        with suppress(OSError), opened(self._path, os.O_RDWR | os.O_CREAT) as fd:
+            if try_lock(fd):  # Else the next time, as after an error.
                 # What another thread adds meanwhile stays for the next time.
                 new, self._unwritten = self._unwritten, Counter()
                 try:
-                    text = json.dumps(_parse_counts(fd) + new)
+                    counts = _read_counts(fd) + new
                     os.lseek(fd, 0, os.SEEK_SET)
-                    os.write(fd, text.ljust(_DROP_COUNTS_BYTES - 1).encode() + b"\n")
+                    os.write(fd, _COUNTS.pack(*(counts[each] for each in self.REASONS)))
                 except BaseException:
                     self._unwritten += new
                     raise
-        except OSError:
-            pass  # The next time, then.
 
     def read(self) -> dict[str, int]:
         """Return the counts by reason, those that are not zero."""
-        try:
-            with opened(self._path, os.O_RDONLY) as fd:
-                counts = _parse_counts(fd)
-        except OSError:
-            counts = Counter()
+        counts: Counter[str] = Counter()
+        with suppress(OSError), opened(self._path, os.O_RDONLY) as fd:
+            counts = _read_counts(fd)
         return dict(sorted((counts + self._unwritten).items()))
 
 
-def _parse_counts(fd: int) -> Counter[str]:
-    try:
-        found = json.loads(read_at(fd, _DROP_COUNTS_BYTES, 0))
-        return Counter(
-            {
-                name: min(int(found[name]), 2**60)
-                for name in DropCounts.REASONS
-                if name in found
-            }
-        )
-    except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
+def _read_counts(fd: int) -> Counter[str]:
+    data = read_at(fd, _COUNTS.size + 1, 0)
+    if len(data) != _COUNTS.size:
         return Counter()
+    found = zip(DropCounts.REASONS, _COUNTS.unpack(data), strict=True)
+    return Counter({reason: min(count, 2**60) for reason, count in found})
 
 
 class Retention:
@@ -112,23 +101,20 @@ class Retention:
         self.max_age = max_age
         self._counted: set[tuple[str, int]] = set()
 
-    def get_age(self, segment: str, head: Head) -> float:
+    def get_age(self, key: SortKey) -> float:
         """Return how old an entry is, in seconds.
 
         Within a boot the monotonic clock tells, whatever was done to the other.
         """
-        if is_this_boot(segment):
-            return monotonic() - head.clock
-        return _wall_clock() - head.stored_at
+        is_this_boot, since = key
+        # Looked up each time: programs freeze the wall clock, and tests set it.
+        return (monotonic() if is_this_boot else time.time()) - since
 
     def free_space(self, reserve: int) -> dict[str, int]:
         """Delete what is too old, and the oldest of what is too much.
 
-        Args:
-            reserve: How many bytes are about to be written.
-
-        Returns:
-            The segments that are left, and their sizes in bytes.
+        There is place for ``reserve`` more bytes then. It returns the segments that are
+        left, with their sizes in bytes.
         """
         segments = self.index.list_segments(_TIME_LIMIT)
         deadline = monotonic() + _TIME_LIMIT
@@ -137,7 +123,9 @@ class Retention:
         for name in sorted(segments, key=lambda each: segments[each].first):
             if monotonic() > deadline:
                 break
-            if self._is_expired(segments[name].first):
+            first = segments[name].first
+            max_age = self.max_age * _SEGMENT_AGE_FACTOR
+            if first is not LAST and self.get_age(first) > max_age:
                 reason = "spool_expired"
             elif total + reserve > self.max_bytes:
                 reason = "spool_full"
@@ -146,13 +134,6 @@ class Retention:
             if self._delete(name, segments[name], reason):
                 total -= _on_disk(segments.pop(name).size)
         return {name: segment.size for name, segment in segments.items()}
-
-    def _is_expired(self, first: SortKey) -> bool:
-        boot, since = first
-        if first is LAST:
-            return False
-        now = monotonic() if boot == 1 else _wall_clock()
-        return now - since > self.max_age * _SEGMENT_AGE_FACTOR
 
     def _delete(self, name: str, segment: Segment, reason: str) -> bool:
         with self._directory.locked_for_deletion(name) as fd:
@@ -167,13 +148,15 @@ class Retention:
         return True
 
     def _count_unsent(self, name: str, segment: Segment, fd: int) -> int:
+        segment.read_first(name, fd)
         size, destinations = self._directory.get_size(fd), segment.destinations
         if segment.first is LAST:
             return 1 if size else 0
         if destinations is None:
-            known = self._directory.list_destinations(self._directory.acks)
-            destinations = tuple(known) or (LIBRETTO,)
-        progress = [self.index.read_log(each).get(name) for each in destinations]
+            logs = self.index.read_logs() or [self.index.read_log(LIBRETTO)]
+        else:
+            logs = [self.index.read_log(each) for each in destinations]
+        progress = [log.get(name) for log in logs]
         return sum(
             not all(each.has(offset) for each in progress)
             for offset, _ in iter_offsets(fd, size)
@@ -206,8 +189,3 @@ _WARNINGS = {
 
 def _on_disk(size: int) -> int:
     return max(size, _BLOCK_BYTES)
-
-
-def _wall_clock() -> float:
-    # Looked up each time: programs freeze it, and tests set it.
-    return time.time()

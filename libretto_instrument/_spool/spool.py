@@ -12,6 +12,7 @@ from .._util import errors
 from .._util.clock import monotonic
 from .acks import Progress
 from .directory import SpoolDirectory
+from .index import LAST
 from .inspection import SpoolStats, collect_stats
 from .reader import DestinationReader
 from .retention import Retention
@@ -19,7 +20,7 @@ from .segment import Stored, TooLargeError, encode_entry
 from .writer import (
     SEGMENT_BYTES,
     Destinations,
-    OwnEntries,
+    OwnSegment,
     SegmentWriter,
     StuckError,
 )
@@ -220,7 +221,7 @@ class Spool:
         """Note that the destination has the message."""
         with self._reading("ack"):
             if reader := self._get_reader(stored.destination):
-                reader.ack(stored)
+                reader.acks.complete(stored.segment, stored.offset)
 
     def reject(self, stored: Stored, reason: str) -> None:
         """Move the message to the destination's dead letters."""
@@ -251,12 +252,13 @@ class Spool:
 
     def _iter_own(
         self, destinations: tuple[str, ...]
-    ) -> Iterator[tuple[str, OwnEntries, list[Progress]]]:
+    ) -> Iterator[tuple[str, OwnSegment, list[Progress]]]:
         """Yield the segments this process wrote to, and what destinations have."""
-        sources = {
-            name: self._get_reader(name) or self._retention.index.read_log(name)
-            for name in destinations
-        }
+        sources = {}
+        for name in destinations:
+            reader = self._get_reader(name)
+            log = reader.acks if reader else self._retention.index.read_log(name)
+            sources[name] = log
         # What is gone, all had, or the bounds did not allow for it.
         segments = self.directory.list_segments()
         for name, own in list(self._writer.own.items()):
@@ -301,24 +303,27 @@ class Spool:
         """
         readers, index = self._readers, self._retention.index
         leading = {name: each for name, each in readers.items() if each.is_leading}
+        own = [each.acks for each in leading.values()]
         deadline = monotonic() + _TIME_LIMIT
         segments = index.list_segments(_TIME_LIMIT) if leading else {}
         for name, segment in segments.items():
-            size, names = segment.size, segment.destinations
+            size = segment.size
             if monotonic() > deadline:
                 break
-            if not all(each.get(name).is_complete(size) for each in leading.values()):
+            if not all(log.get(name).is_complete(size) for log in own):
                 continue
             with self.directory.locked_for_deletion(name) as fd:
                 if fd is None or self.directory.get_size(fd) != size:
                     continue
+                segment.read_first(name, fd)  # There may have been no time for it.
+                names = () if segment.first is LAST else segment.destinations
                 others = set(readers if names is None else names) - leading.keys()
                 logs = map(index.read_log, others)
                 is_finished = all(log.get(name).is_complete(size) for log in logs)
                 if is_finished:
                     os.unlink(self.directory.segments / name)
                 for each in leading.values():
-                    (each.forget if is_finished else each.note_complete)(name)
+                    (each.forget if is_finished else each.acks.note_complete)(name)
 
     def stats(self) -> SpoolStats:
         """Count what is in the spool, whichever process wrote it.

@@ -41,27 +41,25 @@ class StuckError(Exception):
     """Another thread does not give the writer back; a new writer is needed."""
 
 
-@define
-class OwnEntries:
-    """What this process wrote to one segment.
+@define(eq=False)
+class OwnSegment:
+    """A segment that this process wrote to.
 
     Attributes:
         destinations: Who is to get it.
-        offsets: Where the entries begin.
+        offsets: Where the entries begin that this process wrote.
+        fd: Its descriptor, while it is open and locked.
+        end: How long it is, in bytes.
+        began_at: When its first entry was written, by the monotonic clock.
+        check_at: When to look for it by its path again, likewise.
     """
 
+    name: str
     destinations: Destinations
     offsets: "array[int]" = field(factory=lambda: array("Q"))
-
-
-@define
-class _OpenSegment:
-    name: str
-    fd: int
-    inode: int
-    end: int
-    own: OwnEntries
-    opened_at: float
+    fd: int = -1
+    end: int = 0
+    began_at: float = 0.0
     check_at: float = 0.0
 
 
@@ -82,9 +80,9 @@ class SegmentWriter:
         self._boot = read_boot_id()
         self._name = os.urandom(8).hex()
         self._count = 0
-        self._open: dict[Destinations, _OpenSegment] = {}
+        self._open: dict[Destinations, OwnSegment] = {}
         self._lock = threading.Lock()
-        self.own: dict[str, OwnEntries] = {}
+        self.own: dict[str, OwnSegment] = {}
 
     def append(self, entry: bytes, destinations: Destinations) -> None:
         """Write an entry; it outlives the process when this returns.
@@ -120,7 +118,7 @@ class SegmentWriter:
     def _append(self, entry: bytes, destinations: Destinations, now: float) -> None:
         segment = self._open.get(destinations)
         if segment is not None and (
-            now - segment.opened_at > self._max_segment_age
+            now - segment.began_at > self._max_segment_age
             or not self._is_there(segment, now)
         ):
             self._close(destinations)
@@ -128,23 +126,24 @@ class SegmentWriter:
         if segment is None:
             segment = self._begin(destinations, len(entry), now)
         append_whole(segment.fd, entry, segment.end)
-        segment.own.offsets.append(segment.end)
+        segment.offsets.append(segment.end)
         segment.end += len(entry)
         if segment.end >= self._segment_bytes:
             self._close(destinations)
 
-    def _is_there(self, segment: _OpenSegment, now: float) -> bool:
+    def _is_there(self, segment: OwnSegment, now: float) -> bool:
         """Return whether the file is still where readers find it.
 
         To look for it by its path, which tells that a directory was exchanged, costs
         more than the write.
         """
-        if now < segment.check_at and os.fstat(segment.fd).st_nlink:
+        status = os.fstat(segment.fd)
+        if now < segment.check_at and status.st_nlink:
             return True
         segment.check_at = now + _PATH_CHECK_INTERVAL
         path = self._directory.segments / segment.name
         with suppress(FileNotFoundError, NotADirectoryError):
-            if os.lstat(path).st_ino == segment.inode:
+            if os.path.samestat(os.lstat(path), status):
                 return True
         errors.warn(
             "spool.vanished",
@@ -154,26 +153,21 @@ class SegmentWriter:
         )
         return False
 
-    def _begin(self, destinations: Destinations, size: int, now: float) -> _OpenSegment:
+    def _begin(self, destinations: Destinations, size: int, now: float) -> OwnSegment:
         self._directory.prepare()
         segments = self._retention.free_space(max(size, self._segment_bytes))
-        self._forget_deleted(segments)
+        for name in self.own.keys() - segments.keys():
+            del self.own[name]  # It was deleted.
         while len(self._open) >= _MAX_OPEN:
             self._close(next(iter(self._open)))
-        begun = self._continue(segments, destinations, now) or self._create(
-            destinations, now
-        )
-        self.own[begun.name] = begun.own
-        self._open[destinations] = begun
-        return begun
-
-    def _forget_deleted(self, segments: dict[str, int]) -> None:
-        for name in [name for name in self.own if name not in segments]:
-            del self.own[name]
+        segment = self._continue(segments, destinations, now)
+        segment = segment or self._create(destinations, now)
+        self.own[segment.name] = self._open[destinations] = segment
+        return segment
 
     def _continue(
         self, segments: dict[str, int], destinations: Destinations, now: float
-    ) -> _OpenSegment | None:
+    ) -> OwnSegment | None:
         """Lock a segment that an ended process, or an earlier append, did not fill."""
         unfilled = [
             name
@@ -181,46 +175,39 @@ class SegmentWriter:
             if size < self._segment_bytes and is_this_boot(name)
         ]
         for name in unfilled[:_CONTINUE_ATTEMPTS]:
-            path = self._directory.segments / name
-            segment = None
-            try:
+            segment = self.own.get(name) or OwnSegment(name, destinations)
+            with suppress(FileNotFoundError, DamagedError, IncompleteError):
+                path, is_ours = self._directory.segments / name, False
                 fd = open_private(path, os.O_RDWR | os.O_APPEND)
-            except FileNotFoundError:
-                continue
-            try:
-                segment = self._check_unfilled(name, fd, destinations, now)
-            finally:
-                if segment is None:
-                    os.close(fd)
-            if segment is not None:
-                return segment
+                try:
+                    is_ours = self._resume(segment, destinations, fd, now)
+                finally:
+                    if not is_ours:
+                        os.close(fd)
+                if is_ours:
+                    return segment
         return None
 
-    def _check_unfilled(
-        self, name: str, fd: int, destinations: Destinations, now: float
-    ) -> _OpenSegment | None:
-        if not try_lock(fd):
-            return None
-        status = os.fstat(fd)
-        size = status.st_size
-        if not status.st_nlink or not 0 < size < self._segment_bytes:
-            return None
-        try:
-            first = read_head(fd, 0, size)
-        except (DamagedError, IncompleteError):
-            return None
-        if (
-            first.destinations != destinations
-            or not 0 <= now - first.clock < self._max_segment_age
-        ):
-            return None
+    def _resume(
+        self, segment: OwnSegment, destinations: Destinations, fd: int, now: float
+    ) -> bool:
+        if not (try_lock(fd) and os.fstat(fd).st_nlink):
+            return False
+        size = os.fstat(fd).st_size
+        first = read_head(fd, 0, size)
         *_, (_, end) = iter_offsets(fd, size)
-        if end != size:
-            return None  # Its last entry is cut off.
-        own = self.own.get(name) or OwnEntries(destinations)
-        return _OpenSegment(name, fd, status.st_ino, size, own, first.clock)
+        age = now - first.clock
+        if (
+            size >= self._segment_bytes
+            or end != size  # Its last entry is cut off.
+            or first.destinations != destinations
+            or not 0 <= age < self._max_segment_age
+        ):
+            return False
+        segment.fd, segment.end, segment.began_at = fd, size, first.clock
+        return True
 
-    def _create(self, destinations: Destinations, now: float) -> _OpenSegment:
+    def _create(self, destinations: Destinations, now: float) -> OwnSegment:
         for _ in range(_CREATE_ATTEMPTS):
             self._count += 1
             name = f"{self._boot}-{self._name}-{self._count}.seg"
@@ -231,9 +218,7 @@ class SegmentWriter:
                 # A reader that takes it for an abandoned one may be faster.
                 is_ours = try_lock(fd) and os.fstat(fd).st_nlink > 0
                 if is_ours:
-                    inode = os.fstat(fd).st_ino
-                    own = OwnEntries(destinations)
-                    return _OpenSegment(name, fd, inode, 0, own, now)
+                    return OwnSegment(name, destinations, fd=fd, began_at=now)
             finally:
                 if not is_ours:
                     os.close(fd)

@@ -324,7 +324,7 @@ def test_hostile_content(doctor: Doctor, spool: Spool) -> None:
     path = spool.directory.path
     (segment,) = (path / "segments").iterdir()
     segment.write_bytes(b"\xffLS1" + b"[" * 100_000)
-    for name in ("acks/libretto.log", "dead/libretto.jsonl", "dropped.json"):
+    for name in ("acks/libretto.log", "dead/libretto.seg", "dropped"):
         (path / name).touch(0o600)
         (path / name).write_bytes(b"[" * 100_000 + b"\n{}\n")
     told = doctor("--spool", str(path))

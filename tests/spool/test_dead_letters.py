@@ -165,4 +165,4 @@ def test_count(open_spool: _Open) -> None:
         (stored,) = read(spool, destination=destination)
         spool.reject(stored, "no")
     assert spool.stats().dead_letters == 2
-    assert len(list(DeadLetters(spool.directory, "files", 0))) == 1
+    assert len(list(DeadLetters(spool.directory.dead_letters("files")))) == 1

@@ -174,7 +174,7 @@ def test_refused_segment(
     assert "remove" in record.getMessage()
 
 
-@pytest.mark.parametrize("name", ["relay.lock", "acks/libretto.log", "dropped.json"])
+@pytest.mark.parametrize("name", ["relay.lock", "acks/libretto.log", "dropped"])
 @pytest.mark.parametrize("change", [_named_pipe, _link_to_a_segment, _directory])
 def test_other_refused_files(
     directory: Path, open_spool: _Open, change: Callable[[Path], None], name: str

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from support.spooling import (
     size_of,
 )
 
-from libretto_instrument._spool import Spool
+from libretto_instrument._spool import Spool, index
 from libretto_instrument._spool.dead_letters import iter_dead_letters
 
 _Open = Callable[..., Spool]
@@ -104,6 +105,21 @@ def test_deleted_when_all_have_it(open_spool: _Open, directory: Path) -> None:
         other.ack(stored)
     other.maintain()
     assert not segments(directory)
+
+
+def test_not_deleted_before_it_is_known_for_whom_it_is(
+    open_spool: _Open, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is no time to look at all segments, none is deleted for that."""
+    monkeypatch.setattr(index, "monotonic", count().__next__)
+    writer, reader = open_spool(), open_spool()
+    writer.append(make_message("a"), _BOTH)
+    for stored in read(reader):
+        reader.ack(stored)
+    writer.close()
+    reader.maintain()
+    assert segments(directory)
+    assert read_ids(reader, destination="files") == ["a"]
 
 
 def test_current_segment_stays(open_spool: _Open, directory: Path) -> None:

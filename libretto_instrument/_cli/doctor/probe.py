@@ -7,7 +7,6 @@ from attrs import evolve, frozen
 
 from ..._delivery.connection import Connection, ProtocolError, ProxyError, ssl_context
 from ..._delivery.endpoint import Endpoint, strip_credentials
-from ..._delivery.http import request_headers
 from ..._util.clock import monotonic
 
 
@@ -58,9 +57,7 @@ def probe(url: str, timeout: float = 5.0) -> ProbeResult:
             return evolve(result, error_kind="certificates", reason=reason)
     connection = Connection(endpoint, timeout, timeout)
     try:
-        response = connection.request(
-            "OPTIONS", request_headers(endpoint), b"", monotonic() + 2 * timeout
-        )
+        response = connection.request("OPTIONS", b"", monotonic() + 2 * timeout)
         return evolve(result, status=response.status)
     except OSError as exc:
         kind = _classify(exc)
