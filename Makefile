@@ -43,6 +43,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/mypy --ignore-missing-imports --allow-untyped-decorators examples
 	$(BIN)/python tools/build_surface.py --check
+	$(BIN)/python tools/build_settings.py --check
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix $(CODE)

@@ -1,6 +1,8 @@
 """The table of settings: everything that a setting touches follows it."""
 
+import importlib
 import inspect
+from pathlib import Path
 
 import attrs
 import pytest
@@ -56,6 +58,14 @@ def test_each_setting_is_documented() -> None:
     for kind in (LibrettoConfig, LibrettoCreateParams):
         text = inspect.getdoc(kind) or ""
         assert [name for name in names_of(kind) if f"    {name}:" not in text] == []
+
+
+def test_the_documentation_has_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the documentation shows of each setting is what the table says."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "tools")
+    tool = importlib.import_module("build_settings")
+    for name, build in tool.PAGES.items():
+        assert (tool.TABLES / name).read_text("utf-8") == build(), tool.__doc__
 
 
 @pytest.mark.parametrize("blank", ["{}\n", " {}", "\t{} \r\n"])

@@ -1,7 +1,8 @@
 """The table of settings: what each is called, and what may be given for it where.
 
 `LibrettoConfig`, `LibrettoCreateParams`, the environment, the options of ``run``,
-``doctor`` and the table in the documentation all follow this table.
+``doctor`` and the tables of the documentation (``tools/build_settings.py``) all follow
+this table.
 """
 
 from collections.abc import Callable
@@ -161,7 +162,8 @@ FIELDS: dict[str, Field] = {
     ),
     "templates": Field(
         checks.templates,
-        "templates to recognise in rendered prompts",
+        "templates to recognise in rendered prompts: a dict, or the name of a folder, "
+        "a JSON file or a module",
         variable="LIBRETTO_TEMPLATES",
     ),
     "redact_pii": Field(
@@ -211,7 +213,7 @@ FIELDS: dict[str, Field] = {
         checks.count_of("events"), "most events that wait in memory", 10_000
     ),
     "queue_max_bytes": _delivery(
-        checks.count_of("bytes"), "most bytes of them", 64 * 2**20
+        checks.count_of("bytes"), "most bytes that they take", 64 * 2**20
     ),
     "exit_timeout": _delivery(
         checks.seconds, "longest wait at the end of the process, in seconds", 5.0

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .exporter_transport import ExporterTransport
 
 #: At most this many pipelines are kept for scopes and clients with options of their
-#: own; the one that was used least recently is retired.
+#: own; the one that was created first delivers what it has, and ends.
 MAX_PIPELINES = 16
 
 

@@ -148,7 +148,7 @@ class Run:
         def make() -> Outcome:
             return call(self.client, request, name=case.prompt, context=context)
 
-        event, error = self._persist(make)
+        event, error = self._call_with_retries(make)
         answer = self._score(case, _read(event, error, attempt))
         if event is not None and self.store is not None:
             before = self._before.get(case.id)
@@ -160,7 +160,7 @@ class Run:
             store_event(self.store, {**event, "context": kept})
         return answer
 
-    def _persist(self, make: Callable[[], Outcome]) -> Outcome:
+    def _call_with_retries(self, make: Callable[[], Outcome]) -> Outcome:
         """Make a call, again while it is worth trying."""
         import openai
 

@@ -1,17 +1,15 @@
 """Settings as options of a command line, which win over the environment."""
 
 import argparse
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from ..._config.fields import FIELDS, OPTIONS
-from ..argtypes import fraction
+from ..._config.fields import FIELDS, OPTIONS, Field
 
 if TYPE_CHECKING:
     from ..._config.config import ConfigFields
 
 __all__ = ["add_setting_options", "read_setting_options"]
-
-_TYPES = {"sample_rate": fraction}
 
 
 def add_setting_options(parser: argparse.ArgumentParser) -> None:
@@ -27,9 +25,21 @@ def add_setting_options(parser: argparse.ArgumentParser) -> None:
                 option,
                 dest=name,
                 metavar=spec.metavar,
-                type=_TYPES.get(name, str),
+                type=_argument_type(spec),
                 help=spec.summary,
             )
+
+
+def _argument_type(spec: Field) -> Callable[[str], Any]:
+    """Return what parses an option's value: as the environment variable's is."""
+
+    def parse(text: str) -> Any:
+        try:
+            return spec.parse(text)
+        except ValueError as exc:
+            raise argparse.ArgumentTypeError(str(exc)) from None
+
+    return parse
 
 
 def read_setting_options(args: argparse.Namespace) -> "ConfigFields":
