@@ -30,6 +30,8 @@ MAX_QUEUE_DELAY, MAX_QUEUE_DELAY_FLUSHING = 0.5, 0.1
 MIN_PARALLEL_LATENCY = 0.002
 #: Unless nothing came back for this long, in seconds.
 STALL_TIMEOUT = 0.25
+#: Items are prepared until they are this many messages ahead; then one for one.
+MAX_AHEAD = 64
 #: At most this many threads prepare, as the user's hooks may hang.
 MAX_PREPARERS = 4
 
@@ -65,6 +67,8 @@ class Scheduler:
     is_retiring: bool = False
     is_released: bool = False
     _seq: int = 0
+    # How many messages were prepared and not sent, of late.
+    _ahead: int = 0
     # Each queue, and what is done with the entries that are taken from it.
     _stages: dict[DeliveryQueue, Callable[[Any, float | None], Finish]] = field(
         init=False
@@ -181,8 +185,7 @@ class Scheduler:
             self.drain_inbox(now)
         if self.feed is not None and self.feed.begin(now):
             return Job(self.feed.poll)
-        # Items first, so that a destination gets whole batches of messages.
-        for queue in self._stages:
+        for queue in self._order():
             if not (queue.queued or queue.stored_pending):
                 continue
             # A worker goes on with what no other worker makes progress with.
@@ -194,6 +197,8 @@ class Scheduler:
             batch = queue.take(now, 0.0 if goes_on else self._min_wait(queue, now))
             if not batch:
                 continue
+            ahead = self._ahead + (1 if queue is self.incoming else -len(batch))
+            self._ahead = min(max(ahead, 0), MAX_AHEAD)
             is_fast = 0 < queue.latency < MIN_SLOW_LATENCY
             # An exporter is the user's code; it may hang.
             is_slow = not is_fast or len(self.destinations) > 1
@@ -205,6 +210,13 @@ class Scheduler:
 
     def _is_idle(self) -> bool:
         return not self.pending and (self.feed is None or self.feed.is_idle)
+
+    def _order(self) -> list[DeliveryQueue]:
+        # Neither preparing nor sending holds up the other; writing to disk goes first.
+        incoming, *others = self._stages
+        if self.store or self._ahead < MAX_AHEAD:
+            return [incoming, *others]
+        return [*others, incoming]
 
     def _min_wait(self, queue: DeliveryQueue, now: float) -> float:
         """Return how long an entry has to be ready before another worker joins."""

@@ -303,6 +303,24 @@ def test_flush_from_a_hook(start):
     assert results == [False]
 
 
+def test_sending_goes_on_while_there_is_more_to_prepare(start):
+    """Items that never cease do not keep a worker from sending."""
+    transport = MemoryTransport()
+    sent: list[int] = []
+
+    def put_next(parcel):
+        number = int(parcel.id)
+        if number < 500:
+            pipeline.put(Parcel(str(number + 1)))
+        sent.append(len(transport.messages))
+        return prepare(parcel)
+
+    pipeline = start(transport, prepare=put_next)
+    pipeline.put(Parcel("0"))
+    eventually(lambda: pipeline.stats().sent == 501)
+    assert sent[-1] > 300
+
+
 def test_flush_sends_side_by_side(start):
     """A flush of a few items waits for a slow backend once."""
     transport = HeldTransport()
