@@ -280,7 +280,9 @@ def browser_use() -> Program:
         chat = ChatOpenAI(model=model, max_retries=0)
         return finish(chat.ainvoke([UserMessage(content=HELLO)], **more)).completion
 
-    return Program(ask, tools=lambda model: ask(model, output_format=Person))
+    return Program(
+        ask, others={"structured": lambda model: ask(model, output_format=Person)}
+    )
 
 
 def mem0() -> Program:
