@@ -27,9 +27,11 @@ def on_fork(target: Any) -> None:
 
 
 def on_exit(target: Any) -> None:
-    """Have ``target.drain_at_exit`` called when this process ends, if it lives then.
+    """Have ``target`` drained when this process ends, if it lives then.
 
-    To be called in each process, forked children included.
+    First ``begin_exit`` of all targets is called, then ``drain_at_exit`` of each: so
+    the time that they may take runs for all at once. To be called in each process,
+    forked children included.
     """
     _hook_once("exit", lambda: atexit.register(drain_all))
     # The children of these two end without atexit's callbacks, but run finalizers of
@@ -52,6 +54,8 @@ def on_exit(target: Any) -> None:
 def drain_all() -> None:
     """Drain each target once: several hooks call this, and each drain takes time."""
     with finishing():
+        for target in list(_drainable):
+            target.begin_exit()
         while _drainable:
             _drainable.pop().drain_at_exit()
 

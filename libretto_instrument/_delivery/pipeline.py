@@ -280,21 +280,31 @@ class Pipeline:
 
     # The end
 
+    def begin_exit(self) -> float:
+        """Have what is left delivered without a pause, as the process ends.
+
+        Returns:
+            Until when `drain_at_exit` may wait: ``exit_timeout`` from the first time.
+        """
+        self._check_process()
+        if self._exit_deadline is None:
+            self._exit_deadline = monotonic() + self._exit_timeout
+            self._workers.is_exiting, self._workers.due_at = True, 0.0
+            if self.pending:
+                self._workers.begin_flush(self._exit_deadline)
+        return self._exit_deadline
+
     def drain_at_exit(self) -> None:
         """Deliver what is left as the process ends.
 
         However often it is called, it holds up the end for ``exit_timeout`` in all.
         """
-        self._check_process()
-        now = monotonic()
-        if self._exit_deadline is None:
-            self._exit_deadline = now + self._exit_timeout
-        self._workers.is_exiting, self._workers.due_at = True, 0.0
-        if self.pending and now < self._exit_deadline:
-            self._workers.flush(self._exit_deadline)
+        deadline = self.begin_exit()
+        if self.pending and monotonic() < deadline:
+            self._workers.flush(deadline)
         if self._feed is not None and not self._is_drained:
             has_written = self.stats().spooled > 0
-            self._feed.drain(self._workers, self._exit_deadline, own=has_written)
+            self._feed.drain(self._workers, deadline, own=has_written)
         self._is_drained = True
         self._warn_undelivered()
         if self._store is not None:

@@ -140,17 +140,21 @@ class WorkerPool:
         The caller takes no lock and changes nothing but the inbox: a signal handler may
         raise at any moment.
         """
-        marker = FlushMarker(deadline, new_latch())
-        self.source.inbox.items.append((marker, None))
-        limit = 1
+        marker = self.begin_flush(deadline)
         while not marker.is_passed and (left := deadline - monotonic()) > 0:
-            self.wake(limit)
-            limit = self.limit
             if not self._live:
                 self.work_here(deadline, marker)
             if marker.done.acquire(True, min(_CHECK_INTERVAL, left)):
                 break
+            self.wake()
         return marker.is_passed
+
+    def begin_flush(self, deadline: float) -> FlushMarker:
+        """Have all that is in the inbox delivered without a pause until a deadline."""
+        marker = FlushMarker(deadline, new_latch())
+        self.source.inbox.items.append((marker, None))
+        self.wake(limit=1)
+        return marker
 
     def work_here(self, deadline: float, marker: FlushMarker | None = None) -> None:
         """Do the workers' jobs on this thread, as none can be started."""

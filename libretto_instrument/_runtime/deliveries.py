@@ -146,9 +146,15 @@ class Deliveries:
                     self._spools.pop(each, None)
                     self._past = [type(stats).sum([*self._past, stats])]
 
+    def begin_exit(self) -> None:
+        """Have all pipelines deliver what they have, as the process ends."""
+        for pipeline in self._all():
+            pipeline.begin_exit()
+
     def drain_at_exit(self) -> None:
         """Deliver what there is as the process ends."""
         self._has_drained = True
+        self.begin_exit()  # The time that they may take runs for all at once.
         for pipeline in self._all():
             pipeline.drain_at_exit()
 

@@ -225,10 +225,15 @@ class Runtime:
 
         on_exit(self)
 
+    def begin_exit(self) -> None:
+        """Finalize all streams and have what is left delivered, as the process ends."""
+        self.finalize_streams(everything=True)
+        self.deliveries.begin_exit()
+
     def drain_at_exit(self) -> None:
         """Finalize all streams and deliver what is left, as the process ends."""
         with finishing():
-            self.finalize_streams(everything=True)
+            self.begin_exit()
             self.deliveries.drain_at_exit()
 
     @contextmanager

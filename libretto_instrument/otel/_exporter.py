@@ -221,6 +221,9 @@ class _Pipeline:
                 self._metrics.record(event.body)
             self._metrics.schedule_export()
 
+    def begin_exit(self) -> None:
+        """Do nothing yet: more calls may come to be counted."""
+
     def drain_at_exit(self) -> None:
         """Export the last metrics as the process ends."""
         if self._metrics is not None:

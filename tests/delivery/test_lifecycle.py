@@ -184,6 +184,29 @@ def test_exit_is_bounded(run, what):
     assert "Traceback" not in done.stderr
 
 
+def test_one_exit_timeout_for_all(run, backend):
+    """Pipelines that hang hold up the end once, not one after the other.
+
+    One beside them delivers meanwhile what it has.
+    """
+    started = monotonic()
+    run("""
+        class Hanging:
+            max_batch, max_concurrency, close = 1, 1, lambda self: None
+            def send(self, messages, timeout):
+                threading.Event().wait()
+        for n in range(10):
+            hanging = Pipeline(prepare, {LIBRETTO: Hanging()}, exit_timeout=2)
+            hanging.put(Parcel(f"hung-{n}"))
+            globals()[f"hanging_{n}"] = hanging
+            if n == 5:
+                healthy = start(exit_timeout=2)
+                healthy.put(Parcel("main-0"))
+    """)
+    assert monotonic() - started < 15
+    assert ids(backend) == expected(("main", 1))
+
+
 def test_put_at_exit(run, backend):
     """What other exit handlers put is delivered, before and after ours."""
     done = run("""
