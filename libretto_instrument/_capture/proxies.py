@@ -18,6 +18,8 @@ __reduce_ex__ __setattr__ __slots__ __subclasshook__ __weakref__ __wrapped__
 #: A class is made with these, or they say how attributes are looked up: a proxy has its
 #: own.
 _OWN = frozenset(_OWN_NAMES.split())
+#: Properties for what objects have, and not their classes.
+_ATTRIBUTES = frozenset(("response",))
 
 
 class Proxy:
@@ -73,7 +75,7 @@ def proxy_class(model: type[Proxy], kind: type) -> Callable[..., Any]:
     found = {
         name: value
         for name, value in vars(model).items()
-        if (name in _OWN or name in had) and name not in slots
+        if (name in _OWN or name in had or name in _ATTRIBUTES) and name not in slots
     }
     for name in had:
         if name not in found and _is_to_forward(name, kind):

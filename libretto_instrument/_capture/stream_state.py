@@ -142,7 +142,7 @@ def track_iteration(items: Iterable[Any], state: StreamState) -> Iterator[Any]:
         state.on_loop_exit(iteration)
         raise
     except BaseException as exc:
-        state.on_error(exc)
+        _on_exception(state, iteration, exc)
         raise
     state.finish()
 
@@ -165,13 +165,21 @@ async def track_async_iteration(
         state.on_loop_exit(iteration)
         raise
     except BaseException as exc:
-        if not state.is_reading and _is_cancellation(exc):
-            # The event loop ends while it closes the generator of a loop that was left.
-            state.on_loop_exit(iteration)
-        else:
-            state.on_error(exc)
+        _on_exception(state, iteration, exc)
         raise
     state.finish()
+
+
+def _on_exception(state: StreamState, iteration: int, exc: BaseException) -> None:
+    """End with an error; what is thrown in between two reads only ends the loop.
+
+    Callers throw their own through ``yield from``, and an event loop that ends cancels
+    what would close the generator of a loop that was left.
+    """
+    if state.is_reading:
+        state.on_error(exc)
+    else:
+        state.on_loop_exit(iteration)
 
 
 def _is_cancellation(exc: BaseException) -> bool:

@@ -47,12 +47,16 @@ class StreamProxy(Proxy):
         feedback_keys.remember(self, record.feedback_key)
 
     @property
-    def _iterator(self) -> Any:
-        # Some programs read from where openai's own stream does.
-        iterator: Any = self.__wrapped__._iterator
-        if hasattr(iterator, "__anext__"):
-            return track_async_iteration(iterator, self._self_state)
-        return track_iteration(iterator, self._self_state)
+    def response(self) -> Any:
+        """The HTTP response; who has it may read it when the stream is gone."""
+        response: Any = self.__wrapped__.response
+        state = self._self_state
+        if not state.call.is_submitted:
+            try:
+                own_state(response, state)
+            except Exception as exc:
+                errors.log_internal_error(exc, "capture.response")
+        return response
 
     def __iter__(self) -> Iterator[Any]:
         return track_iteration(self.__wrapped__, self._self_state)

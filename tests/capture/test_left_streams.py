@@ -207,3 +207,27 @@ def test_a_flush_while_another_thread_makes_streams(
         thread.join()
         sys.setswitchinterval(interval)
     assert len(kept.calls) == 1
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_an_exception_thrown_through_yield_from(
+    kept: Kept,
+    server: ScriptedModel,
+    scripted: openai.OpenAI,
+    error: type[BaseException],
+) -> None:
+    """What a caller throws into a generator that yields the chunks is no failure."""
+    server.wire().send(chunk("he"))
+    stream = ask(scripted)
+
+    def pieces() -> Any:
+        yield from stream
+
+    generator = pieces()
+    next(generator)
+    with pytest.raises(error):
+        generator.throw(error())
+    stream.close()
+    assert kept.event["response"] == "he"
+    assert "responseErrors" not in kept.event
+    assert kept.event["responseMetrics"]["stream_status"] == "closed_early"

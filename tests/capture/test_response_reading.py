@@ -1,5 +1,6 @@
 """Streams whose response is read past the stream."""
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -52,6 +53,20 @@ def test_what_was_read_is_recorded(
     assert kept.event["response"] == "ab"
     assert "stream_status" not in kept.event["responseMetrics"]
     assert "time_to_first_token" in kept.event["responseMetrics"]
+
+
+@pytest.mark.parametrize("way", ["iter_lines", "iter_bytes", "iter_text", "read"])
+def test_a_response_that_outlives_its_stream(
+    way: str, kept: Kept, server: ScriptedModel, scripted: openai.OpenAI
+) -> None:
+    """A program that passes the response on need not hold the stream."""
+    server.stream(*chunks("a", "b"))
+    response = open_stream(scripted).response
+    gc.collect()
+    found = getattr(response, way)()
+    assert found if way == "read" else list(found)
+    assert kept.event["response"] == "ab"
+    assert "stream_status" not in kept.event["responseMetrics"]
 
 
 async def read_lines(stream: Any) -> Any:
