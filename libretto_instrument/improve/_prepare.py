@@ -3,6 +3,7 @@
 import os
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -38,8 +39,7 @@ def prepare(
     if type(client).__name__.startswith("Async"):
         raise ReplayError("The client must not be an async one.")
     requested = list(cases)
-    if not requested:
-        raise ReplayError("There are no cases to replay.")
+    _check_arguments(requested, change, score)
     chosen, skipped = choose_replayable(requested, change)
     if chosen:
         # Trying again is left to us, who time each call.
@@ -73,6 +73,30 @@ def prepare(
     if resume is not None:
         _resume(run, resume)
     return run
+
+
+def _check_arguments(
+    cases: Sequence[Any], change: Change, score: "str | Scorer"
+) -> None:
+    """Refuse what would only be noticed once calls are paid for."""
+    if not cases:
+        raise ReplayError("There are no cases to replay.")
+    for case in cases:
+        if not isinstance(case, Case):
+            raise ReplayError(f"A {type(case).__name__} is no case; see cases().")
+    (newest, count), *_ = Counter(case.id for case in cases).most_common(1)
+    if count > 1:
+        raise ReplayError(f"The case {newest} is given {count} times; see times=.")
+    template = change.template
+    is_chat = isinstance(template, list | tuple) and all(
+        isinstance(message, Mapping) and "role" in message for message in template
+    )
+    if template is not None and not isinstance(template, str) and not is_chat:
+        raise ReplayError("A template must be a text, or a list of messages.")
+    if is_chat and not template:
+        raise ReplayError("The template has no messages.")
+    if not isinstance(score, str) and not callable(score):
+        raise ReplayError("A score must be a name, or a function of case and answer.")
 
 
 def _resume(run: Run, resume: str) -> None:
@@ -188,6 +212,8 @@ def replay(
         ReplayInterrupt: Ctrl-C; the exception has what there is.
         OSError: The place to record to does not answer.
     """
+    if isinstance(remove, str):
+        raise TypeError("remove must be a list of names, not a str.")
     change = Change(
         template=getattr(template, "template", template),
         model=model,

@@ -121,6 +121,37 @@ def test_a_replay_of_nothing_is_refused() -> None:
         improve.replay(case(), times=0)
 
 
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"template": 5}, "a text, or a list"),
+        ({"template": [5]}, "a text, or a list"),
+        ({"template": {"role": "user"}}, "a text, or a list"),
+        ({"template": []}, "no messages"),
+        ({"score": 5}, "a function"),
+        ({"score": None}, "a function"),
+        ({"remove": "model"}, "a list of names"),
+    ],
+)
+def test_arguments_that_make_no_sense(options: dict[str, Any], problem: str) -> None:
+    """What can't be right is refused before anything is sent."""
+    with ruled(echo) as (model, client):
+        with pytest.raises((ReplayError, TypeError), match=problem):
+            improve.replay(case(0), client=client, **options)
+        assert model.requests == []
+
+
+def test_what_is_no_set_of_cases() -> None:
+    """A case that is given twice, or what is no case, is refused."""
+    with ruled(echo) as (model, client):
+        with pytest.raises(ReplayError, match="2 times"):
+            improve.replay([case(0), case(1), case(0)], client=client)
+        for given in ([5], "cases.jsonl", {"a": case(0)}):
+            with pytest.raises(ReplayError, match="is no case"):
+                improve.replay(given, client=client)  # type: ignore[arg-type]
+        assert model.requests == []
+
+
 def test_a_key_that_is_refused_ends_it() -> None:
     """With a wrong key no call would succeed: after the first no more are made."""
     with ruled(lambda body: (401, {})) as (model, client):

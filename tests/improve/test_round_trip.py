@@ -356,7 +356,7 @@ def test_a_template_that_does_not_fit_is_refused(
             id="1", template="", template_hash="", target="t", target_source="rating"
         )
     bad = Case(
-        id="1",
+        id=str(int(good.id) + 1),
         template="",
         template_hash="",
         target="t",
