@@ -24,16 +24,17 @@ WORKERS = 2
 
 
 def wait_until_idle(port: int) -> None:
-    """Wait until no worker is at a request, by what uWSGI says of itself.
+    """Wait until each worker waits for a request, by what uWSGI says of itself.
 
-    A worker that is stopped after its answer was sent and before it is done with the
-    request runs nothing at its exit, and what it has in memory is lost.
+    One that is stopped between its answer and the end of the request runs nothing at
+    its exit, and what it has in memory is lost. One that is stopped as it loads the
+    application has uWSGI end with an error.
     """
     deadline = time.monotonic() + 60
     while True:
         with socket.create_connection(("127.0.0.1", port)) as connection:
             workers = json.load(connection.makefile())["workers"]
-        if all(worker["status"] == "idle" for worker in workers):
+        if all(each["status"] == "idle" and each["apps"] for each in workers):
             return
         assert time.monotonic() < deadline, workers
         time.sleep(0.05)
