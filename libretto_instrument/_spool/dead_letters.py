@@ -89,9 +89,9 @@ class DeadLetters:
         try:
             with opened(self._path, os.O_RDONLY) as fd:
                 for head, body in iter_entries(fd, os.fstat(fd).st_size, start):
-                    message = evolve(head.message, body=body)
-                    for name in head.destinations or ():
-                        yield DeadLetter(message, name, head.reason, head.stored_at)
+                    message, names = evolve(head.message, body=body), head.destinations
+                    if names:
+                        yield DeadLetter(message, names[0], head.reason, head.stored_at)
         except FileNotFoundError:
             return
 

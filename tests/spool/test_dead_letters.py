@@ -138,6 +138,8 @@ def _entry(**changes: object) -> bytes:
         _entry(kind=2, id=None),
         _entry(destinations="libretto"),
         _entry(destinations=[["libretto"]]),
+        _entry(destinations=None),
+        _entry(destinations=[]),
     ],
 )
 def test_hostile_entries(open_spool: _Open, directory: Path, entry: bytes) -> None:
