@@ -2,10 +2,10 @@
 
 import heapq
 import math
-from typing import Any
 
 from attrs import define, field
 
+from .entry import Entry
 from .retry import backoff
 
 #: A circuit breaker opens after this many failures in a row.
@@ -53,58 +53,29 @@ class CircuitBreaker:
 
 
 @define(eq=False)
-class Entry:
-    """One item or message on its way.
-
-    Attributes:
-        seq: Its place in the order of ``put``; 0 for one that was read from a store.
-        size: What it counts towards the bound, in bytes.
-        ordering_key: Entries of one key go one by one, in order.
-        payload: The item or the message.
-        destinations: Where an item goes once it is prepared.
-        stored: What it was read from, if it is on disk.
-        failures: How often it was tried in vain.
-        is_waiting: It is in the queue, and not in flight or dropped.
-        is_probe: It was taken while its circuit was open.
-        circuit: The entries that are held up together.
-    """
-
-    seq: int
-    size: int
-    ordering_key: str | None = None
-    payload: Any = None
-    destinations: tuple[str, ...] = ()
-    stored: Any = None
-    failures: int = 0
-    is_waiting: bool = False
-    is_probe: bool = False
-    circuit: Any = field(default=None, repr=False)
-
-
-@define(eq=False)
 class Circuit:
     """The entries for one endpoint and API key, which share circuit breakers.
 
     Attributes:
         name: The endpoint and the credential.
-        endpoint: The breaker of the endpoint: whether it can be reached.
-        breaker: The breaker of this endpoint and API key: whether it takes anything.
+        endpoint_breaker: Whether the endpoint can be reached.
+        key_breaker: Whether the endpoint takes anything under this API key.
         size: How many entries refer to it: ready, behind their key, or in flight.
     """
 
     name: tuple[str | None, str | None]
-    endpoint: CircuitBreaker
-    breaker: CircuitBreaker = field(factory=CircuitBreaker)
+    endpoint_breaker: CircuitBreaker
+    key_breaker: CircuitBreaker = field(factory=CircuitBreaker)
     size: int = 0
-    # Those that are ready: whether one failed before, since or from when it may go, a
-    # number that breaks ties, and the entry. What was dropped goes when it comes up.
+    # (has failed before, may go from, a number that breaks ties, entry). Entries that
+    # were dropped are removed when they reach the top.
     _heap: list[tuple[bool, float, int, Entry]] = field(factory=list)
     _ties: int = 0
 
     @property
     def is_open(self) -> bool:
         """Whether only probes are sent."""
-        return self.endpoint.is_open or self.breaker.is_open
+        return self.endpoint_breaker.is_open or self.key_breaker.is_open
 
     def push(self, entry: Entry, ready_at: float) -> None:
         """Let an entry go from a time of the monotonic clock on."""
@@ -119,7 +90,7 @@ class Circuit:
         return heap[0][:2] if heap else (True, math.inf)
 
     def _resume_at(self, now: float) -> float:
-        return max(self.endpoint.next_at(now), self.breaker.next_at(now))
+        return max(self.endpoint_breaker.next_at(now), self.key_breaker.next_at(now))
 
     def next_at(self, now: float, min_wait: float) -> float:
         """Return when an entry can be taken; infinity if that depends on events."""
@@ -134,14 +105,14 @@ class Circuit:
             return None
         entry = heapq.heappop(self._heap)[3]
         entry.is_waiting = False
-        for breaker in (self.endpoint, self.breaker):
+        for breaker in (self.endpoint_breaker, self.key_breaker):
             if breaker.is_open:
                 breaker.is_probing = entry.is_probe = True
         return entry
 
     def expedite(self, now: float) -> None:
         """Cut all pauses short."""
-        for breaker in (self.endpoint, self.breaker):
+        for breaker in (self.endpoint_breaker, self.key_breaker):
             breaker.resume_at = min(breaker.resume_at, now)
         self._heap = [
             (is_retry, min(ready_at, now), tie, entry)

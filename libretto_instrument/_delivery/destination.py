@@ -6,8 +6,8 @@ from attrs import define, field
 
 from .._util import errors
 from .._util.clock import monotonic
-from .circuit import Entry
 from .counters import Counters
+from .entry import Entry
 from .flush import FlushTracker
 from .message import LIBRETTO, Message
 from .queue import DeliveryQueue

@@ -8,7 +8,7 @@ from typing import Any
 from attrs import define, field
 
 from .._util.clock import monotonic
-from .circuit import Entry
+from .entry import Entry
 from .queue import DeliveryQueue
 from .store import Store
 from .workers import Finish, WorkerPool

@@ -23,8 +23,9 @@ _MAX_SECONDS = 120.0
 class HttpTransport:
     """Posts each message to its endpoint, once; retries are left to others.
 
-    As many threads as send at a time each have a keep-alive connection of their own. No
-    redirect is followed, and nothing compressed is asked for.
+    Connections are kept alive, and idle ones shared by all threads: of each URL there
+    are as many as threads that send to it at a time. No redirect is followed, and
+    nothing compressed is asked for.
 
     Attributes:
         max_batch: 1.

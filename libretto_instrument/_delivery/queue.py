@@ -10,7 +10,8 @@ from typing import Any
 
 from attrs import define, field
 
-from .circuit import Circuit, CircuitBreaker, Entry
+from .circuit import Circuit, CircuitBreaker
+from .entry import Entry
 from .retry import MAX_BACKOFF, MAX_BACKOFF_FLUSHING, backoff
 from .transport import Outcome
 
@@ -24,11 +25,11 @@ class DeliveryQueue:
 
     Attributes:
         max_batch: At most this many entries are taken at a time.
-        max_concurrency: At most this many takers at a time.
-        active: How many takers there are.
+        max_concurrency: At most this many batches are in flight.
+        active: How many batches are in flight.
         bytes: The size of all entries that are in memory only.
-        latency: What a taker needs, in seconds: a moving average; 0 is unknown.
-        ends: How often a taker was done.
+        latency: Seconds that a batch takes: a moving average; 0 is unknown.
+        ends: How many batches were done.
         last_end: When one was done last, or the first began, by the monotonic clock.
     """
 
@@ -47,7 +48,7 @@ class DeliveryQueue:
     _stored: "dict[Entry, None]" = field(factory=dict)
     # Per key in use, its entries in order; the first is ready or in flight.
     _keys: dict[str, deque[Entry]] = field(factory=dict)
-    _endpoints: dict[str | None, CircuitBreaker] = field(factory=dict)
+    _endpoint_breakers: dict[str | None, CircuitBreaker] = field(factory=dict)
     # The one that was served last at the end.
     _circuits: "OrderedDict[Any, Circuit]" = field(factory=OrderedDict)
 
@@ -85,7 +86,7 @@ class DeliveryQueue:
         endpoint = getattr(message, "endpoint", None)
         name = endpoint, getattr(message, "credential", None)
         if name not in self._circuits:
-            breaker = self._endpoints.setdefault(endpoint, CircuitBreaker())
+            breaker = self._endpoint_breakers.setdefault(endpoint, CircuitBreaker())
             self._circuits[name] = Circuit(name, breaker)
         entry.circuit = self._circuits[name]
         entry.circuit.size += 1
@@ -149,20 +150,20 @@ class DeliveryQueue:
         is_news = not entry.failures  # That it fails again says nothing of others.
         counts = entry.is_probe or not circuit.is_open
         if entry.is_probe:
-            circuit.endpoint.is_probing = circuit.breaker.is_probing = False
+            circuit.endpoint_breaker.is_probing = circuit.key_breaker.is_probing = False
         if failed is None:
-            circuit.endpoint.on_success()
-            circuit.breaker.on_success()
+            circuit.endpoint_breaker.on_success()
+            circuit.key_breaker.on_success()
         elif failed.is_connection_error:
             if counts:
-                circuit.endpoint.on_failure(now, self._max_backoff(now))
+                circuit.endpoint_breaker.on_failure(now, self._max_backoff(now))
         else:
-            circuit.endpoint.on_success()
+            circuit.endpoint_breaker.on_success()
             # For 5xx it holds for this message alone, which may be what is wrong.
             if failed.retry_after is not None and failed.status in (429, None):
-                circuit.breaker.open_until(now + failed.retry_after)
+                circuit.key_breaker.open_until(now + failed.retry_after)
             elif is_news and counts:
-                circuit.breaker.on_failure(now, self._max_backoff(now))
+                circuit.key_breaker.on_failure(now, self._max_backoff(now))
 
     def end(self, latency: float, now: float) -> None:
         """Note that a taker is done with a batch, after ``latency`` seconds."""

@@ -10,9 +10,9 @@ from attrs import define, evolve, field
 
 from .._util import errors
 from .._util.clock import monotonic
-from .circuit import Entry
 from .counters import Stats
 from .destination import Destination
+from .entry import Entry
 from .feed import Feed
 from .flush import FlushMarker, FlushTracker
 from .inbox import SPOOLED, Inbox

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.deliveries import DELIVERED, FAILED, UNREACHABLE
 
 from libretto_instrument._delivery import Message, Outcome
-from libretto_instrument._delivery.circuit import Entry
+from libretto_instrument._delivery.entry import Entry
 from libretto_instrument._delivery.queue import DeliveryQueue
 
 
