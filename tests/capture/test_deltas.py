@@ -105,6 +105,15 @@ def test_parts_that_are_no_text_stay_apart() -> None:
         assert message_of(chunks)["content"] == parts
 
 
+@pytest.mark.parametrize("odd", [5, 1.5, True])
+def test_a_number_among_texts(odd: Any) -> None:
+    """A value of another type does not replace the text that came before it."""
+    message = message_of([chunk("a"), chunk(odd), chunk("b")])
+    assert message["content"] == "ab"
+    told = [chunk(audio={"transcript": "a"}), chunk(audio=odd), chunk(audio={"id": 1})]
+    assert message_of(told)["audio"] == {"transcript": "a", "id": 1}
+
+
 def test_the_signature_of_a_thought() -> None:
     """What comes last of a part goes with it; the next thought is another part."""
     told = [

@@ -107,7 +107,8 @@ def append_delta(accumulated: Any, delta: Any, name: str = "") -> Any:
     if isinstance(delta, list) or isinstance(accumulated, list):
         items = delta if isinstance(delta, list) else []
         return _extend(accumulated, items, is_text=name in _TEXT_FIELDS)
-    return delta
+    # A number or a flag in between is no end of a text.
+    return accumulated if isinstance(accumulated, TextBuffer | dict) else delta
 
 
 def merge_delta(accumulated: dict[str, Any], delta: dict[str, Any]) -> dict[str, Any]:
