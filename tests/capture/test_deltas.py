@@ -205,6 +205,7 @@ def test_a_stream_that_ends_with_the_whole_message() -> None:
         ({"object": "error", "message": "busy", "code": "E"}, "E: busy"),
         ({"detail": "busy"}, "busy"),
         ({"success": False, "errors": [{"message": "busy"}]}, '[{"message": "busy"}]'),
+        ({"base_resp": {"status_code": 7, "status_msg": "busy"}}, "7: busy"),
     ],
 )
 def test_a_body_that_is_an_error(body: dict[str, Any], message: str) -> None:
@@ -215,7 +216,16 @@ def test_a_body_that_is_an_error(body: dict[str, Any], message: str) -> None:
     assert summary.text == "a"
 
 
-@pytest.mark.parametrize("body", [{}, {"message": {"content": "Hi"}}, {"choices": []}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"message": {"content": "Hi"}},
+        {"choices": []},
+        {"choices": [], "base_resp": {"status_code": 0, "status_msg": "ok"}},
+        *({"choices": [{}], "error": blank} for blank in (None, "", {}, [], 0)),
+    ],
+)
 def test_a_body_that_is_no_error(body: dict[str, Any]) -> None:
     """What has no answer is not taken for an error for that alone."""
     assert chat.parse_response(body).errors == []

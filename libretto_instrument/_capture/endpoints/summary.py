@@ -8,7 +8,7 @@ from attrs import field, frozen
 from .deltas import is_blank
 
 #: Where gateways put the message of an error that is not under ``error``.
-_MESSAGE_FIELDS = ("message", "msg", "error_msg", "error_message")
+_MESSAGE_FIELDS = ("message", "msg", "error_msg", "error_message", "status_msg")
 _DETAIL_FIELDS = ("errors", "detail")
 
 
@@ -79,13 +79,19 @@ def extract_errors(raw: dict[str, Any]) -> list[str]:
     """
     error = raw.get("error")
     if is_blank(error) and not raw.get("choices") and not raw.get("output"):
-        is_error = any(isinstance(raw.get(name), str) for name in _MESSAGE_FIELDS)
-        error = (
-            raw if is_error or any(raw.get(name) for name in _DETAIL_FIELDS) else None
+        is_error = (
+            any(isinstance(raw.get(name), str) for name in _MESSAGE_FIELDS)
+            or any(raw.get(name) for name in _DETAIL_FIELDS)
+            or bool(_status_of(raw).get("status_code"))
         )
+        error = raw if is_error else None
+    if is_blank(error):
+        return []
     if isinstance(error, list):
         error = first_mapping(error) or error
     if isinstance(error, dict):
+        if status := _status_of(error):
+            error = {"code": status.get("status_code"), **status, **error}
         found = (error.get(n) for n in ("code", *_MESSAGE_FIELDS, *_DETAIL_FIELDS))
         texts = [
             text if isinstance(text, str) else json.dumps(text)
@@ -94,3 +100,9 @@ def extract_errors(raw: dict[str, Any]) -> list[str]:
         ]
         return [": ".join(texts) or json.dumps(error)]
     return [str(error)] if error else []
+
+
+def _status_of(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the status that some gateways put into each answer, 0 if all is well."""
+    status = body.get("base_resp")
+    return status if isinstance(status, dict) else {}
