@@ -34,6 +34,8 @@ from ._replies import (
 
 #: The default time of responses, so that a repeated response is the same.
 CREATED = 1_700_000_000
+#: Seconds that the end of `serve_app` waits for the server's thread.
+STOP_TIMEOUT = 10.0
 #: Seconds between two chunks of the model ``offline-slow``.
 _SLOW_DELAY = 0.05
 _MAX_CHOICES = 128
@@ -282,5 +284,6 @@ def serve_app(app: ASGIApp, host: str, port: int) -> Generator[str]:
         yield f"http://{host}:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join()
+        # On Python 3.10, uvicorn was seen to wait for ever; its thread is a daemon.
+        thread.join(STOP_TIMEOUT)
         listener.close()
