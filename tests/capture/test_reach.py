@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import functools
 import json
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -370,7 +371,10 @@ def test_post_with_other_results(
     response_class = __import__(response_class.__module__.partition(".")[0]).Response
     body: Any = {"model": "m", "messages": MESSAGES}
     models = openai.types.Completion, openai.types.chat.ChatCompletion
-    for cast_to in (response_class, object, *models, str, bytes, dict[str, Any]):
+    # openai itself takes `dict[str, Any]` for a class on Python 3.10, and raises.
+    mappings = (dict[str, Any],) if sys.version_info >= (3, 11) else ()
+    kinds = (response_class, object, *models, str, bytes, *mappings)
+    for cast_to in kinds:
         server.answer(completion())
         answer: Any = scripted.post(
             "/chat/completions",
@@ -380,8 +384,9 @@ def test_post_with_other_results(
         )
         if cast_to is response_class:
             assert answer.json() == completion()
-    assert [event["response"] for event in kept.events] == ["tennis"] * 7
-    assert [event["rawResponse"] for event in kept.events] == [completion()] * 7
+    assert [event["response"] for event in kept.events] == ["tennis"] * len(kinds)
+    raw = [event["rawResponse"] for event in kept.events]
+    assert raw == [completion()] * len(kinds)
     extra = kept.events[0]["modelParameters"]["extra_body"]
     assert extra == {"top_k": 3}
 
