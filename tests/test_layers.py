@@ -257,6 +257,12 @@ def test_no_module_imports_itself_through_others() -> None:
     TopologicalSorter(graph).prepare()
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_are_short(module: str) -> None:
+    """A module that needs more lines than this has two purposes."""
+    assert len(MODULES[module].read_text("utf-8").splitlines()) <= 350
+
+
 # Importing
 
 

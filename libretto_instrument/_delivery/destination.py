@@ -1,14 +1,16 @@
 """One destination: its queue, its transport and its counters."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from attrs import define, field
 
 from .._util import errors
 from .._util.clock import monotonic
-from .counters import Counters
+from .counters import Counters, Stats
 from .entry import Entry
 from .flush import FlushTracker
+from .inbox import SPOOLED
 from .message import LIBRETTO, Message
 from .queue import DeliveryQueue
 from .store import Store
@@ -67,6 +69,22 @@ class Destination:
         self.flushes.losses += count
 
     # Sending
+
+    def stats(self, inbox: Iterable[tuple[Any, Any]], incoming: DeliveryQueue) -> Stats:
+        """Return where everything is that was put.
+
+        Args:
+            inbox: What was put and not looked at yet, with who is to get it.
+            incoming: What is being prepared.
+        """
+        name, queue = self.name, self.queue
+        waiting = [item for item, names in inbox if names and name in names]
+        spooled = waiting.count(SPOOLED)
+        queued = queue.queued + len(waiting) - spooled
+        queued += sum(name in e.destinations for e in incoming.waiting_entries())
+        in_flight = queue.in_flight
+        in_flight += sum(name in e.destinations for e in incoming.taken_entries())
+        return self.counters.stats(queued, in_flight, spooled)
 
     def send(self, batch: Sequence[Entry], timeout: float | None) -> Finish:
         """Try once to send what was taken from the queue; see `Job`."""

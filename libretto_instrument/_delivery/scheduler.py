@@ -336,22 +336,12 @@ class Scheduler:
     def stats(self, workers_restarted: int, *, is_relay: bool = False) -> Stats:
         """Return where everything is that was put, or that a relay has read."""
         self._count_dropped()
+        inbox = self.inbox.items.copy()
         found = {
-            name: each.counters.relay_stats() if is_relay else self._stats(each)
+            name: each.counters.relay_stats()
+            if is_relay
+            else each.stats(inbox, self.incoming)
             for name, each in self.destinations.items()
         }
         stats = found.pop(LIBRETTO, Stats())
         return evolve(stats, workers_restarted=workers_restarted, exporters=found)
-
-    def _stats(self, destination: Destination) -> Stats:
-        name, queue = destination.name, destination.queue
-        incoming = self.incoming
-        waiting = [
-            item for item, names in self.inbox.items.copy() if names and name in names
-        ]
-        spooled = waiting.count(SPOOLED)
-        queued = queue.queued + len(waiting) - spooled
-        queued += sum(name in e.destinations for e in incoming.waiting_entries())
-        in_flight = queue.in_flight
-        in_flight += sum(name in e.destinations for e in incoming.taken_entries())
-        return destination.counters.stats(queued, in_flight, spooled)
