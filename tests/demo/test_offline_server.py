@@ -23,12 +23,17 @@ def test_an_application_that_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.sleep(0.01)
 
+    others = threading.enumerate()  # Those of other tests' servers, perhaps.
     with (
         httpx.Client(trust_env=False) as client,
         _server.serve_app(app, "127.0.0.1", 0) as address,
         client.stream("GET", address),
     ):
-        (thread,) = (t for t in threading.enumerate() if t.name == "offline-model")
+        (thread,) = (
+            thread
+            for thread in threading.enumerate()
+            if thread.name == "offline-model" and thread not in others
+        )
     assert thread.is_alive()
     released.set()
     thread.join()
