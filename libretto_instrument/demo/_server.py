@@ -286,4 +286,5 @@ def serve_app(app: ASGIApp, host: str, port: int) -> Generator[str]:
         server.should_exit = True
         # On Python 3.10, uvicorn was seen to wait for ever; its thread is a daemon.
         thread.join(STOP_TIMEOUT)
-        listener.close()
+        if not thread.is_alive():  # uvicorn closes it, too, and may be about to.
+            listener.close()
