@@ -207,6 +207,33 @@ def test_one_exit_timeout_for_all(run, backend):
     assert ids(backend) == expected(("main", 1))
 
 
+@pytest.mark.parametrize("is_up", [True, False])
+def test_frozen_time(run, backend, is_up):
+    """A tool that stops the clocks in all modules stops neither flush nor exit."""
+    run(
+        """
+        import time
+        pipeline = start(exit_timeout=0.3)
+        clocks = {time.time: 1e9, time.monotonic: 1e3, time.perf_counter: 1e3}
+        for module in list(sys.modules.values()):
+            if module.__name__ in ("threading", "queue", "selectors"):
+                continue  # Such tools leave these alone.
+            for name, value in list(vars(module).items()):
+                if callable(value) and value in clocks:
+                    setattr(module, name, lambda now=clocks[value]: now)
+        assert time.monotonic() == time.monotonic() == 1e3
+        if sys.argv[1] == "down":
+            os.environ["LIBRETTO_API_PREFIX"] = "http://127.0.0.1:9"
+        pipeline.put(Parcel("main-0"))
+        assert pipeline.flush(30 if sys.argv[1] == "up" else 0.3) is (
+            sys.argv[1] == "up"
+        )
+        """,
+        "up" if is_up else "down",
+    )
+    assert ids(backend) == expected(("main", int(is_up)))
+
+
 def test_put_at_exit(run, backend):
     """What other exit handlers put is delivered, before and after ours."""
     done = run("""
