@@ -25,7 +25,6 @@ import nox
 nox.options.sessions = ["compat"]
 nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_missing_interpreters = False
-
 RESULTS = Path(".nox", "compat")
 
 #: What the suite needs beside the library.
@@ -340,8 +339,8 @@ def _place(session: nox.Session) -> str:
 def _run_suite(session: nox.Session, *options: str) -> None:
     """Say what is installed, and run the suite on it."""
     session.run("python", "-m", "pip", "freeze")
-    tests = session.posargs or ["tests"]
-    session.run("python", "-m", "pytest", "-q", *PARALLEL, *options, *tests)
+    options = (*PARALLEL, *options, *(session.posargs or ["tests"]))
+    session.run("python", "-m", "pytest", "-q", *options)
 
 
 @nox.session

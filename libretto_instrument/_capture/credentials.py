@@ -136,8 +136,11 @@ class CredentialMask:
 
     def mask_sent(self, message: str, exc: BaseException) -> str:
         """Return an error's message with the credentials masked that were sent."""
-        headers = getattr(getattr(exc, "request", None), "headers", None)
-        for name, value in headers.items() if headers is not None else ():
+        try:
+            sent = list(exc.request.headers.items())  # type: ignore[attr-defined]
+        except (AttributeError, RuntimeError):  # httpx raises where none is set.
+            sent = []
+        for name, value in sent:
             if _classify(name[-_MAX_KEY:]):
                 self._remember(value, *value.split()[-1:])
         return str(self.mask_repeated(message))

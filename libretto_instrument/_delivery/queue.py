@@ -166,7 +166,7 @@ class DeliveryQueue:
                 circuit.key_breaker.on_failure(now, self._max_backoff(now))
 
     def end(self, latency: float, now: float) -> None:
-        """Note that a taker is done with a batch, after ``latency`` seconds."""
+        """Note that a batch is done, after ``latency`` seconds."""
         self.active -= 1
         self.latency += (latency - self.latency) * (0.2 if self.latency else 1.0)
         self.ends += 1

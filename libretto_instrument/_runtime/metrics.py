@@ -92,10 +92,10 @@ def _spool_metrics(spools: "list[SpoolStats]") -> list[Metric]:
     dead_letters = sum(spool.dead_letters for spool in spools)
     size = sum(spool.size for spool in spools)
     lost: Counter[str] = Counter()
-    backlog: Counter[str] = Counter()
+    pending: Counter[str] = Counter()
     for spool in spools:
         lost.update(spool.dropped)
-        backlog.update(spool.pending_by_destination)
+        pending.update(spool.pending_by_destination)
     return [
         Metric("spool_waiting", "Reports in the spool.", False, [({}, waiting)]),
         Metric(
@@ -104,7 +104,7 @@ def _spool_metrics(spools: "list[SpoolStats]") -> list[Metric]:
             False,
             [
                 ({"destination": destination}, count)
-                for destination, count in backlog.items()
+                for destination, count in pending.items()
             ],
         ),
         Metric(

@@ -233,7 +233,7 @@ class Runtime:
     def drain_at_exit(self) -> None:
         """Finalize all streams and deliver what is left, as the process ends."""
         with finishing():
-            self.begin_exit()
+            self.finalize_streams(everything=True)
             self.deliveries.drain_at_exit()
 
     @contextmanager

@@ -20,7 +20,7 @@ from .index import LAST, Segment, SortKey, SpoolIndex
 from .segment import iter_offsets
 
 #: For how long segments are looked at, and then deleted, at a time, in seconds.
-_TIME_LIMIT = 0.025
+TIME_LIMIT = 0.025
 #: A file takes at least this many bytes of a disk.
 _BLOCK_BYTES = 4096
 #: By how much a segment's oldest entry may be older than the youngest.
@@ -116,8 +116,8 @@ class Retention:
         There is place for ``reserve`` more bytes then. It returns the segments that are
         left, with their sizes in bytes.
         """
-        segments = self.index.list_segments(_TIME_LIMIT)
-        deadline = monotonic() + _TIME_LIMIT
+        segments = self.index.list_segments(TIME_LIMIT)
+        deadline = monotonic() + TIME_LIMIT
         total = self._directory.other_bytes()
         total += sum(_on_disk(each.size) for each in segments.values())
         for name in sorted(segments, key=lambda each: segments[each].first):

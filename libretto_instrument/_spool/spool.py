@@ -15,7 +15,7 @@ from .directory import SpoolDirectory
 from .index import LAST
 from .inspection import SpoolStats, collect_stats
 from .reader import DestinationReader
-from .retention import Retention
+from .retention import TIME_LIMIT, Retention
 from .segment import Stored, TooLargeError, encode_entry
 from .writer import (
     SEGMENT_BYTES,
@@ -29,8 +29,6 @@ from .writer import (
 _MIN_WRITE_BACKOFF, _MAX_WRITE_BACKOFF = 0.01, 30.0
 #: How often, in seconds, the bounds are looked at.
 _RETENTION_INTERVAL = 5.0
-#: For how long segments are looked at, and then deleted, at a time, in seconds.
-_TIME_LIMIT = 0.025
 
 #: A child resets all of them at once: descriptors closed for one are free for others.
 _spools: "WeakSet[Spool]" = WeakSet()
@@ -304,8 +302,8 @@ class Spool:
         readers, index = self._readers, self._retention.index
         leading = {name: each for name, each in readers.items() if each.is_leading}
         own = [each.acks for each in leading.values()]
-        deadline = monotonic() + _TIME_LIMIT
-        segments = index.list_segments(_TIME_LIMIT) if leading else {}
+        deadline = monotonic() + TIME_LIMIT
+        segments = index.list_segments(TIME_LIMIT) if leading else {}
         for name, segment in segments.items():
             size = segment.size
             if monotonic() > deadline:

@@ -3,11 +3,13 @@
 import json
 from typing import Any
 
+import httpx
 import openai
 import pytest
 from support.answers import MESSAGES, chunk, completion
 from support.scripted import ScriptedModel
 
+from libretto_instrument._capture.credentials import CredentialMask
 from libretto_instrument.testing import CapturedEvents, capture_events
 
 TOKEN = "tok-7f3a9c1e5b2d4a6f8e0c"
@@ -158,3 +160,11 @@ def test_what_only_sounds_like_credentials(
         }.items()
     )
     assert MASKED not in json.dumps(events[0])
+
+
+def test_an_error_without_its_request() -> None:
+    """An error's message is kept where the HTTP library does not tell the request."""
+    error = httpx.ReadError("broken")
+    with pytest.raises(RuntimeError):
+        _ = error.request
+    assert CredentialMask().mask_sent("ReadError: broken", error) == "ReadError: broken"
