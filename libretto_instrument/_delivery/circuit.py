@@ -2,6 +2,7 @@
 
 import heapq
 import math
+from collections import deque
 
 from attrs import define, field
 
@@ -67,9 +68,10 @@ class Circuit:
     endpoint_breaker: CircuitBreaker
     key_breaker: CircuitBreaker = field(factory=CircuitBreaker)
     size: int = 0
-    # (has failed before, may go from, a number that breaks ties, entry). Entries that
-    # were dropped are removed when they reach the top.
-    _heap: list[tuple[bool, float, int, Entry]] = field(factory=list)
+    # Each with when it may go: entries that were never tried, in order, and a heap of
+    # those that failed. Entries that were dropped are removed when they come first.
+    _fresh: deque[tuple[float, Entry]] = field(factory=deque)
+    _failed: list[tuple[float, int, Entry]] = field(factory=list)
     _ties: int = 0
 
     @property
@@ -79,15 +81,22 @@ class Circuit:
 
     def push(self, entry: Entry, ready_at: float) -> None:
         """Let an entry go from a time of the monotonic clock on."""
-        self._ties += 1
-        heapq.heappush(self._heap, (entry.failures > 0, ready_at, self._ties, entry))
+        if entry.failures:
+            self._ties += 1
+            heapq.heappush(self._failed, (ready_at, self._ties, entry))
+        else:
+            self._fresh.append((ready_at, entry))
 
     def _peek(self) -> tuple[bool, float]:
         """Return whether the next entry failed before, and when it may go."""
-        heap = self._heap
-        while heap and not heap[0][3].is_waiting:
-            heapq.heappop(heap)
-        return heap[0][:2] if heap else (True, math.inf)
+        fresh, failed = self._fresh, self._failed
+        while fresh:
+            if fresh[0][1].is_waiting:
+                return False, fresh[0][0]
+            fresh.popleft()
+        while failed and not failed[0][2].is_waiting:
+            heapq.heappop(failed)
+        return True, failed[0][0] if failed else math.inf
 
     def _resume_at(self, now: float) -> float:
         return max(self.endpoint_breaker.next_at(now), self.key_breaker.next_at(now))
@@ -103,7 +112,8 @@ class Circuit:
             return None
         if self._resume_at(now) > now:
             return None
-        entry = heapq.heappop(self._heap)[3]
+        next_one = heapq.heappop(self._failed) if is_retry else self._fresh.popleft()
+        entry = next_one[-1]
         entry.is_waiting = False
         for breaker in (self.endpoint_breaker, self.key_breaker):
             if breaker.is_open:
@@ -114,8 +124,7 @@ class Circuit:
         """Cut all pauses short."""
         for breaker in (self.endpoint_breaker, self.key_breaker):
             breaker.resume_at = min(breaker.resume_at, now)
-        self._heap = [
-            (is_retry, min(ready_at, now), tie, entry)
-            for is_retry, ready_at, tie, entry in self._heap
+        self._failed = [
+            (min(ready_at, now), tie, entry) for ready_at, tie, entry in self._failed
         ]
-        heapq.heapify(self._heap)
+        heapq.heapify(self._failed)
