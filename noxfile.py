@@ -126,10 +126,14 @@ _switch_on_pyenv()
     ("python", "openai", "wrapt"), PAIRS, ids=["-".join(pair) for pair in PAIRS]
 )
 def compat(session: nox.Session, openai: str, wrapt: str) -> None:
-    """Run the suite on one set of versions, and print what has passed so far."""
+    """Run the suite on one set of versions, and print what has passed so far.
+
+    With ``-- tests --ignore=tests/docs`` all of it, but for the pages, which show what
+    newer versions have.
+    """
     # One call, so that no later one brings another version.
     session.install(
-        ".[collector,pii]",
+        ".[collector,metrics,otel,pii]",
         *TEST_TOOLS,
         f"{TRANSPORTS}=={openai}",
         f"wrapt=={wrapt}",
