@@ -15,7 +15,7 @@ from .schema import Row
 #: Marks a file as ours ("LbCo"), so that no other program's database is written to.
 APPLICATION_ID = 0x4C62436F
 #: Of the tables; a file of another version is refused.
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 #: Seconds of the processor that the statements of one reader may take.
 MAX_QUERY_CPU = 0.7
 #: Seconds to wait for a lock that another program holds on the file.

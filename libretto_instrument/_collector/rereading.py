@@ -12,7 +12,7 @@ from .._recognition.known import KnownTemplates
 from .._recognition.propose import Proposal, propose, read_call
 from .database import connect, execute_script, inflate, open_database
 from .schema import RequestError, parse_event
-from .writes import replace_event
+from .writes import index_texts, replace_event
 
 #: Events that proposals are made from, the newest; and their bodies, in characters.
 MAX_PROPOSED_FROM = 1_000
@@ -54,6 +54,7 @@ class Rereading:
                     continue
                 replace_event(db, values | {"seq": row["seq"]})
                 self.recognized += 1
+        index_texts(db)
         return bool(rows)
 
 

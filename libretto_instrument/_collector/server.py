@@ -94,6 +94,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         current_default_thread_limiter().total_tokens = MAX_READERS
+        await store.index()  # What was put before a kill.
         deleting = asyncio.create_task(
             _retention_loop(store, seconds, max_bytes, delete_cases)
         )

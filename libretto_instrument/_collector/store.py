@@ -4,7 +4,8 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from concurrent.futures import wait
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any
@@ -12,9 +13,11 @@ from typing import Any
 from attrs import define, field
 
 from . import writes
-from .database import connect, open_database, start_deadline
+from .database import LOCK_TIMEOUT, connect, open_database, start_deadline
 from .schema import RequestError, Row
 
+#: Characters of texts that are put before the search index takes them.
+MAX_UNINDEXED = 200_000
 #: The size that the write-ahead log is cut to, in bytes.
 MAX_LOG_BYTES = 16 * 2**20
 
@@ -41,6 +44,8 @@ class Store:
     written: int = field(default=0, init=False)
     _db: Connection = field(init=False)
     _queue: list[_Task] = field(factory=list, init=False)
+    _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
+    _unindexed: int = field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
         open_database(self.path)
@@ -62,11 +67,12 @@ class Store:
         row = values | {"now": time.time_ns() // 1_000_000}
         sizes = [len(v) for v in values.values() if isinstance(v, str | bytes)]
         self.written += 1_000 + sum(sizes)
+        self._unindexed += len(values.get("text", ""))
         return self.submit(lambda db: write(db, row))
 
     def submit(self, job: WriteJob) -> "asyncio.Future[Any]":
         """Run ``job`` with the writing connection, inside a transaction."""
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         future = loop.create_future()
         self._queue.append((job, future))
         if len(self._queue) == 1:
@@ -75,15 +81,27 @@ class Store:
             loop.call_soon(loop.call_soon, self._write)
         return future
 
+    async def index(self) -> None:
+        """Have all events found by their words, those of the last moment too."""
+        with suppress(sqlite3.Error):  # They are found later, then.
+            await self.submit(writes.index_texts)
+
     @contextmanager
     def read_connection(self) -> Iterator[Connection]:
         """Lend a connection that only reads, whose statements have a deadline.
+
+        For threads other than the event loop's.
 
         Raises:
             RequestError: A statement took more than ``MAX_QUERY_CPU``.
         """
         with closing(connect(self.path)) as db:
             db.execute("PRAGMA query_only=1")
+            # All rows are taken, or the connection would go on to see that state.
+            is_behind = db.execute("SELECT 1 FROM unindexed LIMIT 1").fetchall()
+            if is_behind and self._loop is not None:
+                indexed = asyncio.run_coroutine_threadsafe(self.index(), self._loop)
+                wait([indexed], LOCK_TIMEOUT)
             start_deadline(db)
             try:
                 yield db
@@ -124,6 +142,9 @@ class Store:
         try:
             self._db.execute("BEGIN IMMEDIATE")
             results = [(future, job(self._db)) for job, future in tasks]
+            if self._unindexed > MAX_UNINDEXED:
+                self._unindexed = 0
+                writes.index_texts(self._db)
             self._db.execute("COMMIT")
         except Exception as exc:
             if self._db.in_transaction:

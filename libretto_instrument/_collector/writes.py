@@ -33,6 +33,11 @@ def replace_event(db: Connection, values: Row) -> None:
     execute_script(db, "delete_unused", old)
 
 
+def index_texts(db: Connection) -> None:
+    """Have all events found by their words, those that were put of late too."""
+    execute_script(db, "index_texts")
+
+
 def put_feedback(db: Connection, values: Row) -> Row:
     """Store feedback; return what is known under its key now."""
     return execute_script(db, "put_feedback", values)[0]
@@ -92,7 +97,7 @@ def _read_event(db: Connection, seq: int) -> Row:
 
 def _insert_texts(db: Connection, row: Row) -> None:
     db.execute("INSERT INTO bodies VALUES (:seq, :ask, :answer, :body)", row)
-    db.execute("INSERT INTO search (rowid, text) VALUES (:seq, :text)", row)
+    db.execute("INSERT INTO unindexed VALUES (:seq, :text)", row)
     pairs = [(*pair, row["seq"]) for pair in row["context"]]
     db.executemany("INSERT INTO context VALUES (?, ?, ?) ON CONFLICT DO NOTHING", pairs)
 
@@ -100,8 +105,9 @@ def _insert_texts(db: Connection, row: Row) -> None:
 def _delete_texts(db: Connection, row: Row) -> None:
     """Delete what an event is found by, which follows from its body."""
     values = parse_event(json.loads(inflate(row["body"])))
-    sql = "INSERT INTO search (search, rowid, text) VALUES ('delete', ?, ?)"
-    db.execute(sql, (row["seq"], values["text"]))
+    if not db.execute("DELETE FROM unindexed WHERE seq = ?", (row["seq"],)).rowcount:
+        sql = "INSERT INTO search (search, rowid, text) VALUES ('delete', ?, ?)"
+        db.execute(sql, (row["seq"], values["text"]))
     pairs = [(*pair, row["seq"]) for pair in values["context"]]
     db.executemany("DELETE FROM context WHERE (key, value, seq) = (?, ?, ?)", pairs)
 

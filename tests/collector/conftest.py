@@ -14,7 +14,7 @@ from libretto_instrument._collector import RunningServer, running
 
 TABLES = (
     "events bodies context replayed revisions prompts hours feedback chains "
-    "sqlite_sequence"
+    "unindexed sqlite_sequence"
 )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +104,14 @@ async def test_who_hangs_up_leaves_the_event(db: Path) -> None:
         names = connection.execute("SELECT name FROM prompts ORDER BY name").fetchall()
     assert [row["name"] for row in names] == ["a", "b", "gone"]
     store.close()
+
+
+async def test_few_texts_wait_to_be_indexed(db: Path) -> None:
+    """What is put and never searched is indexed now and then, all the same."""
+    store = Store(db)
+    for _ in range(10):
+        await store.put("event", parse_event(event(response="word " * 15_000)))
+    store.close()
+    with closing(sqlite3.connect(db)) as connection:
+        (waiting,) = connection.execute("SELECT count(*) FROM unindexed").fetchone()
+    assert waiting < 5

@@ -40,7 +40,7 @@ def process(db: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 def test_nothing_is_lost_on_sigkill(db: Path) -> None:
-    """Every event that was answered with a 2xx is there after a SIGKILL."""
+    """Every event that was answered with a 2xx is there, and found, after a SIGKILL."""
     answered: list[str] = []
 
     def send(url: str) -> None:
@@ -63,8 +63,9 @@ def test_nothing_is_lost_on_sigkill(db: Path) -> None:
             sender.join(30)
     assert len(answered) >= 150
     with running(db) as collector, httpx.Client(base_url=collector.url) as client:
-        lines = client.get("/events.jsonl").text.splitlines()
-    assert set(answered) <= {json.loads(line)["id"] for line in lines}
+        for query in ({}, {"q": "hello ada"}):
+            lines = client.get("/events.jsonl", params=query).text.splitlines()
+            assert set(answered) <= {json.loads(line)["id"] for line in lines}
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])

@@ -105,6 +105,13 @@ CREATE TABLE replayed (
 ) WITHOUT ROWID;
 CREATE INDEX replayed_by_seq ON replayed (seq);
 
+-- Texts that are not in the index yet. SQLite writes a part of it for each transaction,
+-- so that many texts are moved there at a time.
+CREATE TABLE unindexed (
+    seq INTEGER PRIMARY KEY,
+    text TEXT NOT NULL
+);
+
 -- Which words are in which event, and nothing else of them.
 CREATE VIRTUAL TABLE search USING fts5 (
     text, content = '', columnsize = 0, detail = none,

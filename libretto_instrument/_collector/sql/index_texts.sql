@@ -1,0 +1,2 @@
+INSERT INTO search (rowid, text) SELECT seq, text FROM unindexed;
+DELETE FROM unindexed;
