@@ -16,6 +16,7 @@ import openai
 import pytest
 from attrs import evolve
 from support.scripted import DEADLINE
+from support.versions import needs_responses
 
 import libretto_instrument
 from libretto_instrument import improve
@@ -475,7 +476,10 @@ def test_a_call_that_openai_can_not_make(parameters: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"endpoint": "responses", "has_instructions": True, "template": [SYSTEM]},
+        pytest.param(
+            {"endpoint": "responses", "has_instructions": True, "template": [SYSTEM]},
+            marks=needs_responses,
+        ),
         {"model_parameters": {"response_format": {"schema": 5, "name": 1}}},
     ],
 )
