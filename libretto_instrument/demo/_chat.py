@@ -13,8 +13,6 @@ from ._replies import (
     Json,
     ModelReply,
     ModelRequest,
-    content_text,
-    requested_schema,
     split_json,
     tokenize,
 )
@@ -45,16 +43,11 @@ def read_chat(body: Json) -> list[ModelRequest]:
     functions = [t["function"] for t in body.get("tools") or () if t.get("function")]
     if choice == "none" or messages[-1]["role"] == "tool":
         functions = []
-    texts = [content_text(message.get("content")) for message in messages]
-    user_texts = [
-        t for t, m in zip(texts, messages, strict=True) if m["role"] == "user"
-    ]
-    request = ModelRequest(
-        prompt=(user_texts or texts)[-1],
-        text="\n".join(texts),
-        tools={f["name"]: f.get("parameters") or {} for f in functions},
+    request = ModelRequest.of_chat(
+        messages,
+        functions,
+        response_format=body.get("response_format"),
         tool_choice=choice["function"]["name"] if isinstance(choice, dict) else None,
-        schema=requested_schema(body.get("response_format") or {}),
         max_words=body.get("max_completion_tokens") or body.get("max_tokens"),
     )
     return [request]

@@ -4,7 +4,6 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from attrs import field, frozen
@@ -77,6 +76,27 @@ class ModelRequest:
     schema: Json | None = None
     max_words: int | None = None
 
+    @classmethod
+    def of_chat(
+        cls,
+        messages: list[Json],
+        functions: list[Json],
+        instructions: str = "",
+        response_format: Json | None = None,
+        **options: Any,
+    ) -> "ModelRequest":
+        """Return the request of a conversation, its functions offered as tools."""
+        texts = [_content_text(message.get("content")) for message in messages]
+        roles = [message["role"] for message in messages]
+        asked = [t for t, role in zip(texts, roles, strict=True) if role == "user"]
+        return cls(
+            prompt=(asked or texts or [""])[-1],
+            text="\n".join([instructions, *texts]),
+            tools={each["name"]: each.get("parameters") or {} for each in functions},
+            schema=_requested_schema(response_format or {}),
+            **options,
+        )
+
 
 @frozen
 class ToolCall:
@@ -112,11 +132,11 @@ class Exchange:
     @property
     def completion_tokens(self) -> int:
         """Words of the replies."""
-        return sum(
-            count_tokens(text)
-            for reply in self.replies
-            for text in (reply.text, reply.refusal or "", *map(_arguments, reply.calls))
-        )
+        texts: list[str] = []
+        for reply in self.replies:
+            arguments = (call.arguments for call in reply.calls)
+            texts += [reply.text, reply.refusal or "", *arguments]
+        return sum(map(count_tokens, texts))
 
     def make_id(self, prefix: str, salt: object = "") -> str:
         """Return an id that looks like OpenAI's, such as ``call_9f…``."""
@@ -130,11 +150,11 @@ def generate_reply(
     """Return the reply to a request, always the same; ``reply`` may decide its text."""
     prompt = request.prompt.lower()
     if request.tools:
-        names = _choose_tools(request, "in parallel" in prompt)
-        example = partial(_dump_example, type="object")
-        return ModelReply(
-            calls=tuple(ToolCall(n, example(request.tools[n])) for n in names)
-        )
+        calls = [
+            ToolCall(name, _dump_example({"type": "object"} | request.tools[name]))
+            for name in _choose_tools(request, "in parallel" in prompt)
+        ]
+        return ModelReply(calls=tuple(calls))
     if "please refuse" in prompt:
         return ModelReply(refusal=REFUSAL)
     text = reply(request.text) if reply else None
@@ -165,12 +185,7 @@ def _quote(prompt: str, index: int) -> str:
     return f'The offline model{which} heard: "{quoted}{more}"'
 
 
-def _arguments(call: ToolCall) -> str:
-    return call.arguments
-
-
-def _dump_example(schema: Json, **defaults: str) -> str:
-    schema = defaults | schema
+def _dump_example(schema: Json) -> str:
     return dump_compact(_example(schema, schema))
 
 
@@ -217,7 +232,7 @@ def count_tokens(text: str) -> int:
     return len(text.split())
 
 
-def content_text(content: Any) -> str:
+def _content_text(content: Any) -> str:
     """Return the text of a message's content: a string, or a list of parts."""
     if isinstance(content, list):
         parts = [part.get("text") for part in content if isinstance(part, dict)]
@@ -230,7 +245,7 @@ def dump_compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def requested_schema(response_format: Json) -> Json | None:
+def _requested_schema(response_format: Json) -> Json | None:
     """Return the JSON schema that a response format asks for."""
     if response_format.get("type") == "json_schema":
         schema = response_format.get("json_schema", response_format).get("schema")

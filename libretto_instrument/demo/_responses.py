@@ -9,8 +9,6 @@ from ._replies import (
     Json,
     ModelReply,
     ModelRequest,
-    content_text,
-    requested_schema,
     split_json,
     tokenize,
 )
@@ -53,20 +51,16 @@ def read(body: Json) -> list[ModelRequest]:
     ]
     if messages:
         check_messages(messages, "input")
-    user_texts = [
-        content_text(m.get("content")) for m in messages if m["role"] == "user"
-    ]
-    texts = [content_text(message.get("content")) for message in messages]
     tools, choice = body.get("tools") or (), body.get("tool_choice")
     if choice == "none" or items[-1].get("type") == "function_call_output":
         tools = ()
     functions = [tool for tool in tools if tool.get("type") == "function"]
-    request = ModelRequest(
-        prompt=user_texts[-1] if user_texts else "",
-        text="\n".join([body.get("instructions") or "", *texts]),
-        tools={tool["name"]: tool.get("parameters") or {} for tool in functions},
+    request = ModelRequest.of_chat(
+        messages,
+        functions,
+        instructions=body.get("instructions") or "",
+        response_format=(body.get("text") or {}).get("format"),
         tool_choice=choice.get("name") if isinstance(choice, dict) else None,
-        schema=requested_schema((body.get("text") or {}).get("format") or {}),
         max_words=body.get("max_output_tokens"),
     )
     return [request]

@@ -40,9 +40,8 @@ def check_stored(
     query = f"context=demo_run={run_id}&limit={_LIMIT}"
     events = fetch(url, f"/api/events?{query}")["events"]
     chains = fetch(url, f"/api/chains?limit={_LIMIT}")["chains"]
-    return check(
-        scenarios, events[::-1], {row["id"] for row in chains if row["result"]}
-    )
+    finished = {row["id"] for row in chains if row["result"]}
+    return check(scenarios, reversed(events), finished)
 
 
 def check(

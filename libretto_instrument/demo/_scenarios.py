@@ -75,16 +75,26 @@ class Scenario:
     expects_chain: bool = False
 
 
+def _ask(
+    client: DemoClient,
+    prompt: str,
+    messages: Any,
+    params: dict[str, Any],
+    **options: Any,
+) -> Any:
+    """Make a chat call with the template of a prompt."""
+    with libretto.scope(prompt_template_name=prompt):
+        return client.chat(libretto.TemplateChat(messages, params), **options)
+
+
+def _user(content: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": content}]
+
+
 def _chat_template(client: DemoClient) -> None:
-    messages = libretto.TemplateChat(
-        [
-            {"role": "system", "content": "You answer with one emoji."},
-            {"role": "user", "content": "Which emoji stands for {sport}?"},
-        ],
-        {"sport": "tennis"},
-    )
-    with libretto.scope(prompt_template_name="demo-sport-emoji"):
-        client.chat(messages, temperature=0)
+    system = {"role": "system", "content": "You answer with one emoji."}
+    messages = [system, *_user("Which emoji stands for {sport}?")]
+    _ask(client, "demo-sport-emoji", messages, {"sport": "tennis"}, temperature=0)
 
 
 def _text_template(client: DemoClient) -> None:
@@ -96,23 +106,16 @@ def _text_template(client: DemoClient) -> None:
 
 
 def _stream(client: DemoClient) -> None:
-    messages = libretto.TemplateChat(
-        [{"role": "user", "content": "Tell {listener} a story in one sentence."}],
-        {"listener": "a child"},
-    )
-    with libretto.scope(prompt_template_name="demo-story"):
-        stream = client.chat(
-            messages, stream=True, stream_options={"include_usage": True}
-        )
-    with stream:
+    options = {"stream": True, "stream_options": {"include_usage": True}}
+    messages = _user("Tell {listener} a story in one sentence.")
+    params = {"listener": "a child"}
+    with _ask(client, "demo-story", messages, params, **options) as stream:
         for _ in stream:
             pass
 
 
 def _tool_call(client: DemoClient) -> None:
-    messages: list[Any] = [
-        {"role": "user", "content": "Do I need an umbrella in Lisbon?"}
-    ]
+    messages: list[Any] = _user("Do I need an umbrella in Lisbon?")
     with libretto.scope(prompt_template_name="demo-weather"):
         message = client.chat(messages, tools=[_WEATHER]).choices[0].message
         messages.append(message.model_dump(exclude_none=True))
@@ -130,43 +133,31 @@ def _history(client: DemoClient) -> None:
         {"role": "user", "content": "{question}"},
     ]
     history: list[dict[str, str]] = []
-    with libretto.scope(prompt_template_name="demo-support", chat_id=uuid4()):
+    with libretto.scope(chat_id=uuid4()):
         for question in ("My kettle whistles.", "How do I stop it?"):
-            messages = libretto.TemplateChat(
-                template,
-                {"shop": "Quiet Kettles", "history": history, "question": question},
-            )
-            answer = client.chat(messages).choices[0].message.content
+            params = {"shop": "Quiet Kettles", "history": history, "question": question}
+            completion = _ask(client, "demo-support", template, params)
+            answer = completion.choices[0].message.content
             history = [
                 *history,
-                {"role": "user", "content": question},
+                *_user(question),
                 {"role": "assistant", "content": answer},
             ]
 
 
 def _chain(client: DemoClient) -> None:
-    outline = libretto.TemplateChat(
-        [{"role": "user", "content": "Name three points about {topic}."}],
-        {"topic": "tea"},
-    )
+    outline = _user("Name three points about {topic}.")
+    draft = _user("Make one paragraph of this: {points}")
     with libretto.chain() as chain:
-        with libretto.scope(prompt_template_name="demo-outline"):
-            points = client.chat(outline).choices[0].message.content
-        draft = libretto.TemplateChat(
-            [{"role": "user", "content": "Make one paragraph of this: {points}"}],
-            {"points": points},
-        )
-        with libretto.scope(prompt_template_name="demo-draft"):
-            chain.result = client.chat(draft).choices[0].message.content
+        first = _ask(client, "demo-outline", outline, {"topic": "tea"})
+        points = first.choices[0].message.content
+        second = _ask(client, "demo-draft", draft, {"points": points})
+        chain.result = second.choices[0].message.content
 
 
 def _feedback(client: DemoClient) -> None:
-    messages = libretto.TemplateChat(
-        [{"role": "user", "content": "Tell a joke about {subject}."}],
-        {"subject": "kettles"},
-    )
-    with libretto.scope(prompt_template_name="demo-joke"):
-        completion = client.chat(messages)
+    messages = _user("Tell a joke about {subject}.")
+    completion = _ask(client, "demo-joke", messages, {"subject": "kettles"})
     key = libretto.feedback_key(completion)
     # None when the call is not recorded.
     if key is not None:
@@ -176,16 +167,12 @@ def _feedback(client: DemoClient) -> None:
 
 
 def _failure(client: DemoClient) -> None:
-    messages = libretto.TemplateChat(
-        [{"role": "user", "content": "Is anybody there, {name}?"}], {"name": "model"}
-    )
-    with libretto.scope(prompt_template_name="demo-failure"):
-        try:
-            client.chat(messages, model=MISSING_MODEL)
-        except openai.NotFoundError:
-            pass
-        else:
-            raise RuntimeError(f"The model {MISSING_MODEL} exists.")
+    messages, params = _user("Is anybody there, {name}?"), {"name": "model"}
+    try:
+        _ask(client, "demo-failure", messages, params, model=MISSING_MODEL)
+    except openai.NotFoundError:
+        return
+    raise RuntimeError(f"The model {MISSING_MODEL} exists.")
 
 
 SCENARIOS = (

@@ -4,7 +4,6 @@ Twelve customers were answered by one revision of a prompt; nine answers were co
 three rated well. Another revision is tried on these calls.
 """
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,20 +14,11 @@ from ..improve._report import summarize
 from ._scenarios import DemoClient
 
 PROMPT = "demo-shop"
-OLD: list[Any] = [
-    {"role": "system", "content": "You answer the customers of a shop."},
-    {"role": "user", "content": "{question}"},
-]
-NEW: list[Any] = [
-    {
-        "role": "system",
-        "content": "You answer the customers of a shop. Say when, in one sentence.",
-    },
-    {"role": "user", "content": "{question}"},
-]
+OLD = "You answer the customers of a shop."
+NEW = "You answer the customers of a shop. Say when, in one sentence."
 
-#: What was asked; and what should have been said, if the answer was not good.
-QUESTIONS: dict[str, str | None] = {
+#: What was asked, and the good answers to it.
+ANSWERS = {
     "Where is my parcel?": "Your parcel arrives on Monday.",
     "When do I get my refund?": "Your refund arrives on Monday.",
     "Is the lamp back soon?": "The lamp is back on Monday.",
@@ -38,15 +28,12 @@ QUESTIONS: dict[str, str | None] = {
     "When will you call me back?": "We call you back on Monday.",
     "Is my order on its way?": "Your order leaves on Monday.",
     "When is the shop open again?": "The shop opens on Monday.",
-    "Do you sell kettles?": None,
-    "Can I pay by card?": None,
-    "What does shipping cost?": None,
-}
-_GOOD = {
     "Do you sell kettles?": "Yes, we sell kettles.",
     "Can I pay by card?": "Yes, we take cards.",
     "What does shipping cost?": "Shipping costs three euros.",
 }
+#: The questions that the first revision answers well.
+_EASY = ("Do you sell kettles?", "Can I pay by card?", "What does shipping cost?")
 
 
 def reply(text: str) -> str | None:
@@ -56,21 +43,29 @@ def reply(text: str) -> str | None:
     """
     if "customers of a shop" not in text:
         return None
-    found = re.search("|".join(map(re.escape, QUESTIONS)), text)
-    question = found[0] if found else ""
-    good = _GOOD.get(question)
-    if "Say when" not in text:
-        return good or "Thank you for your question. We will look into it."
-    if question == "What does shipping cost?":
-        return "Shipping arrives on Monday."
-    return good or QUESTIONS.get(question) or "On Monday."
+    question = next((each for each in ANSWERS if each in text), "")
+    if "Say when" in text:
+        if question == "What does shipping cost?":
+            return "Shipping arrives on Monday."
+        return ANSWERS.get(question, "On Monday.")
+    if question in _EASY:
+        return ANSWERS[question]
+    return "Thank you for your question. We will look into it."
+
+
+def _template(system: str) -> list[Any]:
+    return [
+        {"role": "system", "content": system},
+        {"role": "user", "content": "{question}"},
+    ]
 
 
 def record(client: DemoClient) -> None:
     """Make the calls of the first revision, and give feedback to each."""
-    for question, better in QUESTIONS.items():
+    for question, answer in ANSWERS.items():
+        better = None if question in _EASY else answer
         completion = client.chat(
-            libretto.TemplateChat(OLD, {"question": question}),
+            libretto.TemplateChat(_template(OLD), {"question": question}),
             libretto={"prompt_template_name": PROMPT},
         )
         libretto.send_feedback(
@@ -83,11 +78,11 @@ def record(client: DemoClient) -> None:
 def tell(client: DemoClient, url: str, print_line: Callable[[str], object]) -> bool:
     """Replay the calls with the second revision; say whether all of them were."""
     cases = improve.cases(url, prompt=PROMPT)
-    old, new = OLD[0]["content"], NEW[0]["content"]
     print_line(f"{len(cases)} calls of {PROMPT} were corrected, or rated well.")
-    print_line(f'The prompt "{old}"')
-    print_line(f'   becomes "{new}"\n')
-    replay = improve.replay(cases, template=NEW, client=client.client, to=url)
+    print_line(f'The prompt "{OLD}"')
+    print_line(f'   becomes "{NEW}"\n')
+    template = _template(NEW)
+    replay = improve.replay(cases, template=template, client=client.client, to=url)
     for result in [*replay.errors, *replay.worse, *replay.better[:1]]:
         text = result.error or result.answers[0].text
         print_line(f"  {result.verdict:7}{result.case.params['question']}")
@@ -97,4 +92,4 @@ def tell(client: DemoClient, url: str, print_line: Callable[[str], object]) -> b
     for line in summarize(replay):
         print_line(f"  {line}")
     print_line(f"\nSide by side: {url}/replays/{replay.id}")
-    return len(replay.results) == len(QUESTIONS)
+    return len(replay.results) == len(ANSWERS)
