@@ -242,6 +242,8 @@ def load_template(name: str) -> Any:
     Raises:
         ValueError: It is neither, or no template; the message says why.
     """
+    from .._recognition.known import is_chat
+
     path = Path(name)
     if path.is_file():
         template = _read_template(path)
@@ -250,10 +252,7 @@ def load_template(name: str) -> Any:
         template = getattr(template, "template", template)
     else:
         raise ValueError(f"there is no template {name}: neither a file nor module:NAME")
-    is_chat = isinstance(template, list | tuple) and all(
-        isinstance(message, dict) and "role" in message for message in template
-    )
-    if isinstance(template, str) or (is_chat and template):
+    if isinstance(template, str) or (is_chat(template) and template):
         return template if isinstance(template, str) else list(template)
     raise ValueError(
         f"{name} is no template: it must be a text, or a list of messages, "

@@ -114,7 +114,7 @@ def _read_template(name: Any, template: Any) -> Template:
         return template.template
     if isinstance(template, str):
         return str(template)
-    if _is_chat(template):
+    if is_chat(template):
         return list(template)
     raise TypeError(
         f"The template {name!r} must be a text or a list of messages, "
@@ -122,7 +122,8 @@ def _read_template(name: Any, template: Any) -> Template:
     )
 
 
-def _is_chat(value: Any) -> bool:
+def is_chat(value: Any) -> bool:
+    """Say whether a value is a list of messages; an empty one is, too."""
     return isinstance(value, list | tuple) and all(
         isinstance(message, Mapping) and "role" in message for message in value
     )
@@ -140,7 +141,7 @@ def _read_module(module: ModuleType) -> dict[str, Any]:
             is_template = _has_placeholder(value)
         else:
             is_template = isinstance(value, Sequence) and bool(value)
-            is_template = is_template and _is_chat(value)
+            is_template = is_template and is_chat(value)
         if is_template:
             found[name] = value
     if not found:
@@ -204,7 +205,7 @@ def _chat(path: Path) -> Any:
     value = _read_json(path)
     if isinstance(value, dict) and "messages" in value:
         value = value["messages"]
-    if not isinstance(value, str) and not _is_chat(value):
+    if not isinstance(value, str) and not is_chat(value):
         raise ValueError(f"{path} must hold a list of messages.")
     return value
 

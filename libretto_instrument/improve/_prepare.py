@@ -10,9 +10,10 @@ from typing import Any
 from attrs import evolve
 
 from .._capture.server import name_provider
+from .._recognition.known import is_chat
 from ._case import Case
-from ._replay import Replay
 from ._request import Change, ReplayError, choose_replayable
+from ._results import Replay
 from ._run import Run
 from ._scores import Scorer, load_scorer
 from ._sources import hide_token, replayed_calls
@@ -88,13 +89,11 @@ def _check_arguments(
     if count > 1:
         raise ReplayError(f"The case {newest} is given {count} times; see times=.")
     template = change.template
-    is_chat = isinstance(template, list | tuple) and all(
-        isinstance(message, Mapping) and "role" in message for message in template
-    )
-    if template is not None and not isinstance(template, str) and not is_chat:
-        raise ReplayError("A template must be a text, or a list of messages.")
-    if is_chat and not template:
-        raise ReplayError("The template has no messages.")
+    if template is not None and not isinstance(template, str):
+        if not is_chat(template):
+            raise ReplayError("A template must be a text, or a list of messages.")
+        if not template:
+            raise ReplayError("The template has no messages.")
     if not isinstance(score, str) and not callable(score):
         raise ReplayError("A score must be a name, or a function of case and answer.")
 

@@ -4,15 +4,17 @@ import html
 import re
 import shutil
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import attrs
 
 from .._util.statistics import Interval
 from .._util.terminal import printable
-from ._case import Case
-from ._results import Comparison, ReplayResults, Result
+
+if TYPE_CHECKING:
+    from ._case import Case
+    from ._results import Comparison, Replay, Result
 
 #: How many results are shown, unless all are asked for.
 MAX_SHOWN = 20
@@ -21,17 +23,17 @@ _ORDER = ("error", "unscored", "worse", "same", "better")
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def worst_first(results: Sequence[Result]) -> list[Result]:
+def worst_first(results: "Sequence[Result]") -> "list[Result]":
     """Return results, those that need a look first."""
 
-    def rank(result: Result) -> tuple[int, float]:
+    def rank(result: "Result") -> tuple[int, float]:
         gain = (result.score or 0) - (result.recorded_score or 0)
         return _ORDER.index(result.verdict), gain
 
     return sorted(results, key=rank)
 
 
-def format_replay(replay: ReplayResults) -> str:
+def format_replay(replay: "Replay") -> str:
     """Return a table, worst first, and a summary."""
     shown = worst_first(replay.results)[:MAX_SHOWN]
     width = max(shutil.get_terminal_size((100, 24)).columns, 60)
@@ -53,25 +55,22 @@ def format_replay(replay: ReplayResults) -> str:
     return printable("\n".join([*lines, "", *summarize(replay)]))
 
 
-def summarize(replay: ReplayResults) -> list[str]:
+def summarize(replay: "Replay") -> list[str]:
     """Return the lines of a summary."""
-    found, comparison = replay, replay.comparison
     counts = [
-        f"{len(found.better)} better",
-        f"{len(found.worse)} worse",
-        f"{len(found.same)} the same",
+        f"{len(replay.better)} better",
+        f"{len(replay.worse)} worse",
+        f"{len(replay.same)} the same",
     ]
-    for number, what in (
-        (len(found.errors), "failed"),
-        (len(found.unscored), "not scored"),
-    ):
-        if number:
-            counts.append(f"{number} {what}")
+    if replay.errors:
+        counts.append(f"{len(replay.errors)} failed")
+    if replay.unscored:
+        counts.append(f"{len(replay.unscored)} not scored")
     lines = [f"{', '.join(counts)} (scored by {replay.score_name})"]
     if replay.score is not None:
         lines.append(
             f"score {_number(replay.recorded_score)} → {_number(replay.score)}"
-            f"{_format_interval(replay.interval)}; {_gain(comparison)}"
+            f"{_format_interval(replay.interval)}; {_gain(replay.comparison)}"
         )
     if replay.against is not None:
         against = replay.compare_to(replay.against)
@@ -102,7 +101,7 @@ def _format_interval(interval: Interval | None) -> str:
     return f" (95 %: {interval[0]:.2f} to {interval[1]:.2f})" if interval else ""
 
 
-def _gain(comparison: Comparison) -> str:
+def _gain(comparison: "Comparison") -> str:
     text = f"difference {comparison.mean:+.2f}"
     interval = comparison.interval
     if interval is None:
@@ -119,7 +118,7 @@ def _change(what: str, old: float | None, new: float | None, unit: str = "") -> 
     return f"{what} {old:,.0f}{unit} → {new:,.0f}{unit}{share}"
 
 
-def replay_to_dict(replay: ReplayResults) -> dict[str, Any]:
+def replay_to_dict(replay: "Replay") -> dict[str, Any]:
     """Return a replay as values that JSON has."""
     return {
         "id": replay.id,
@@ -133,7 +132,7 @@ def replay_to_dict(replay: ReplayResults) -> dict[str, Any]:
         "store": replay.store,
         "summary": {
             "cases": len(replay.results),
-            **{f"{name}": len(getattr(replay, name)) for name in _COUNTED},
+            **{name: len(getattr(replay, name)) for name in _COUNTED},
             "skipped": len(replay.skipped),
             "score": replay.score,
             "interval": replay.interval,
@@ -153,14 +152,14 @@ _COUNTED = ("better", "worse", "same", "errors", "unscored")
 _MEANS = ("tokens_in", "tokens_out", "response_time")
 
 
-def _against(replay: ReplayResults) -> dict[str, Any] | None:
+def _against(replay: "Replay") -> dict[str, Any] | None:
     if replay.against is None:
         return None
     comparison = attrs.asdict(replay.compare_to(replay.against))
     return {"id": replay.against.id, **comparison}
 
 
-def _result_to_dict(result: Result) -> dict[str, Any]:
+def _result_to_dict(result: "Result") -> dict[str, Any]:
     case = result.case
     return {
         "case": case.id,
@@ -174,7 +173,7 @@ def _result_to_dict(result: Result) -> dict[str, Any]:
     }
 
 
-def replay_to_junit(replay: ReplayResults, fail_under: float | None) -> str:
+def replay_to_junit(replay: "Replay", fail_under: float | None) -> str:
     """Return a replay as JUnit's XML, a test for each case."""
     tests = [_test(result) for result in replay.results]
     for case, reason in replay.skipped:
@@ -202,7 +201,7 @@ def replay_to_junit(replay: ReplayResults, fail_under: float | None) -> str:
 
 
 def check_limits(
-    replay: ReplayResults, fail_under: float | None
+    replay: "Replay", fail_under: float | None
 ) -> list[tuple[str, str | None]]:
     """Return what a replay as a whole is held to, and why it fails, if it does."""
     found: list[tuple[str, str | None]] = []
@@ -220,7 +219,7 @@ def check_limits(
     return found
 
 
-def _test(result: Result) -> ElementTree.Element:
+def _test(result: "Result") -> ElementTree.Element:
     test = ElementTree.Element("testcase", _attributes(_name(result.case)))
     times = [answer.response_time or 0.0 for answer in result.answers]
     test.set("time", f"{sum(times) / 1000:.3f}")
@@ -235,7 +234,7 @@ def _test(result: Result) -> ElementTree.Element:
     return test
 
 
-def _name(case: Case) -> str:
+def _name(case: "Case") -> str:
     return f"{case.prompt or 'unnamed'} {case.id}"
 
 
@@ -247,7 +246,7 @@ def _xml(text: str) -> str:
     return _NOT_XML.sub("\ufffd", text)
 
 
-def replay_to_html(replay: ReplayResults) -> str:
+def replay_to_html(replay: "Replay") -> str:
     """Return a replay as HTML, for notebooks."""
     cells = ["case", "before", "now", "", "target", "answer"]
     rows = [f"<tr>{''.join(f'<th>{cell}</th>' for cell in cells)}</tr>"]

@@ -15,9 +15,8 @@ from attrs import define, evolve, field
 from .._delivery.retry import parse_retry_after
 from ._case import Case, answer_text, count_tokens
 from ._recording import Outcome, call, recording
-from ._replay import Replay
 from ._request import Change, build_request
-from ._results import Answer, Result, judge
+from ._results import Answer, Replay, Result, judge
 from ._scores import Scorer, json_differences, score_answer
 from ._sources import Recorded, hide_token
 from ._stores import open_store, store_event
@@ -166,7 +165,7 @@ class Run:
 
         waited, tries = 0.0, 0
         while True:
-            self._sleep(self._paused_until - time.monotonic())
+            self._stop.wait(max(0.0, self._paused_until - time.monotonic()))
             event, error = make()
             if isinstance(error, openai.AuthenticationError):
                 raise _FatalError(f"The key is refused: {error}")
@@ -181,13 +180,9 @@ class Run:
                     continue
             elif _is_passing(error) and tries < MAX_RETRIES and not self._stop.is_set():
                 tries += 1
-                self._sleep(0.5 * 2**tries * random.uniform(0.5, 1))
+                self._stop.wait(0.5 * 2**tries * random.uniform(0.5, 1))
                 continue
             return event, error
-
-    def _sleep(self, seconds: float) -> None:
-        if seconds > 0:
-            self._stop.wait(seconds)
 
     def _score(self, case: Case, answer: Answer) -> Answer:
         """Return an answer with its score; score the recorded one, too."""
