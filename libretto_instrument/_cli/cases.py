@@ -107,6 +107,10 @@ def _replace(path: Path, data: bytes) -> None:
     """Write a file whole, or leave what was there."""
     if not path.absolute().parent.is_dir():
         raise ValueError(f"there is no directory for {path}")
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)  # A device or a pipe has no place to be renamed to.
+        return
+    path = path.resolve()  # What a link leads to is written, and the link stays.
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         partial.write_bytes(data)

@@ -142,9 +142,9 @@ def _execute(
     except ReplayInterrupt as exc:
         replay, is_interrupted = exc.replay, True
     replay = evolve(replay, against=against, store=location)
+    print(json.dumps(replay.to_dict(), indent=2) if args.json else replay)
     if args.junit:
         Path(args.junit).write_text(replay.to_junit(args.fail_under), "utf-8")
-    print(json.dumps(replay.to_dict(), indent=2) if args.json else replay)
     if location.startswith("http"):
         _say(f"See {location.rstrip('/')}/replays/{replay.id}")
     elif location.endswith(_DATABASES):

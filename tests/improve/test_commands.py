@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -149,6 +150,38 @@ def test_cases_of_a_log(run: Run, tmp_path: Path) -> None:
     none = run("cases", "--from", "calls.jsonl", "--since", "1h", "--prompt", "absent")
     assert (none.returncode, none.stdout) == (0, "")
     assert "0 cases" in none.stderr
+
+
+def test_cases_go_where_a_link_leads(run: Run, tmp_path: Path) -> None:
+    """A link that is named as the output stays a link, and its file is written."""
+    write_log(tmp_path / "calls.jsonl", event(0), feedback(0, rating=1))
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "cases.jsonl").write_text("old\n")
+    (tmp_path / "link.jsonl").symlink_to("kept/cases.jsonl")
+    assert run("cases", "--from", "calls.jsonl", "-o", "link.jsonl").returncode == 0
+    assert (tmp_path / "link.jsonl").is_symlink()
+    assert '"Hello, Ada 0!"' in (tmp_path / "kept" / "cases.jsonl").read_text()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "terminal"])
+def test_cases_go_into_what_is_no_file(run: Run, tmp_path: Path, kind: str) -> None:
+    """A pipe or a device that is named as the output is written to, not replaced."""
+    write_log(tmp_path / "calls.jsonl", event(0), feedback(0, rating=1))
+    if kind == "pipe":
+        output = str(tmp_path / "pipe")
+        os.mkfifo(output)
+        reading = held = os.open(output, os.O_RDWR)
+    else:
+        reading, held = os.openpty()
+        output = os.ttyname(held)
+    try:
+        assert run("cases", "--from", "calls.jsonl", "-o", output).returncode == 0
+        assert select.select([reading], [], [], DEADLINE)[0]
+        assert b'"Hello, Ada 0!"' in os.read(reading, 10_000)
+        assert not Path(output).is_file()
+    finally:
+        for descriptor in {reading, held}:
+            os.close(descriptor)
 
 
 @pytest.mark.parametrize(
