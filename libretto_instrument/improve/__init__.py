@@ -8,8 +8,9 @@ cases again with another template, model or parameters, and compares the answers
 from ._case import Case
 from ._cases import cases, read_cases
 from ._prepare import replay
+from ._replay import Replay
 from ._request import ReplayError
-from ._results import Answer, Comparison, Replay, Result
+from ._results import Answer, Comparison, Result
 from ._run import ReplayInterrupt
 
 __all__ = [

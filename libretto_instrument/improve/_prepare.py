@@ -12,8 +12,8 @@ from attrs import evolve
 from .._capture.server import name_provider
 from .._recognition.known import is_chat
 from ._case import Case
+from ._replay import Replay
 from ._request import Change, ReplayError, choose_replayable
-from ._results import Replay
 from ._run import Run
 from ._scores import Scorer, load_scorer
 from ._sources import hide_token, replayed_calls

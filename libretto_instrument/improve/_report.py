@@ -4,17 +4,15 @@ import html
 import re
 import shutil
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.etree import ElementTree
 
 import attrs
 
 from .._util.statistics import Interval
 from .._util.terminal import printable
-
-if TYPE_CHECKING:
-    from ._case import Case
-    from ._results import Comparison, Replay, Result
+from ._case import Case
+from ._results import Comparison, ReplayResults, Result
 
 #: How many results are shown, unless all are asked for.
 MAX_SHOWN = 20
@@ -23,17 +21,17 @@ _ORDER = ("error", "unscored", "worse", "same", "better")
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def worst_first(results: "Sequence[Result]") -> "list[Result]":
+def worst_first(results: Sequence[Result]) -> list[Result]:
     """Return results, those that need a look first."""
 
-    def rank(result: "Result") -> tuple[int, float]:
+    def rank(result: Result) -> tuple[int, float]:
         gain = (result.score or 0) - (result.recorded_score or 0)
         return _ORDER.index(result.verdict), gain
 
     return sorted(results, key=rank)
 
 
-def format_replay(replay: "Replay") -> str:
+def format_replay(replay: ReplayResults) -> str:
     """Return a table, worst first, and a summary."""
     shown = worst_first(replay.results)[:MAX_SHOWN]
     width = max(shutil.get_terminal_size((100, 24)).columns, 60)
@@ -55,7 +53,7 @@ def format_replay(replay: "Replay") -> str:
     return printable("\n".join([*lines, "", *summarize(replay)]))
 
 
-def summarize(replay: "Replay") -> list[str]:
+def summarize(replay: ReplayResults) -> list[str]:
     """Return the lines of a summary."""
     counts = [
         f"{len(replay.better)} better",
@@ -101,7 +99,7 @@ def _format_interval(interval: Interval | None) -> str:
     return f" (95 %: {interval[0]:.2f} to {interval[1]:.2f})" if interval else ""
 
 
-def _gain(comparison: "Comparison") -> str:
+def _gain(comparison: Comparison) -> str:
     text = f"difference {comparison.mean:+.2f}"
     interval = comparison.interval
     if interval is None:
@@ -118,7 +116,7 @@ def _change(what: str, old: float | None, new: float | None, unit: str = "") -> 
     return f"{what} {old:,.0f}{unit} → {new:,.0f}{unit}{share}"
 
 
-def replay_to_dict(replay: "Replay") -> dict[str, Any]:
+def replay_to_dict(replay: ReplayResults) -> dict[str, Any]:
     """Return a replay as values that JSON has."""
     return {
         "id": replay.id,
@@ -152,14 +150,14 @@ _COUNTED = ("better", "worse", "same", "errors", "unscored")
 _MEANS = ("tokens_in", "tokens_out", "response_time")
 
 
-def _against(replay: "Replay") -> dict[str, Any] | None:
+def _against(replay: ReplayResults) -> dict[str, Any] | None:
     if replay.against is None:
         return None
     comparison = attrs.asdict(replay.compare_to(replay.against))
     return {"id": replay.against.id, **comparison}
 
 
-def _result_to_dict(result: "Result") -> dict[str, Any]:
+def _result_to_dict(result: Result) -> dict[str, Any]:
     case = result.case
     return {
         "case": case.id,
@@ -173,7 +171,7 @@ def _result_to_dict(result: "Result") -> dict[str, Any]:
     }
 
 
-def replay_to_junit(replay: "Replay", fail_under: float | None) -> str:
+def replay_to_junit(replay: ReplayResults, fail_under: float | None) -> str:
     """Return a replay as JUnit's XML, a test for each case."""
     tests = [_test(result) for result in replay.results]
     for case, reason in replay.skipped:
@@ -201,7 +199,7 @@ def replay_to_junit(replay: "Replay", fail_under: float | None) -> str:
 
 
 def check_limits(
-    replay: "Replay", fail_under: float | None
+    replay: ReplayResults, fail_under: float | None
 ) -> list[tuple[str, str | None]]:
     """Return what a replay as a whole is held to, and why it fails, if it does."""
     found: list[tuple[str, str | None]] = []
@@ -219,7 +217,7 @@ def check_limits(
     return found
 
 
-def _test(result: "Result") -> ElementTree.Element:
+def _test(result: Result) -> ElementTree.Element:
     test = ElementTree.Element("testcase", _attributes(_name(result.case)))
     times = [answer.response_time or 0.0 for answer in result.answers]
     test.set("time", f"{sum(times) / 1000:.3f}")
@@ -234,7 +232,7 @@ def _test(result: "Result") -> ElementTree.Element:
     return test
 
 
-def _name(case: "Case") -> str:
+def _name(case: Case) -> str:
     return f"{case.prompt or 'unnamed'} {case.id}"
 
 
@@ -246,7 +244,7 @@ def _xml(text: str) -> str:
     return _NOT_XML.sub("\ufffd", text)
 
 
-def replay_to_html(replay: "Replay") -> str:
+def replay_to_html(replay: ReplayResults) -> str:
     """Return a replay as HTML, for notebooks."""
     cells = ["case", "before", "now", "", "target", "answer"]
     rows = [f"<tr>{''.join(f'<th>{cell}</th>' for cell in cells)}</tr>"]

@@ -1,13 +1,11 @@
 """What a replay came to: for each case what it was and what it is now."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from statistics import fmean
-from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from .._util.statistics import Interval, bootstrap_interval, mean_interval
-from . import _report
 from ._case import Case
 from ._request import Change
 
@@ -132,8 +130,8 @@ def compare(pairs: Iterable[tuple[float | None, float | None]]) -> Comparison:
 
 
 @frozen(kw_only=True, repr=False)
-class Replay:
-    """A replay: its results, and what follows from them; prints well.
+class ReplayResults:
+    """The results of a replay, and what follows from them.
 
     Attributes:
         id: What `context["replay"]` of its events says.
@@ -155,7 +153,7 @@ class Replay:
     is_complete: bool = True
     store: str | None = None
     problem: str | None = None
-    against: "Replay | None" = None
+    against: "ReplayResults | None" = field(default=None)
 
     def _of(self, verdict: str) -> list[Result]:
         return [result for result in self.results if result.verdict == verdict]
@@ -208,7 +206,7 @@ class Replay:
         """The scores beside those of the recorded answers."""
         return compare((r.recorded_score, r.score) for r in self.results)
 
-    def compare_to(self, other: "Replay") -> Comparison:
+    def compare_to(self, other: "ReplayResults") -> Comparison:
         """Return the scores beside those of another replay of the same cases."""
         before = {result.case.id: result.score for result in other.results}
         return compare((before.get(r.case.id), r.score) for r in self.results)
@@ -231,24 +229,3 @@ class Replay:
                 old.append(before)
                 new.append(fmean(after))
         return (fmean(old), fmean(new)) if old else (None, None)
-
-    def to_dict(self) -> Mapping[str, Any]:
-        """Return all of it as values that JSON has."""
-        return _report.replay_to_dict(self)
-
-    def to_junit(self, fail_under: float | None = None) -> str:
-        """Return a report in JUnit's XML: a failure for each case that became worse.
-
-        Args:
-            fail_under: One more failure if the mean score is below this.
-        """
-        return _report.replay_to_junit(self, fail_under)
-
-    def __str__(self) -> str:
-        return _report.format_replay(self)
-
-    def __repr__(self) -> str:
-        return f"<Replay {self.id}: {len(self.results)} cases>"
-
-    def _repr_html_(self) -> str:
-        return _report.replay_to_html(self)

@@ -15,8 +15,9 @@ from attrs import define, evolve, field
 from .._delivery.retry import parse_retry_after
 from ._case import Case, answer_text, count_tokens
 from ._recording import Outcome, call, recording
+from ._replay import Replay
 from ._request import Change, build_request
-from ._results import Answer, Replay, Result, judge
+from ._results import Answer, Result, judge
 from ._scores import Scorer, json_differences, score_answer
 from ._sources import Recorded, hide_token
 from ._stores import open_store, store_event
