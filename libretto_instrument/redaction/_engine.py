@@ -1,12 +1,13 @@
 """The built-in redactor: rules and word lists, no model, no network."""
 
+import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from attrs import frozen
 
 from ._entities import Entity, merge_overlapping, replace_entities
-from ._normalize import Shadow, encoded_texts, shadows
+from ._normalize import encoded_texts, shadows
 from .detectors.cards import cards
 from .detectors.digits import DigitGroups
 from .detectors.iban import ibans
@@ -24,8 +25,6 @@ _WINDOW = 16_384
 _CONTEXT_BEFORE = 128
 _CONTEXT_AFTER = 512
 
-Detector = Callable[[str], Iterable[Entity]]
-
 
 @frozen
 class Engine:
@@ -33,11 +32,11 @@ class Engine:
 
     def redact(self, text: str) -> str:
         """Return ``text`` with each entity replaced by ``<ENTITY>``."""
-        return replace_entities(text, self.analyze(text))
+        return self.redact_until(text, math.inf)
 
     def analyze(self, text: str) -> Sequence[Entity]:
         """Return the entities of ``text``, first to last, none overlapping."""
-        return merge_overlapping(_analyze(text, _no_limit))
+        return merge_overlapping(_analyze(text, math.inf))
 
     def redact_until(self, text: str, deadline: float) -> str:
         """Redact as `redact` does, in limited time.
@@ -49,42 +48,34 @@ class Engine:
         Raises:
             TimeoutError: It was not done by then.
         """
-
-        def check_time() -> None:
-            if time.monotonic() > deadline:
-                raise TimeoutError
-
-        return replace_entities(text, merge_overlapping(_analyze(text, check_time)))
+        return replace_entities(text, merge_overlapping(_analyze(text, deadline)))
 
 
-def _no_limit() -> None:
-    """Let the work take as long as it does."""
-
-
-def _analyze(text: str, check_time: Callable[[], None]) -> Iterator[Entity]:
+def _analyze(text: str, deadline: float) -> Iterator[Entity]:
     for shadow in shadows(text):
-        for entity in _detect(shadow.text, check_time):
-            yield _place(entity, shadow)
+        for entity in _detect(shadow.text, deadline):
+            yield Entity(*shadow.span(entity.start, entity.end), entity.type)
     for start, end, decoded in encoded_texts(text):
-        check_time()
+        _check_time(deadline)
         for shadow in shadows(decoded):
-            for entity in _detect(shadow.text, check_time):
+            for entity in _detect(shadow.text, deadline):
                 yield Entity(start, end, entity.type)
                 break
 
 
-def _place(entity: Entity, shadow: Shadow) -> Entity:
-    return Entity(*shadow.span(entity.start, entity.end), entity.type)
+def _check_time(deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise TimeoutError
 
 
-def _detect(text: str, check_time: Callable[[], None]) -> Iterator[Entity]:
+def _detect(text: str, deadline: float) -> Iterator[Entity]:
     """Run the detectors; those of entities of limited length, window by window."""
     for detector in (secrets, labelled_values, emails, spelled_emails, urls):
-        check_time()
+        _check_time(deadline)
         yield from detector(text)
     start = 0
     while start < len(text):
-        check_time()
+        _check_time(deadline)
         end = _window_end(text, start)
         offset = max(0, start - _CONTEXT_BEFORE)
         for entity in _detect_short(text[offset : end + _CONTEXT_AFTER]):

@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-from ._policy import KEYS, is_api_id
+from ._policy import API_ID_KEYS, KEYS
 
 _CARRIERS = KEYS.words("CARRIERS")
 _DESCRIPTIONS = KEYS.words("DESCRIPTIONS")
@@ -140,7 +140,7 @@ def is_identifier_key(key: str) -> bool:
 
 def spell_out(identifier: str, key: str) -> str:
     """Return an identifier as words and numbers; an id without its prefix."""
-    if is_api_id(key):
+    if key in API_ID_KEYS:
         identifier = re.sub(r"^[A-Za-z]{1,16}[-_]", "", identifier)
     parts: list[str] = []
     for part in re.split(r"[\W_]+", identifier):

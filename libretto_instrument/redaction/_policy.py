@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from ._words import WordLists
 
 KEYS = WordLists.load(__package__, "keys")
-_STRUCTURAL = KEYS.words("STRUCTURAL")
+#: The wire's own keys of a body.
+WIRE_KEYS = KEYS.words("STRUCTURAL", "ACCOUNT", "RECORD_IDS", "WIRE")
+#: Keys under which the keys are those of OpenAI's API.
+STRUCTURAL_KEYS = KEYS.words("STRUCTURAL", "API_CONTAINERS")
+#: Keys of OpenAI's API, in a structural section.
+API_KEYS = KEYS.words("API_CONTAINERS", "API_FIELDS")
+#: Those that hold an id.
+API_ID_KEYS = KEYS.words("API_IDS")
 _ACCOUNT = KEYS.words("ACCOUNT")
 _RECORD_IDS = KEYS.words("RECORD_IDS")
-_WIRE = KEYS.words("STRUCTURAL", "ACCOUNT", "RECORD_IDS", "WIRE")
-_STRUCTURAL_HERE = KEYS.words("STRUCTURAL", "API_CONTAINERS")
-_API = KEYS.words("API_CONTAINERS", "API_FIELDS")
 _ENUMS = KEYS.words("ENUMS")
-_API_IDS = KEYS.words("API_IDS")
 _TIMES = KEYS.words("TIMES")
 
 _UUID = re.compile(
@@ -29,26 +32,6 @@ _API_ID = re.compile(
 _MODEL = re.compile(r"[A-Za-z][\w.:/+-]{0,127}")
 
 
-def is_structural(key: object) -> bool:
-    """Say whether the keys under a key are those of OpenAI's API."""
-    return key in _STRUCTURAL_HERE
-
-
-def is_wire_key(key: object) -> bool:
-    """Say whether a key of a body is the wire's own."""
-    return key in _WIRE
-
-
-def is_api_key(key: object) -> bool:
-    """Say whether a key in a structural section is one of OpenAI's."""
-    return key in _API
-
-
-def is_api_id(key: str) -> bool:
-    """Say whether a key of OpenAI's API holds an id."""
-    return key in _API_IDS
-
-
 def is_logprobs(key: object, value: object) -> bool:
     """Say whether a value of a structural section holds log probabilities."""
     is_named = isinstance(key, str) and key.endswith("logprobs")
@@ -56,12 +39,7 @@ def is_logprobs(key: object, value: object) -> bool:
 
 
 def is_exempt_field(key: str, value: object) -> bool:
-    """Say whether a top-level value is sent as it is.
-
-    Args:
-        key: A key of the body.
-        value: What stands under it.
-    """
+    """Say whether the value under a key of the body is sent as it is."""
     if key in _ACCOUNT:
         return value is None or isinstance(value, str)
     is_id = key in _RECORD_IDS and isinstance(value, str)
@@ -79,4 +57,6 @@ def is_exempt_leaf(key: str, value: object) -> bool:
         return _MODEL.fullmatch(value) is not None and "://" not in value
     if key in _ENUMS:
         return _ENUM_VALUE.fullmatch(value) is not None
-    return key in _API_IDS and bool(_API_ID.fullmatch(value) or _UUID.fullmatch(value))
+    return key in API_ID_KEYS and bool(
+        _API_ID.fullmatch(value) or _UUID.fullmatch(value)
+    )

@@ -96,8 +96,8 @@ class _BodyWalker:
             if _policy.is_exempt_field(key, value):
                 result[names.add(key)] = value
                 continue
-            structural = _policy.is_structural(key)
-            name = key if _policy.is_wire_key(key) else self._key(key)
+            structural = key in _policy.STRUCTURAL_KEYS
+            name = key if key in _policy.WIRE_KEYS else self._key(key)
             result[names.add(name)] = self.value(value, str(key), structural, 1)
         return result
 
@@ -167,7 +167,7 @@ class _BodyWalker:
         label = next((v for k, v in value.items() if _hints.is_label(k, v)), None)
         for name, item in value.items():
             is_container = isinstance(item, Mapping | list | tuple)
-            inner = structural and (not is_container or _policy.is_structural(name))
+            inner = structural and (not is_container or name in _policy.STRUCTURAL_KEYS)
             if name == "name" and structural and "role" in value:
                 item_key = _hints.PARTICIPANT
             else:
@@ -177,7 +177,7 @@ class _BodyWalker:
                 redacted: Any = LOGPROBS
             else:
                 redacted = self.value(item, item_key, inner, depth + 1)
-            is_known = structural and _policy.is_api_key(name)
+            is_known = structural and name in _policy.API_KEYS
             result[names.add(name if is_known else self._key(name))] = redacted
         return result
 
@@ -208,7 +208,7 @@ class _BodyWalker:
         """
         if key is None or not text or len(text) > _MAX_LABELLED:
             return cleaned
-        if not (structural and _policy.is_api_key(key)):
+        if not (structural and key in _policy.API_KEYS):
             cleaned = self._redact_labelled(cleaned, key)
         if cleaned != text:
             return cleaned

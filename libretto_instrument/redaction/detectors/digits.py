@@ -9,8 +9,6 @@ from itertools import pairwise
 
 from attrs import frozen
 
-from .._entities import Span
-
 #: How far before a number a word may stand and still say what it is, characters.
 CONTEXT_WINDOW = 48
 
@@ -32,13 +30,7 @@ _GAP = frozenset(" \t\r\n-./_:|,")
 
 @frozen
 class DigitGroup:
-    """A run of digits.
-
-    Attributes:
-        start: Index of its first digit.
-        end: Index behind its last digit.
-        digits: The digits, as ASCII whatever script they are written in.
-    """
+    """A run of digits, and where it stands; in ASCII whatever script it is in."""
 
     start: int
     end: int
@@ -87,7 +79,9 @@ class DigitGroups:
 
 
 def _groups(text: str) -> list[DigitGroup]:
-    excluded = _excluded_spans(text)
+    # The spans of dates and UUIDs, the last one first.
+    spans = [m.span() for pattern in (_DATE, _UUID) for m in pattern.finditer(text)]
+    excluded = sorted(spans, reverse=True)
     groups = []
     for match in _DIGITS.finditer(text):
         start, end = match.span()
@@ -100,12 +94,6 @@ def _groups(text: str) -> list[DigitGroup]:
             digits = "".join(str(int(c)) for c in digits)
         groups.append(DigitGroup(start, end, digits))
     return groups
-
-
-def _excluded_spans(text: str) -> list[Span]:
-    """Return the spans of dates and UUIDs, the last one first."""
-    spans = [m.span() for pattern in (_DATE, _UUID) for m in pattern.finditer(text)]
-    return sorted(spans, reverse=True)
 
 
 def _find_separators(text: str, groups: list[DigitGroup]) -> list[str | None]:

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
-from .._entities import Entity
+from .._entities import Entity, Span
 from .._hints import entity_from_key
 
 #: ``<ssn>4399</ssn>``, ``Customer(surname='Quindle')``, ``{"ssn": "4399"}``.
@@ -44,27 +45,27 @@ _NAME = re.compile(r"[^\W\d_][^\d\n]{1,60}")
 
 def labelled_values(text: str) -> Iterator[Entity]:
     """Yield what a text says to be a name, a card number, a password and the like."""
-    for match in _ELEMENT.finditer(text):
-        group = "text" if match["text"] else "quoted"
-        entity = _entity(match["key"], match[group])
+    for key, (start, end) in chain(_named_spans(text), _table_cells(text)):
+        entity = _entity(key, text[start:end])
         if entity:
-            yield Entity(*match.span(group), entity)
-    for match in _FORM_FIELD.finditer(text) if "=" in text else ():
-        group = "value" if match["key"] else "content"
-        entity = _entity(match["key"] or match["part"], match[group])
-        if entity:
-            yield Entity(*match.span(group), entity)
+            yield Entity(start, end, entity)
     for match in _LINE.finditer(text):
         has_digit = any(map(str.isdigit, match["value"]))
         entity = entity_from_key(match["key"], match["value"]) if has_digit else None
         if entity in _LINE_ENTITIES:
             yield Entity(*match.span("value"), entity)
+
+
+def _named_spans(text: str) -> Iterator[tuple[str, Span]]:
+    """Yield a key and where its value stands: in elements, forms and lists."""
+    for match in _ELEMENT.finditer(text):
+        yield match["key"], match.span("text" if match["text"] else "quoted")
+    for match in _FORM_FIELD.finditer(text) if "=" in text else ():
+        key = match["key"] or match["part"]
+        yield key, match.span("value" if match["key"] else "content")
     for match in _LIST.finditer(text):
         for item in _ITEM.finditer(text, *match.span("items")):
-            entity = _entity(match["key"], item["value"])
-            if entity:
-                yield Entity(*item.span("value"), entity)
-    yield from _table_cells(text)
+            yield match["key"], item.span("value")
 
 
 def _entity(key: str, value: str) -> str | None:
@@ -80,8 +81,8 @@ def _entity(key: str, value: str) -> str | None:
     return entity
 
 
-def _table_cells(text: str) -> Iterator[Entity]:
-    """Yield the cells that stand under a telling heading."""
+def _table_cells(text: str) -> Iterator[tuple[str, Span]]:
+    """Yield the heading of each cell of a table, and where the cell's text stands."""
     separator = ""
     columns: list[str] = []
     position = 0
@@ -97,12 +98,12 @@ def _table_cells(text: str) -> Iterator[Entity]:
         columns = [cell.strip().strip(_CELL_MARKS) for cell in columns[:_MAX_COLUMNS]]
 
 
-def _cells(cells: list[str], columns: list[str], start: int) -> Iterator[Entity]:
+def _cells(
+    cells: list[str], columns: list[str], start: int
+) -> Iterator[tuple[str, Span]]:
     for column, cell in zip(columns, cells, strict=True):
         value = cell.strip().strip(_CELL_MARKS)
         if value and column and len(value) <= _MAX_CELL:
-            entity = _entity(column, value)
-            if entity:
-                at = start + cell.index(value)
-                yield Entity(at, at + len(value), entity)
+            at = start + cell.index(value)
+            yield column, (at, at + len(value))
         start += len(cell) + 1

@@ -107,7 +107,7 @@ def _local_start(text: str, at: int, floor: int) -> int:
 
 def urls(text: str) -> Iterator[Entity]:
     """Yield URLs: with a scheme, with ``www.``, or a bare well-known domain."""
-    if "://" in text or ":" in text:
+    if ":" in text:
         for match in _SCHEME_URL.finditer(text):
             yield _url(match)
     if "." not in text:
