@@ -2,7 +2,7 @@
 
 import importlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._config.config import LibrettoConfig
@@ -35,9 +35,11 @@ def _parse_exporter(named: str) -> Any:
     name, has_name, kind = kind.rpartition("=")
     if not (found and kind and rest) or (has_name and not name):
         raise _error(named, f"give {EXPORTER_SPEC_HELP}")
-    make = _FACTORIES.get(kind)
-    if make is not None:
-        return make(rest, {"name": name} if has_name else {})
+    options: dict[str, Any] = {"name": name} if has_name else {}
+    if kind == "jsonl":
+        return JsonLinesExporter(rest, **options)
+    if kind == "otlp":
+        return _otlp(rest, options)
     if has_name:
         raise _error(named, "an exporter of your own has a name already")
     return _import_exporter(named)
@@ -62,10 +64,6 @@ def _import_exporter(named: str) -> Any:
             raise _error(named, problem) from exc
 
 
-def _json_lines(path: str, options: dict[str, Any]) -> Any:
-    return JsonLinesExporter(path, **options)
-
-
 def _otlp(endpoint: str, options: dict[str, Any]) -> Any:
     try:
         # By name: it needs an extra, which need not be installed.
@@ -76,9 +74,3 @@ def _otlp(endpoint: str, options: dict[str, Any]) -> Any:
             "  pip install 'libretto-instrument[otel]'"
         ) from exc
     return otel.OTLPExporter(endpoint, **options)
-
-
-_FACTORIES: dict[str, Callable[[str, dict[str, Any]], Any]] = {
-    "jsonl": _json_lines,
-    "otlp": _otlp,
-}

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TextIO
 
-from ..redaction import default_redactor
-from ..redaction._entities import Entity, Redactor
+from ..redaction import Entity, default_redactor
 
 _HIGHLIGHT = "\x1b[1;37;41m"
 _PLAIN = "\x1b[0m"
@@ -42,12 +41,7 @@ def run(args: argparse.Namespace) -> int:
         ) from exc
 
 
-def redact_command(
-    stream_in: TextIO,
-    stream_out: TextIO,
-    colour: bool,
-    redactor: Redactor | None = None,
-) -> int:
+def redact_command(stream_in: TextIO, stream_out: TextIO, colour: bool) -> int:
     """Show a text with its personal data marked, and return 0.
 
     With colour each entity is highlighted and named, and counted below; without, the
@@ -56,7 +50,7 @@ def redact_command(
     Raises:
         ImportError: The extra ``pii`` is needed and not installed.
     """
-    redactor = redactor or default_redactor()
+    redactor = default_redactor()
     text = stream_in.read()
     entities = redactor.analyze(text)
     if not colour:
@@ -75,15 +69,13 @@ def redact_command(
 
 
 def _highlight(text: str, entity: Entity) -> str:
-    """Highlight a entity line by line: pagers drop a colour at the end of a line."""
+    """Highlight an entity line by line: pagers drop a colour at the end of a line."""
     lines = text[entity.start : entity.end].split("\n")
     shown = "\n".join(f"{_HIGHLIGHT}{line}{_PLAIN}" for line in lines)
     return f"{shown}<{entity.type}>"
 
 
 def _summary(entities: Sequence[Entity]) -> str:
-    if not entities:
-        return "Nothing found."
     counts = Counter(entity.type for entity in entities)
     found = ", ".join(f"{count} {entity}" for entity, count in counts.most_common())
-    return f"Found: {found}."
+    return f"Found: {found}." if found else "Nothing found."

@@ -49,7 +49,8 @@ def run(args: argparse.Namespace) -> int:
     source = args.source or find_source()
     if args.known is not None:
         return _apply(source, args.known)
-    from .._recognition.propose import propose, read_call
+    from .._recognition.apply import read_call
+    from .._recognition.propose import propose
     from ..improve._sources import recorded_events
 
     if args.min_calls < 2:

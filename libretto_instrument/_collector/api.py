@@ -81,13 +81,13 @@ def _table_row(row: Row) -> Row:
 def _serialize_row(row: Row) -> str:
     """Return a row as JSON; what is stored as JSON is not decoded for it."""
     shown = _shown(row)
-    parts = {"result": shown.pop("result", None)}
+    stored = {}
+    if "result" in shown:
+        stored["result"] = shown.pop("result") or "null"
     if row.get("body"):
-        parts["event"] = inflate(row["body"])
-    if "result" not in row:
-        del parts["result"]
+        stored["event"] = inflate(row["body"])
     text = encode(shown).decode()[:-1]
-    return text + "".join(f', "{k}": {v or "null"}' for k, v in parts.items()) + "}"
+    return text + "".join(f', "{key}": {json}' for key, json in stored.items()) + "}"
 
 
 def _json(text: str) -> Response:

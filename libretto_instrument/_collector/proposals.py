@@ -22,13 +22,8 @@ def get_templates(request: Request) -> Response:
     """Answer ``/templates``: what is constant and what varies in untemplated calls."""
     with request.app.state.store.read_connection() as db:
         proposals = propose_from(db)
-    rows = [
-        {
-            "proposal": proposal,
-            "json": json.dumps(proposal.template, indent=2, ensure_ascii=False),
-        }
-        for proposal in proposals
-    ]
+    indent = partial(json.dumps, indent=2, ensure_ascii=False)
+    rows = [{"proposal": each, "json": indent(each.template)} for each in proposals]
     return render_page(request, "templates.html", {"rows": rows})
 
 

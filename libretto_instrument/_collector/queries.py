@@ -11,6 +11,7 @@ from attrs import frozen
 
 from .._util.units import parse_duration
 from .database import execute_script, load_sql
+from .forms import parse_number
 from .schema import MAX_CONTEXT, RequestError, Row
 
 #: Values for the placeholders of the conditions that were asked for; and ``limit``.
@@ -151,7 +152,7 @@ def _find_events(db: Connection, filters: Filters, limit: int) -> list[int]:
 
 
 def _find_feedback(db: Connection, filters: Filters, limit: int) -> list[int]:
-    values = {"id": None, "before": 2**62, "limit": limit + 1} | filters
+    values = {"id": None, "before": 2**62} | filters
     sql = """SELECT rowid FROM feedback WHERE rowid < :before
         AND (:id IS NULL OR feedback_key = :id) ORDER BY rowid DESC LIMIT :limit"""
     return [key for (key,) in db.execute(sql, values | {"limit": limit + 1})]
@@ -239,9 +240,10 @@ def _parse_value(key: str, text: str) -> Filters:
     if key in ("since", "until"):
         return {key: _parse_time(key, text.strip())}
     if key in ("before", "limit"):
-        if not re.fullmatch("[0-9]{1,15}", text):
+        number = parse_number(text)
+        if number is None:
             raise RequestError(f"{key} must be a whole number.", key)
-        return {key: int(text) if key == "before" else min(int(text) or 1, MAX_LIMIT)}
+        return {key: number if key == "before" else min(number or 1, MAX_LIMIT)}
     if key == "rating" and text not in _RATINGS:
         raise RequestError(f"rating must be one of {', '.join(_RATINGS)}.", key)
     return {text if key == "rating" else key: text}

@@ -1,15 +1,15 @@
 """Stored events read again: proposed templates, and templates that are known now."""
 
 import json
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from sqlite3 import Connection
 
 from attrs import define
 
-from .._recognition.apply import reread
+from .._recognition.apply import read_call, reread
 from .._recognition.known import KnownTemplates
-from .._recognition.propose import Proposal, propose, read_call
+from .._recognition.propose import Proposal, propose
 from .database import connect, execute_script, inflate, open_database
 from .schema import RequestError, parse_event
 from .writes import index_texts, replace_event
@@ -38,21 +38,17 @@ class Rereading:
 
     def step(self, known: KnownTemplates, db: Connection) -> bool:
         """Read some events again, in a transaction; return whether any are left."""
-        rows = execute_script(
-            db,
-            "untemplated_events",
-            {"before": self.before, "limit": self.batch, "max_chars": BATCH_CHARS},
-        )
+        bounds = {"limit": self.batch, "max_chars": BATCH_CHARS}
+        bounds["before"] = self.before
+        rows = execute_script(db, "untemplated_events", bounds)
         for row in rows:
             self.events += 1
             self.before = row["seq"]
             event = reread(json.loads(inflate(row["body"])), known.index)
-            if event is not None:
-                try:
-                    values = parse_event(event)
-                except RequestError:
-                    continue
-                replace_event(db, values | {"seq": row["seq"]})
+            if event is None:
+                continue
+            with suppress(RequestError):
+                replace_event(db, parse_event(event) | {"seq": row["seq"]})
                 self.recognized += 1
         index_texts(db)
         return bool(rows)
@@ -81,14 +77,7 @@ def reread_database(path: Path, known: KnownTemplates) -> Rereading:
 
 def propose_from(db: Connection) -> list[Proposal]:
     """Return templates proposed from the newest events without one."""
-    rows = execute_script(
-        db,
-        "untemplated_events",
-        {
-            "before": _NEWEST,
-            "limit": MAX_PROPOSED_FROM,
-            "max_chars": MAX_PROPOSED_CHARS,
-        },
-    )
+    bounds = {"limit": MAX_PROPOSED_FROM, "max_chars": MAX_PROPOSED_CHARS}
+    rows = execute_script(db, "untemplated_events", {"before": _NEWEST, **bounds})
     calls = (read_call(json.loads(inflate(row["body"]))) for row in rows)
     return propose(call for call in calls if call is not None)

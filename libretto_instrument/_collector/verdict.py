@@ -1,5 +1,6 @@
 """The verdict: what is known of each revision of a template with each model."""
 
+from itertools import zip_longest
 from sqlite3 import Connection
 from typing import Any
 
@@ -34,8 +35,7 @@ def read_verdict(db: Connection, prompt: str) -> list[Row]:
         row["rating_interval"] = normal_interval(count, total, row["squares"])
         row["corrected_interval"] = wilson_interval(row["corrected"], row["calls"])
         row["cost"] = _cost(row)
-    for at, row in enumerate(rows):
-        before = rows[at + 1] if at + 1 < len(rows) else None
+    for row, before in zip_longest(rows, rows[1:]):
         row["verdict"] = None if before is None else _compare(row, before)
     return rows
 
@@ -45,8 +45,7 @@ def _compare(row: Row, before: Row) -> str:
     found = _order(row["rating_interval"], before["rating_interval"])
     if found == "too few to tell":
         # Fewer corrections are better.
-        intervals = before["corrected_interval"], row["corrected_interval"]
-        found = _order(*intervals)
+        found = _order(before["corrected_interval"], row["corrected_interval"])
     return found
 
 

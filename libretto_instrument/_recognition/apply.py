@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from .._templates import TemplateChat, TemplateError, TemplateText
 from .align import escape
@@ -83,38 +83,57 @@ def fit_declared(
     return found.template, {**params, **corrected}
 
 
+@frozen
+class Call:
+    """A call that was recorded without a template.
+
+    Attributes:
+        name: The prompt's name, if it has one.
+        sent: The text or the messages.
+    """
+
+    name: str | None
+    sent: Template
+
+
+def read_call(event: Any) -> Call | None:
+    """Return the call that an event's body tells of; None if it has a template."""
+    if not isinstance(event, dict) or event.get("params"):
+        return None
+    sent: Any = event.get("promptTemplateChat")
+    if sent is None:
+        sent = event.get("promptTemplateText")
+        is_prompt = isinstance(sent, str)
+    else:
+        is_prompt = isinstance(sent, list) and all(isinstance(m, dict) for m in sent)
+    if not is_prompt:
+        return None
+    name = event.get("promptTemplateName") or event.get("apiName")
+    return Call(name if isinstance(name, str) else None, sent)
+
+
 def reread(event: Mapping[str, Any], index: TemplateIndex) -> dict[str, Any] | None:
     """Return a stored event with its template, or None if none is recognised.
 
     The prompt's name is kept if there is one.
     """
-    if event.get("params"):
+    call = read_call(event)
+    if call is None:
         return None
-    key = "promptTemplateChat"
-    sent = event.get(key)
-    if sent is None:
-        key = "promptTemplateText"
-        sent = event.get(key)
-    if not isinstance(sent, list if key == "promptTemplateChat" else str):
-        return None
-    name = event.get("promptTemplateName") or event.get("apiName")
     api = event.get("modelParameters")
     found = recognize(
         index,
-        sent,
-        name,
+        call.sent,
+        call.name,
         has_instructions=isinstance(api, dict) and api.get("modelApi") == "responses",
     )
     if not isinstance(found, Match):
         return None
-    name = name or found.name
-    return {
-        **event,
-        "apiName": name,
-        "promptTemplateName": name,
-        key: found.template,
-        "params": found.params,
-    }
+    name = call.name or found.name
+    is_text = isinstance(call.sent, str)
+    key = "promptTemplateText" if is_text else "promptTemplateChat"
+    changes = {key: found.template, "params": found.params}
+    return {**event, "apiName": name, "promptTemplateName": name, **changes}
 
 
 def _fit_exactly(

@@ -230,10 +230,16 @@ def _text_at(messages: Sequence[Any], index: int) -> str:
         message = messages[index]
     except IndexError:
         return ""
-    content = message.get("content") if isinstance(message, dict) else None
+    text = _first_text(message) if isinstance(message, dict) else None
+    return text if isinstance(text, str) else ""
+
+
+def _first_text(message: Mapping[str, Any]) -> Any:
+    """Return a message's content, or the text of its first part."""
+    content = message.get("content")
     if isinstance(content, list) and content and isinstance(content[0], dict):
-        content = content[0].get("text")
-    return content if isinstance(content, str) else ""
+        return content[0].get("text")
+    return content
 
 
 def _patterns(template: CompiledTemplate) -> Iterator[tuple[int, Any]]:
@@ -243,11 +249,9 @@ def _patterns(template: CompiledTemplate) -> Iterator[tuple[int, Any]]:
         runs.append((-len(template.runs[-1]), template.runs[-1]))
     for start, run in runs:
         for index, message in enumerate(run, start):
-            content = message.node.get("content")
-            if isinstance(content, list) and content and isinstance(content[0], dict):
-                content = content[0].get("text")
-            if isinstance(content, TextPattern):
-                yield index, content
+            text = _first_text(message.node)
+            if isinstance(text, TextPattern):
+                yield index, text
 
 
 def _anchors(template: CompiledTemplate) -> Iterator[_Anchor]:

@@ -13,6 +13,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from .align import TOKEN, Alignment, align, escape
+from .apply import Call
 from .index import TemplateIndex
 from .template import Match, Template
 
@@ -39,19 +40,6 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 
 @frozen
-class Call:
-    """A call that was recorded without a template.
-
-    Attributes:
-        name: The prompt's name, if it has one.
-        sent: The text or the messages.
-    """
-
-    name: str | None
-    sent: Template
-
-
-@frozen
 class Proposal:
     """A template that several calls may have been made from.
 
@@ -68,20 +56,6 @@ class Proposal:
     calls: int
     ambiguous: int
     example: dict[str, Any]
-
-
-def read_call(event: Any) -> Call | None:
-    """Return the call that an event's body tells of; None if it has a template."""
-    if not isinstance(event, dict) or event.get("params"):
-        return None
-    sent = event.get("promptTemplateChat") or event.get("promptTemplateText")
-    if isinstance(sent, list):
-        if not all(isinstance(message, dict) for message in sent):
-            return None
-    elif not isinstance(sent, str):
-        return None
-    name = event.get("promptTemplateName") or event.get("apiName")
-    return Call(name if isinstance(name, str) else None, sent)
 
 
 def propose(calls: Iterable[Call], min_calls: int = MIN_CALLS) -> list[Proposal]:

@@ -8,11 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libretto_instrument import TemplateChat, TemplateText
+from libretto_instrument._recognition.apply import Call, read_call
 from libretto_instrument._recognition.propose import (
-    Call,
     Proposal,
     propose,
-    read_call,
 )
 
 TEXT = (
