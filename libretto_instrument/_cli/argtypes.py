@@ -3,8 +3,6 @@
 import argparse
 import math
 
-__all__ = ["fraction", "non_negative_seconds", "port_number"]
-
 
 def port_number(text: str) -> int:
     """Parse a port number; 0 means any free port."""

@@ -5,7 +5,6 @@ import hmac
 import json
 import sqlite3
 from collections.abc import Callable
-from typing import Any
 
 from attrs import define, field
 from starlette.concurrency import run_in_threadpool
@@ -123,7 +122,8 @@ class IngestMiddleware:
         if not any(isinstance(k, str) and k for k in (key, document.get("projectKey"))):
             text = "apiKey is missing: set LIBRETTO_API_KEY."
             raise RequestError(text, "apiKey", 401)
-        if self.api_key and not _is_same(key, self.api_key):
+        expected = self.api_key
+        if expected and not hmac.compare_digest(str(key).encode(), expected.encode()):
             raise self._wrong_key(scope)
         return document
 
@@ -142,7 +142,3 @@ async def _method_not_allowed(scope: Scope, receive: Receive, send: Send) -> Non
 def _too_large() -> RequestError:
     text = f"The body is larger than {MAX_BODY_BYTES:,} bytes."
     return RequestError(text, status=413)
-
-
-def _is_same(value: Any, secret: str) -> bool:
-    return hmac.compare_digest(str(value).encode(), secret.encode())

@@ -107,12 +107,6 @@ def parse_filters(query: Mapping[str, str]) -> Filters:
     return filters
 
 
-def build_where(filters: Filters) -> str:
-    """Return a condition on ``events``, with a placeholder for each filter's value."""
-    terms = [_CONDITIONS[name] for name in filters if name in _CONDITIONS]
-    return " AND ".join(terms) or "1"
-
-
 def fetch_page(
     db: Connection, name: str, filters: Filters, bodies: bool = False
 ) -> Page:
@@ -147,8 +141,10 @@ def fetch_page(
 
 def _find_events(db: Connection, filters: Filters, limit: int) -> list[int]:
     source, order = (_SEARCH, "search.rowid") if "q" in filters else ("events", "seq")
-    where = f"WHERE {build_where(filters)} ORDER BY {order} DESC LIMIT {limit + 1:d}"
-    return [key for (key,) in db.execute(f"SELECT seq FROM {source} {where}", filters)]
+    terms = [_CONDITIONS[name] for name in filters if name in _CONDITIONS]
+    where = f"{' AND '.join(terms) or '1'} ORDER BY {order} DESC LIMIT {limit + 1:d}"
+    sql = f"SELECT seq FROM {source} WHERE {where}"
+    return [key for (key,) in db.execute(sql, filters)]
 
 
 def _find_feedback(db: Connection, filters: Filters, limit: int) -> list[int]:

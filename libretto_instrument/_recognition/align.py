@@ -25,13 +25,7 @@ _MIN_LITERAL_LETTERS = 8
 
 @frozen
 class Alignment:
-    """A template of several texts.
-
-    Attributes:
-        template: The text with its placeholders.
-        literal_chars: How much of it is literal.
-        names: The placeholders.
-    """
+    """A template of several texts, how much of it is literal, and its placeholders."""
 
     template: str
     literal_chars: int

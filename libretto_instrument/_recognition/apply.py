@@ -85,12 +85,7 @@ def fit_declared(
 
 @frozen
 class Call:
-    """A call that was recorded without a template.
-
-    Attributes:
-        name: The prompt's name, if it has one.
-        sent: The text or the messages.
-    """
+    """A call that was recorded without a template: its prompt, and that one's name."""
 
     name: str | None
     sent: Template

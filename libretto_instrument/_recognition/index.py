@@ -35,11 +35,10 @@ _MAX_NAMES = 10
 
 
 class _Slot(NamedTuple):
-    """Where an anchor stands.
+    """Where an anchor stands: the index of its message, and its length in characters.
 
-    Attributes:
-        message: The index of the message, from the end if negative.
-        length: In characters, from the end of the text if negative.
+    A negative index counts from the end of the chat, a negative length from the end of
+    the text.
     """
 
     message: int
@@ -56,13 +55,7 @@ class _Anchor(NamedTuple):
 
 
 class _Needle(NamedTuple):
-    """Literal text that a message must contain.
-
-    Attributes:
-        message: The index of the message, as for a slot.
-        text: The text.
-        is_word: It stands between whitespace.
-    """
+    """Literal text that a message must contain; a word if it is between whitespace."""
 
     message: int
     text: str

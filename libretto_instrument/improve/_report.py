@@ -9,7 +9,6 @@ from xml.etree import ElementTree
 
 import attrs
 
-from .._util.statistics import Interval
 from .._util.terminal import printable
 from ._case import Case
 from ._results import Comparison, ReplayResults, Result
@@ -66,10 +65,10 @@ def summarize(replay: ReplayResults) -> list[str]:
         counts.append(f"{len(replay.unscored)} not scored")
     lines = [f"{', '.join(counts)} (scored by {replay.score_name})"]
     if replay.score is not None:
-        lines.append(
-            f"score {_number(replay.recorded_score)} → {_number(replay.score)}"
-            f"{_format_interval(replay.interval)}; {_gain(replay.comparison)}"
-        )
+        line = f"score {_number(replay.recorded_score)} → {_number(replay.score)}"
+        if interval := replay.interval:
+            line += f" (95 %: {interval[0]:.2f} to {interval[1]:.2f})"
+        lines.append(f"{line}; {_gain(replay.comparison)}")
     if replay.against is not None:
         against = replay.compare_to(replay.against)
         lines.append(
@@ -93,10 +92,6 @@ def summarize(replay: ReplayResults) -> list[str]:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
-
-
-def _format_interval(interval: Interval | None) -> str:
-    return f" (95 %: {interval[0]:.2f} to {interval[1]:.2f})" if interval else ""
 
 
 def _gain(comparison: Comparison) -> str:

@@ -105,15 +105,9 @@ def paired_key(first: str) -> str | None:
 
 
 def entity_from_key(key: str | None, value: str) -> str | None:
-    """Return the entity that a key says its value is.
+    """Return the entity that a key, such as ``"card-number"``, says its value is.
 
-    Args:
-        key: The key, such as ``"customerFirstName"`` or ``"card-number"``; None for the
-            item of a list.
-        value: A text, or a number as text.
-
-    Returns:
-        The entity, or None where the key says nothing or the value contradicts it.
+    None where the key says nothing or the value, a number as text, contradicts it.
     """
     meaning = _meaning(key) if key and value else None
     if key is None or meaning is None:

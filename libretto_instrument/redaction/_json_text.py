@@ -44,17 +44,13 @@ class UniqueNames:
 
 @define
 class _Container:
-    """An object or a list that is being read.
+    """An object or a list that is being read, which stands under the key ``parent``.
 
     Attributes:
-        is_object: Whether it is an object.
-        parent: The key that it stands under.
-        key: The key to judge by: an object, its item's; of a list, the parent.
+        key: The key to judge by: of an object, its item's; of a list, the parent.
         name: The key of the item as it is written.
-        expects_key: Whether the next string is a key.
         label: What an object says that its ``value`` is; of a list, its first item.
         items: How many commas were read.
-        names: The keys so far.
     """
 
     is_object: bool

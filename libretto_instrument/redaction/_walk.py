@@ -200,11 +200,7 @@ class _BodyWalker:
     ) -> str:
         """Redact what the key of a text says that it is, or makes of it.
 
-        Args:
-            text: The text as it came.
-            cleaned: The text, redacted as far as it shows by itself what it is.
-            key: The key that it stands under, if any.
-            structural: Whether the key may be one of OpenAI's.
+        ``cleaned`` is the text, redacted as far as it shows by itself what it is.
         """
         if key is None or not text or len(text) > _MAX_LABELLED:
             return cleaned

@@ -68,12 +68,6 @@ def check_endpoints(report: DoctorReport, timeout: float, can_ask: bool) -> None
 
 
 def _report_reply(report: DoctorReport, address: str, reply: ProbeResult) -> None:
-    values = {
-        "address": address,
-        "host": urlsplit(address).hostname,
-        "reason": reply.reason,
-        "proxy": reply.proxy,
-    }
     if reply.is_plaintext:
         report.add_warning(
             "plain-http",
@@ -81,18 +75,17 @@ def _report_reply(report: DoctorReport, address: str, reply: ProbeResult) -> Non
             "way.",
             f"Set {API_PREFIX_ENV_VAR} to an https address.",
         )
-    status = reply.status
-    if reply.error_kind is not None:
-        message, remedy = _ERRORS[reply.error_kind]
-        report.add_problem(
-            f"endpoint-{reply.error_kind}", message.format(**values), remedy
+    status = reply.status or 0
+    kind = "proxy" if status == 407 else reply.error_kind
+    if kind is not None:
+        text, remedy = _ERRORS[kind]
+        message = text.format(
+            address=address,
+            host=urlsplit(address).hostname,
+            reason=reply.reason or "HTTP 407",
+            proxy=reply.proxy,
         )
-    elif status is None:
-        return
-    elif status == 407:
-        message, remedy = _ERRORS["proxy"]
-        values["reason"] = "HTTP 407"
-        report.add_problem("endpoint-proxy", message.format(**values), remedy)
+        report.add_problem(f"endpoint-{kind}", message, remedy)
     elif status >= 500 and status != 501:  # 501: no such method
         report.add_problem(
             "endpoint-failing",

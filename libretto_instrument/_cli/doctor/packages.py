@@ -1,10 +1,10 @@
 """Checks that required packages are installed, and recent enough."""
 
-import importlib.util
 import platform
 import re
 import sys
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 from ..._util.version import __version__
@@ -35,23 +35,23 @@ def check_packages(report: DoctorReport) -> None:
             f"Run: pip install {_DIST_NAME}",
         )
     for name, bound in bounds.items():
-        found = _version(name)
+        found, shown = _version(name), None
         if found is None:
-            report.add_fact("installed", name, None)
             report.add_problem(
                 f"{name}-missing",
                 f"The package {name} is not installed.",
                 f"Run: {sys.executable} -m pip install {name}",
             )
         elif _numbers(found) < _numbers(bound):
-            report.add_fact("installed", name, f"{found} (too old: it takes {bound})")
+            shown = f"{found} (too old: it takes {bound})"
             report.add_problem(
                 f"{name}-too-old",
                 f"{name} {found} is older than {bound}, the oldest that works.",
                 f"Run: {sys.executable} -m pip install --upgrade {name}",
             )
         else:
-            report.add_fact("installed", name, f"{found} ({bound} or newer is needed)")
+            shown = f"{found} ({bound} or newer is needed)"
+        report.add_fact("installed", name, shown)
     for name in _OPTIONAL_PACKAGES:
         if found := _version(name):
             report.add_fact("installed", name, found)
@@ -59,11 +59,7 @@ def check_packages(report: DoctorReport) -> None:
 
 def check_redaction(report: DoctorReport, wanted: bool) -> None:
     """Check that redaction can run."""
-    missing = [
-        package
-        for name, package in _PII.items()
-        if importlib.util.find_spec(name) is None
-    ]
+    missing = [package for name, package in _PII.items() if find_spec(name) is None]
     report.add_fact("redaction", "asked for", wanted)
     report.add_fact(
         "redaction", "extra pii", "not installed" if missing else "installed"

@@ -11,8 +11,6 @@ from typing import Any
 
 from .report import DoctorReport
 
-_OWN_PACKAGE = "libretto_instrument"
-
 
 def check_openai(report: DoctorReport) -> None:
     """Patch openai as `install()` does, check the result, and undo it."""
@@ -52,26 +50,30 @@ def _check_targets(report: DoctorReport) -> None:
     from ..._capture import TARGETS, is_patched, patch, sees_requests, unpatch
     from ..._runtime.state import runtime
 
-    methods: dict[str, Any] = {}
+    present: dict[str, tuple[str, str, str]] = {}
     missing = []
     for target in TARGETS:
-        name = f"{target.module}.{target.owner}.{target.method}"
-        found = _method(target.module, target.owner, target.method)
-        if found is None:
-            missing.append(name.removeprefix("openai.resources."))
+        place = target.module, target.owner, target.method
+        if _method(*place) is None:
+            missing.append(".".join(place).removeprefix("openai.resources."))
         else:
-            methods[name] = found
-    foreign = {
-        name: modules
-        for name, method in [*methods.items(), *_inner_wrappers()]
-        if (modules := _foreign_wrappers(method))
-    }
+            present[".".join(place)] = place
+    methods = [(name, _method(*place)) for name, place in present.items()]
+    foreign: dict[str, list[str]] = {}
+    for name, method in (*methods, *_inner_wrappers()):
+        others = [each for each in _wrapper_chain(method) if not _is_ours(each)]
+        if others:
+            foreign[name] = others
     before = is_patched()
     refused, sees_all = [], True
     # Where it was patched before, ours may lie beneath what hides it.
     if not before:
         patch(runtime)
-        refused = [name for name in methods if not _is_ours(_method(*_split(name)))]
+        refused = [
+            name
+            for name, place in present.items()
+            if not any(map(_is_ours, _wrapper_chain(_method(*place))))
+        ]
         sees_all = sees_requests()
         unpatch()
     report.add_fact("openai", "can be recorded", len(methods) - len(refused))
@@ -105,11 +107,6 @@ def _check_targets(report: DoctorReport) -> None:
         )
 
 
-def _split(name: str) -> tuple[str, str, str]:
-    module, owner, method = name.rsplit(".", 2)
-    return module, owner, method
-
-
 def _method(module: str, owner: str, method: str) -> Any:
     """Return a class's own method; None if this version does not have it."""
     try:
@@ -130,19 +127,8 @@ def _inner_wrappers() -> Iterator[tuple[str, Any]]:
             yield f"openai.{owner.__name__}.{method}", found
 
 
-def _foreign_wrappers(method: Any) -> list[str]:
-    """Return the modules, other than ours and openai's, that have wrapped a method."""
-    return [
-        module
-        for module in _wrapper_chain(method)
-        if not module.startswith(f"{_OWN_PACKAGE}.")
-    ]
-
-
-def _is_ours(method: Any) -> bool:
-    return any(
-        module.startswith(f"{_OWN_PACKAGE}.") for module in _wrapper_chain(method)
-    )
+def _is_ours(module: str) -> bool:
+    return module.startswith("libretto_instrument.")
 
 
 def _wrapper_chain(method: Any) -> Iterator[str]:

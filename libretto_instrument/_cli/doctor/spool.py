@@ -39,7 +39,7 @@ def check_spool(report: DoctorReport, known: Mapping[str, Any]) -> None:
     found = inspect_spool(path)
     if exists:
         report.add_fact("spool", "state", found.state)
-    if found.state in _STATES and _is_a_directory(path):
+    if found.state in _STATES and _find_existing(path).is_dir():
         name, what = _STATES[found.state]
         report.add_problem(
             name,
@@ -91,10 +91,6 @@ def _check_directory(report: DoctorReport, path: Path) -> bool:
 
 def _find_existing(path: Path) -> Path:
     return next(each for each in (path, *path.parents) if os.path.lexists(each))
-
-
-def _is_a_directory(path: Path) -> bool:
-    return _find_existing(path).is_dir()
 
 
 def _access_problem(directory: Path) -> str | None:

@@ -150,14 +150,8 @@ class _PhoneValidator:
 class _Prefix:
     """Where a candidate starts, and what the text before it says.
 
-    Attributes:
-        start: Index of its first character, a plus or a bracket included.
-        has_plus: Whether it starts with the plus of a country code.
-        has_bracket: Whether its first group stands in brackets.
-        has_phone_context: Whether a word before it calls it a telephone number.
-        has_other_context: Whether a word before it calls it something else.
-        is_continued: Whether it goes on from digits before it, as in ``12-345``.
-        is_linked: Whether it stands in a row with digits before it.
+    It starts at its plus or bracket, if it has one. It is continued if it goes on from
+    digits before it, as in ``12-345``, and linked if it stands in a row with some.
     """
 
     start: int
@@ -194,17 +188,10 @@ class _Prefix:
 
 @frozen
 class _Candidate:
-    """Some groups of digits that may be a telephone number.
+    """Some groups of digits in a text that may be a telephone number.
 
-    Attributes:
-        prefix: Where it starts, and what stands before it.
-        text: The whole text.
-        end: Index behind its last character.
-        digits: All of its digits.
-        shape: How many digits each group has.
-        separators: What stands between the groups, joined.
-        is_continued: Whether it goes on, or from, digits as in ``12-345``.
-        is_linked: Whether it stands in a row with other digits.
+    ``shape`` is how many digits each group has; ``separators`` is what stands between
+    them, joined. Digits before or behind it count for the last two, as in `_Prefix`.
     """
 
     prefix: _Prefix

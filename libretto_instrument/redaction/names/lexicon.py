@@ -17,15 +17,10 @@ from attrs import fields, frozen
 
 @frozen
 class Lexicon:
-    """What is known about single words, each in lower case and without accents.
+    """Lists of words in lower case and without accents.
 
-    Attributes:
-        given: Given names that many people bear.
-        given_words: Those of them that are English words, too.
-        rare_given: Given names that some people bear.
-        surnames: Surnames that many people bear.
-        words: Frequent words of English.
-        places: Countries and large cities.
+    ``given_words`` are the given names that are English words, too; ``rare_given`` are
+    those that some people bear; ``places`` are countries and large cities.
     """
 
     given: frozenset[str]

@@ -28,14 +28,9 @@ _MAX_WORD = 30
 
 @define
 class Token:
-    """A word of the text.
+    """A word of the text, less a possessive ending, and where it stands.
 
-    Attributes:
-        text: As it is written, less a possessive ending.
-        start: Index of its first character.
-        end: Index after its last character.
-        folded: In lower case, without accents.
-        capital: Whether it starts with a capital letter.
+    ``folded`` is in lower case, without accents.
     """
 
     text: str
