@@ -81,6 +81,7 @@ def find_source() -> str:
     Raises:
         ValueError: There is neither.
     """
+    from ..improve._sources import hide_secrets
     from ..improve._stores import find_local, local_address
 
     if Path(DATABASE).exists():
@@ -89,7 +90,7 @@ def find_source() -> str:
         return address
     raise ValueError(
         f"there is no {DATABASE} here, and no local Libretto answers at "
-        f"{local_address()}: name a source with --from"
+        f"{hide_secrets(local_address())}: name a source with --from"
     )
 
 

@@ -92,6 +92,7 @@ def run(args: argparse.Namespace) -> int:
     from .. import improve
     from ..improve._prepare import load_replay, prepare
     from ..improve._request import Change
+    from ..improve._sources import hide_secrets
 
     if args.junit:
         report = Path(args.junit).absolute()
@@ -107,7 +108,8 @@ def run(args: argparse.Namespace) -> int:
     if args.ids:
         absent = set(args.ids) - {case.id for case in cases}
         if absent:
-            raise ValueError(f"there is no case {min(absent)} in {args.cases}")
+            source = hide_secrets(args.cases)
+            raise ValueError(f"there is no case {min(absent)} in {source}")
         cases = [case for case in cases if case.id in args.ids]
     with _open_location(args) as (to, location):
         prepared = prepare(
@@ -197,7 +199,7 @@ def _open_location(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
 
     A database is opened as a local Libretto would, for as long as the replay takes.
     """
-    from ..improve._sources import hide_token, is_database, is_url
+    from ..improve._sources import hide_secrets, is_database, is_url
     from ..improve._stores import find_local
 
     # A spool of the process that was recorded is none of a replay's business.
@@ -213,7 +215,7 @@ def _open_location(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
     if to is None:
         to = FILE
     if is_url(to) or not to.endswith(_DATABASES):
-        yield to, hide_token(to)
+        yield to, hide_secrets(to)
         return
     from .. import _collector
 

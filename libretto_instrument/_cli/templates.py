@@ -79,10 +79,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _apply(source: str, known: str) -> int:
     from .._recognition.known import load_templates
-    from ..improve._sources import is_database
+    from ..improve._sources import hide_secrets, is_database
 
     if not Path(source).is_file() or not is_database(Path(source)):
-        raise ValueError(f"--apply needs a local Libretto's database, not {source}")
+        shown = hide_secrets(source)
+        raise ValueError(f"--apply needs a local Libretto's database, not {shown}")
     try:
         templates = load_templates(known)
     except (ImportError, TypeError) as exc:

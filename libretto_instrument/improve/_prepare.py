@@ -16,7 +16,7 @@ from ._replay import Replay
 from ._request import Change, ReplayError, choose_replayable
 from ._run import Run
 from ._scores import Scorer, load_scorer
-from ._sources import hide_token, replayed_calls
+from ._sources import hide_secrets, replayed_calls
 from ._stores import check_store, find_local
 
 
@@ -107,7 +107,7 @@ def _resume(run: Run, resume: str) -> None:
         )
     recorded = list(replayed_calls(run.store, resume))
     if not recorded:
-        raise ReplayError(f"There is no replay {resume} in {hide_token(run.store)}.")
+        raise ReplayError(f"There is no replay {resume} in {hide_secrets(run.store)}.")
     run.load(recorded)
     run.forget_errors()
 
@@ -124,7 +124,7 @@ def load_replay(run: Run, replay: str) -> Replay:
     other.load(replayed_calls(run.store, replay))
     result = other.result()
     if not result.results:
-        where = hide_token(run.store)
+        where = hide_secrets(run.store)
         raise ReplayError(f"There is no replay {replay} of these cases in {where}.")
     return result
 

@@ -19,7 +19,7 @@ from ._replay import Replay
 from ._request import Change, build_request
 from ._results import Answer, Result, judge
 from ._scores import Scorer, json_differences, score_answer
-from ._sources import Recorded, hide_token
+from ._sources import Recorded, hide_secrets
 from ._stores import open_store, store_event
 
 #: For how many seconds in all one call may wait for rate limits.
@@ -260,7 +260,7 @@ class Run:
             skipped=self.skipped,
             score_name=self.score_name,
             is_complete=self.calls_left == 0,
-            store=hide_token(self.store) if self.store else None,
+            store=hide_secrets(self.store) if self.store else None,
             problem=self._problem,
         )
 

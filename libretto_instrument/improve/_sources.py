@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from urllib.request import (
     HTTPRedirectHandler,
     OpenerDirector,
@@ -24,6 +24,7 @@ from urllib.request import (
 
 from attrs import frozen
 
+from .._delivery.endpoint import strip_credentials
 from .._util.json import decode, encode
 
 _SQLITE = b"SQLite format 3\0"
@@ -224,9 +225,9 @@ def fetch_events(url: str, query: Mapping[str, str | None]) -> Iterator[Recorded
             yield Recorded(event, at, rating, row.get("better_response"))
 
 
-def hide_token(location: str) -> str:
+def hide_secrets(location: str) -> str:
     """Return a path, or an address without what is secret in it."""
-    return location.partition("?")[0] if is_url(location) else location
+    return strip_credentials(location) if is_url(location) else location
 
 
 def fetch(url: str, path: str, timeout: float = _TIMEOUT) -> dict[str, Any]:
@@ -262,7 +263,7 @@ def _exchange(
     headers = {"Content-Type": "application/json"} if body is not None else {}
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    base = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+    base = strip_credentials(url).rstrip("/")
     request = Request(base + path, data=body, headers=headers)
     try:
         with _opener(parts.hostname).open(request, timeout=timeout) as answer:

@@ -15,6 +15,7 @@ import pytest
 from attrs import frozen
 from support.scripted import DEADLINE
 
+from libretto_instrument import _collector
 from libretto_instrument._cli import main
 from libretto_instrument.improve._cases import format_cases
 
@@ -150,6 +151,41 @@ def test_cases_of_a_log(run: Run, tmp_path: Path) -> None:
     none = run("cases", "--from", "calls.jsonl", "--since", "1h", "--prompt", "absent")
     assert (none.returncode, none.stdout) == (0, "")
     assert "0 cases" in none.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("cases", "--from", "http://user:hunter2@127.0.0.1:9"),
+        ("cases", "--from", "http://127.0.0.1:9/?token=hunter2"),
+        ("cases",),
+        ("templates", "--from", "http://127.0.0.1:9/?token=hunter2", "--apply", "x"),
+        ("replay", "http://user:hunter2@127.0.0.1:9", "--yes"),
+        ("replay", "cases.jsonl", "--to", "http://user:hunter2@127.0.0.1:9", "--yes"),
+    ],
+)
+def test_secrets_of_an_address_are_not_told(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """A message about an address names it without its password and token."""
+    prefix = "http://user:hunter2@127.0.0.1:9/api"
+    monkeypatch.setenv("LIBRETTO_API_PREFIX", prefix)
+    (tmp_path / "cases.jsonl").write_text(case(1).to_json())
+    done = run(*words)
+    assert done.returncode == 2
+    assert "http://127.0.0.1:9" in done.stderr
+    assert "hunter2" not in done.stdout + done.stderr
+
+
+def test_a_token_is_not_told_with_a_case_that_is_not_there(
+    run: Run, tmp_path: Path
+) -> None:
+    """A case that an address does not have is told without the address's token."""
+    with _collector.running(tmp_path / "libretto.db", token="hunter2" * 3) as libretto:
+        source = f"{libretto.url}/?token={'hunter2' * 3}"
+        done = run("replay", source, "--case", "absent", "--yes")
+    assert f"no case absent in {libretto.url}" in done.stderr
+    assert "hunter2" not in done.stdout + done.stderr
 
 
 def test_cases_go_where_a_link_leads(run: Run, tmp_path: Path) -> None:
