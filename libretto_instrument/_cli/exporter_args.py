@@ -47,7 +47,7 @@ def _parse_exporter(named: str) -> Any:
 
 def _error(named: str, reason: str) -> ValueError:
     # Either may quote an address with a password.
-    return ValueError(re.sub(r"//[^/\s]*@", "//", f"--exporter {named}: {reason}"))
+    return ValueError(re.sub(r"//\S*@", "//", f"--exporter {named}: {reason}"))
 
 
 def _import_exporter(named: str) -> Any:

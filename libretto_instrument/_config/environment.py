@@ -81,8 +81,8 @@ def find_url_fault(url: str) -> str | None:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
-    except ValueError as exc:
-        return f"is malformed ({exc})"
+    except ValueError:
+        return "is malformed"  # The error may quote a part of a password.
     if parts.scheme not in ("http", "https"):
         return "begins with neither http:// nor https://"
     if not host:

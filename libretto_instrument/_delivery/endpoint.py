@@ -116,7 +116,11 @@ def strip_credentials(url: str) -> str:
     """Return a URL without what may hold a password: user, query and fragment."""
     try:
         parts = urlsplit(url)
-        netloc = parts.netloc.rpartition("@")[2]
-        return parts._replace(netloc=netloc, query="", fragment="").geturl()
+        host, _ = parts.hostname, parts.port
     except ValueError:
-        return url.rpartition("@")[2]
+        host = None
+    if not host:
+        # The password may hold a slash, a question mark or a number sign.
+        return url.rpartition("@")[2].partition("?")[0]
+    netloc = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=netloc, query="", fragment="").geturl()

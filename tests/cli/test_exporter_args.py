@@ -80,6 +80,7 @@ def test_it_shadows_nothing(directory: Path) -> None:
         "otlp:http://user:hunter2@host:4318/v1/traces",
         "=otlp:http://user:hunter2@host",
         "mine=module:http://user:hunter2@host",
+        "mine=module:http://user:hunter2/x@host",
     ],
 )
 def test_no_password_in_an_error(named: str) -> None:

@@ -244,3 +244,31 @@ def test_streams_that_are_closed(command: list[str], tmp_path: Path) -> None:
     assert done.returncode in (0, 1, 2)
     if command[0] == "replay":
         assert "--yes" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "user:hunter2@host",
+        "ftp://user:hunter2@host",
+        "https://user:hunter2@host:port",
+        "https://user:hunter2/x@host/api",
+        "https://user:hunter2#x@host/api",
+        "https://user:hunter2?x@host/api",
+        "https://user:hunter2\u2100@host/api",
+    ],
+)
+def test_no_password_of_an_address_is_told(
+    url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """An address that can't be used is told without its password."""
+    spool = str(tmp_path / "spool")
+    assert main.main(["relay", "--spool", spool, "--api-prefix", url]) == 2
+    monkeypatch.setenv("LIBRETTO_API_PREFIX", url)
+    assert main.main(["run", "-c", "pass"]) == 2
+    told = capsys.readouterr().err
+    assert len(told.splitlines()) == 2
+    assert "hunter2" not in told
