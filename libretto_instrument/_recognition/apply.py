@@ -31,14 +31,10 @@ def recognize(
     *,
     has_instructions: bool = False,
 ) -> Match | Ambiguous | None:
-    """Return which template a prompt was made from.
+    """Return which template a prompt was made from; see `TemplateIndex.recognize`.
 
-    Args:
-        index: The known templates.
-        sent: The text or the messages.
-        name: Where this template is among those that fit, it is the one.
-        has_instructions: The first message may be apart from the rest, which alone may
-            have been made from a template.
+    ``has_instructions``: the first message may be apart from the rest, which alone may
+    have been made from a template.
     """
     found = index.recognize(sent, name)
     if found is not None or not has_instructions or isinstance(sent, str):
@@ -54,17 +50,9 @@ def fit_declared(
 ) -> tuple[Template, dict[str, Any]] | None:
     """Return a declared template, and its parameters, as they hold for what was sent.
 
-    Messages after those of the template, such as calls of tools and their results, are
-    recorded as they are.
-
-    Args:
-        template: The text or the messages.
-        params: The parameters declared with it; structured ones are taken as they are,
-            others are corrected by what was sent.
-        sent: The text or the messages.
-
-    Returns:
-        The template and the parameters; None if the template does not fit.
+    None if the template does not fit. Structured parameters are taken as they are,
+    others are corrected by what was sent. Messages after those of the template, such as
+    calls of tools and their results, are recorded as they are.
     """
     exact = _fit_exactly(template, params, sent)
     if exact is not None:

@@ -112,6 +112,10 @@ def read_cases(path: "str | os.PathLike[str]") -> Iterator[Case]:
             yield case
 
 
+#: What `format_cases` writes.
+FORMS = ("jsonl", "csv", "promptfoo")
+
+
 def format_cases(found: Sequence[Case], form: str) -> Iterator[str]:
     """Yield the lines of a file of cases.
 
@@ -129,10 +133,6 @@ def format_cases(found: Sequence[Case], form: str) -> Iterator[str]:
         yield "[\n" + ",\n".join(lines) + "\n]\n"
     else:
         raise ValueError(f"unknown format {form!r}: must be one of {', '.join(FORMS)}")
-
-
-#: What `format_cases` writes.
-FORMS = ("jsonl", "csv", "promptfoo")
 
 
 def _csv(found: Sequence[Case]) -> str:

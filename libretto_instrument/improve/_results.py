@@ -156,7 +156,7 @@ class ReplayResults:
     against: "ReplayResults | None" = field(default=None)
 
     def _of(self, verdict: str) -> list[Result]:
-        return [result for result in self.results if result.verdict == verdict]
+        return [each for each in self.results if each.verdict == verdict]
 
     @property
     def better(self) -> list[Result]:

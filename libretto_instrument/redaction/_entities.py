@@ -58,19 +58,11 @@ PRECEDENCE = (
     "PERSON",
 )
 
-_PRECEDENCE_RANK = {entity: rank for rank, entity in enumerate(PRECEDENCE)}
-
 
 def merge_overlapping(entities: Iterable[Entity]) -> list[Entity]:
-    """Sort entities and join those that overlap.
+    """Return entities in the order of the text, those that overlap joined.
 
     The joined entity covers both, so no end of the weaker one is left in clear.
-
-    Args:
-        entities: In any order.
-
-    Returns:
-        Entities in the order of the text, none overlapping another.
     """
     result: list[Entity] = []
     for entity in sorted(entities, key=lambda f: (f.start, -f.end)):
@@ -78,35 +70,21 @@ def merge_overlapping(entities: Iterable[Entity]) -> list[Entity]:
             result.append(entity)
             continue
         last = result[-1]
-        kind = min(last.type, entity.type, key=_rank)
+        # A redactor of the user's may find what is not in the table.
+        ranked = (*PRECEDENCE, last.type, entity.type)
+        kind = min(last.type, entity.type, key=ranked.index)
         result[-1] = Entity(last.start, max(last.end, entity.end), kind)
     return result
 
 
-def _rank(entity: str) -> int:
-    return _PRECEDENCE_RANK.get(entity, len(PRECEDENCE))
-
-
 def replace_entities(text: str, entities: Iterable[Entity]) -> str:
-    """Put ``<ENTITY>`` in the place of each entity.
-
-    Args:
-        text: The text that was analyzed.
-        entities: Sorted, none overlapping another.
-
-    Returns:
-        The text without what was found; ``text`` itself if nothing was.
-    """
+    """Return a text with ``<ENTITY>`` in the place of each of its sorted entities."""
     parts: list[str] = []
     position = 0
     for entity in entities:
-        parts.append(text[position : entity.start])
-        parts.append(f"<{entity.type}>")
+        parts += (text[position : entity.start], f"<{entity.type}>")
         position = entity.end
-    if not parts:
-        return text
-    parts.append(text[position:])
-    return "".join(parts)
+    return "".join([*parts, text[position:]])
 
 
 def find_matches(

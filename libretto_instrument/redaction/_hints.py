@@ -78,10 +78,8 @@ def _meaning(key: str) -> tuple[str, int] | None:
 def item_key(parent: str | None, key: str, label: str | None = None) -> str:
     """Return the key by which to judge what stands under ``key``.
 
-    Args:
-        parent: The key that its object is judged by, if any.
-        key: Its own.
-        label: What its object says that its ``value`` is, if anything.
+    ``parent`` is the key that its object is judged by, and ``label`` what that object
+    says that its ``value`` is, if anything.
     """
     if label and key in _LABELLED and _meaning(label):
         return label

@@ -154,7 +154,9 @@ def _is_named_secret(match: re.Match[str], value: str) -> bool:
     if noun.lower() in _PASSWORDS or _QUALIFIER.search(before):
         if match["verb"] or match["line"]:
             return _is_random(value)
-        return match["quoted"] is not None or _is_high_entropy(value)
+        # A password that stands bare has a digit or a mark inside; a word does not.
+        has_digit = any(map(str.isdigit, value))
+        return match["quoted"] is not None or has_digit or not value[:-1].isalnum()
     if match["verb"] or match["line"]:
         return False
     if noun in ("PASS", "PW") and _VARIABLE.search(before):
@@ -183,11 +185,6 @@ _REFERENCE = re.compile(
     r"|none|null|true|false|undefined|required|optional|string",
     re.IGNORECASE,
 )
-
-
-def _is_high_entropy(value: str) -> bool:
-    """Tell a password from a word: it has a digit or a mark inside."""
-    return any(c.isdigit() for c in value) or any(not c.isalnum() for c in value[:-1])
 
 
 def _is_random(value: str) -> bool:

@@ -36,14 +36,7 @@ class Cue(Enum):
 
 
 def context_cue(text: str, words: list[Token], first: int, end: int) -> Cue:
-    """Judge what stands before the words from ``first`` to ``end``.
-
-    Args:
-        text: The whole text.
-        words: Its words.
-        first: Index of the first word of the candidate.
-        end: Index after its last word.
-    """
+    """Judge what stands before the words of a text from ``first`` to ``end``."""
     start, stop = words[first].start, words[end - 1].end
     if first == 0:
         return Cue.NONE
@@ -62,7 +55,8 @@ def context_cue(text: str, words: list[Token], first: int, end: int) -> Cue:
         return _is_introduction(words, first)
     if gap == "? " and previous.folded == "name":
         return Cue.STRONG
-    return Cue.STRONG if _DASHES.search(gap) and _last_line(text, stop) else Cue.NONE
+    is_last_line = not text[stop : stop + 200].strip(" .\n\t!")
+    return Cue.STRONG if _DASHES.search(gap) and is_last_line else Cue.NONE
 
 
 def _has_title(previous: Token, gap: str) -> bool:
@@ -112,7 +106,3 @@ def _is_introduction(words: list[Token], first: int) -> Cue:
 def _strong_if_capital(word: Token) -> Cue:
     """Weigh "Name: httpx" and "named tuples", where small letters speak against it."""
     return Cue.STRONG if word.capital else Cue.WEAK
-
-
-def _last_line(text: str, end: int) -> bool:
-    return not text[end : end + 200].strip(" .\n\t!")
