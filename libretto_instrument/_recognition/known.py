@@ -2,14 +2,14 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cached_property, lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
 
-from .._templates import PLACEHOLDER, TemplateChat, TemplateText
+from .._templates import TemplateChat, TemplateText, placeholders
 from .index import TemplateIndex
 from .template import ByContents, Template
 
@@ -137,12 +137,10 @@ def _read_module(module: ModuleType) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in names:
         value = getattr(module, name, None)
-        if isinstance(value, str):
-            is_template = _has_placeholder(value)
-        else:
-            is_template = isinstance(value, Sequence) and bool(value)
-            is_template = is_template and is_chat(value)
-        if is_template:
+        is_text = isinstance(value, TemplateText) or (
+            isinstance(value, str) and bool(placeholders(value))
+        )
+        if is_text or (is_chat(value) and value):
             found[name] = value
     if not found:
         raise ValueError(
@@ -150,12 +148,6 @@ def _read_module(module: ModuleType) -> dict[str, Any]:
             "{placeholder}, or lists of messages, under public names."
         )
     return found
-
-
-def _has_placeholder(text: str) -> bool:
-    if isinstance(text, TemplateText):
-        return True
-    return any(match["name"] for match in PLACEHOLDER.finditer(text))
 
 
 def _is_path(source: str) -> bool:

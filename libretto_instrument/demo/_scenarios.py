@@ -47,12 +47,6 @@ class DemoClient:
         options = {"model": self.chat_model, **options}
         return self.client.chat.completions.create(messages=messages, **options)
 
-    def text(self, prompt: str, **options: Any) -> Any:
-        """Ask for a text completion."""
-        return self.client.completions.create(
-            model=self.text_model, prompt=prompt, **options
-        )
-
 
 @frozen
 class Expected:
@@ -102,7 +96,8 @@ def _text_template(client: DemoClient) -> None:
         "Write a slogan for {product}:", {"product": "a quiet kettle"}
     )
     with libretto.scope(prompt_template_name="demo-slogan"):
-        client.text(prompt, max_tokens=40)
+        completions = client.client.completions
+        completions.create(model=client.text_model, prompt=prompt, max_tokens=40)
 
 
 def _stream(client: DemoClient) -> None:

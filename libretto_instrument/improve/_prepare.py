@@ -46,8 +46,17 @@ def prepare(
         # Trying again is left to us, who time each call.
         client = (client or _make_client()).with_options(max_retries=0)
         if change.model is None:
-            chosen, others = _split_by_provider(chosen, name_provider(client.base_url))
-            skipped += others
+            provider = name_provider(client.base_url)
+            skipped += [
+                (
+                    case,
+                    f"its model is of another provider ({case.provider}, not "
+                    f"{provider}): name a model of this one",
+                )
+                for case in chosen
+                if case.provider != provider
+            ]
+            chosen = [case for case in chosen if case.provider == provider]
     if not chosen:
         reasons = "; ".join(sorted({why for _, why in skipped}))
         raise ReplayError(
@@ -127,19 +136,6 @@ def load_replay(run: Run, replay: str) -> Replay:
         where = hide_secrets(run.store)
         raise ReplayError(f"There is no replay {replay} of these cases in {where}.")
     return result
-
-
-def _split_by_provider(
-    cases: Sequence[Case], provider: str
-) -> tuple[list[Case], list[tuple[Case, str]]]:
-    """Return the cases of a provider's models, and the others with the reason."""
-    why = "its model is of another provider ({0}, not {1}): name a model of this one"
-    others = [
-        (case, why.format(case.provider, provider))
-        for case in cases
-        if case.provider != provider
-    ]
-    return [case for case in cases if case.provider == provider], others
 
 
 _AZURE_VARIABLES = (

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import Any
 
 from .. import _capture
@@ -13,7 +14,7 @@ from .._runtime.install import enable, in_use
 from .._runtime.state import runtime
 from .._util.ids import new_id
 from .._util.json import decode, encode
-from ._request import Request
+from ._request import RESOURCES, Request
 
 #: What came of a call: its event (None if ``before_send`` withheld it), and what openai
 #: raised, or None.
@@ -71,11 +72,7 @@ def call(client: Any, request: Request, *, name: str | None, context: Any) -> Ou
     if name is not None:
         libretto["prompt_template_name"] = name
     error: Exception | None = None
-    create = {
-        "chat": lambda: client.chat.completions.create,
-        "completion": lambda: client.completions.create,
-        "responses": lambda: client.responses.create,
-    }[request.endpoint]()
+    create = attrgetter(f"{RESOURCES[request.endpoint][0]}.create")(client)
     try:
         with scope(
             api_key="replay", enabled=True, sample_rate=1.0, allow_unnamed_prompts=True

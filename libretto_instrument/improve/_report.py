@@ -170,11 +170,11 @@ def replay_to_junit(replay: ReplayResults, fail_under: float | None) -> str:
     """Return a replay as JUnit's XML, a test for each case."""
     tests = [_test(result) for result in replay.results]
     for case, reason in replay.skipped:
-        test = ElementTree.Element("testcase", _attributes(_name(case)))
+        test = _testcase(_name(case))
         ElementTree.SubElement(test, "skipped", message=_xml(reason))
         tests.append(test)
     for name, problem in check_limits(replay, fail_under):
-        test = ElementTree.Element("testcase", _attributes(name))
+        test = _testcase(name)
         if problem:
             ElementTree.SubElement(test, "failure", message=_xml(problem))
         tests.append(test)
@@ -213,7 +213,7 @@ def check_limits(
 
 
 def _test(result: Result) -> ElementTree.Element:
-    test = ElementTree.Element("testcase", _attributes(_name(result.case)))
+    test = _testcase(_name(result.case))
     times = [answer.response_time or 0.0 for answer in result.answers]
     test.set("time", f"{sum(times) / 1000:.3f}")
     if result.error is not None:
@@ -231,8 +231,8 @@ def _name(case: Case) -> str:
     return f"{case.prompt or 'unnamed'} {case.id}"
 
 
-def _attributes(name: str) -> dict[str, str]:
-    return {"classname": "replay", "name": _xml(name)}
+def _testcase(name: str) -> ElementTree.Element:
+    return ElementTree.Element("testcase", classname="replay", name=_xml(name))
 
 
 def _xml(text: str) -> str:

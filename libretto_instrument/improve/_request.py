@@ -191,7 +191,8 @@ def _arguments(case: Case, change: Change) -> dict[str, Any]:
     return arguments
 
 
-_RESOURCES = {
+#: For each endpoint the module of its resource, also its path from a client, and class.
+RESOURCES = {
     "chat": ("chat.completions", "Completions"),
     "completion": ("completions", "Completions"),
     "responses": ("responses", "Responses"),
@@ -205,7 +206,7 @@ def argument_names(endpoint: str) -> frozenset[str]:
     Raises:
         ValueError: The installed openai has no such endpoint.
     """
-    module, owner = _RESOURCES[endpoint]
+    module, owner = RESOURCES[endpoint]
     try:
         resource = importlib.import_module(f"openai.resources.{module}")
     except ModuleNotFoundError:

@@ -218,11 +218,8 @@ class Run:
             context = made.event.get("context") or {}
             case = cases.get(str(context.get("case")))
             attempt = context.get("attempt", 0)
-            if (
-                case is None
-                or not isinstance(attempt, int)
-                or not 0 <= attempt < self.times
-            ):
+            is_known = isinstance(attempt, int) and 0 <= attempt < self.times
+            if case is None or not is_known:
                 continue
             try:
                 answer = _read(made.event, None, attempt)
