@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shutil
 import sys
 import time
 import warnings
@@ -113,8 +114,16 @@ def _replace(path: Path, data: bytes) -> None:
         return
     path = path.resolve()  # What a link leads to is written, and the link stays.
     partial = path.with_name(f".{path.name}.{os.getpid()}")
+    is_there = path.exists()
+
+    def create(name: str, flags: int) -> int:
+        return os.open(name, flags, 0o600 if is_there else 0o666)
+
     try:
-        partial.write_bytes(data)
+        with open(partial, "wb", opener=create) as file:
+            file.write(data)
+        if is_there:
+            shutil.copymode(path, partial)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

@@ -199,6 +199,21 @@ def test_cases_go_where_a_link_leads(run: Run, tmp_path: Path) -> None:
     assert '"Hello, Ada 0!"' in (tmp_path / "kept" / "cases.jsonl").read_text()
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o400])
+def test_a_file_that_others_may_not_read_stays_so(
+    run: Run, tmp_path: Path, mode: int
+) -> None:
+    """A file of cases that is written anew keeps the rights that it had."""
+    write_log(tmp_path / "calls.jsonl", event(0), feedback(0, rating=1))
+    output = tmp_path / "cases.jsonl"
+    output.write_text("old\n")
+    output.chmod(mode)
+    done = run("cases", "--from", "calls.jsonl", "-o", "cases.jsonl")
+    assert done.returncode == 0, done.stderr
+    assert output.stat().st_mode & 0o777 == mode
+    assert '"Hello, Ada 0!"' in output.read_text()
+
+
 @pytest.mark.parametrize("kind", ["pipe", "terminal"])
 def test_cases_go_into_what_is_no_file(run: Run, tmp_path: Path, kind: str) -> None:
     """A pipe or a device that is named as the output is written to, not replaced."""
