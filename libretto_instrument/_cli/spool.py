@@ -95,7 +95,7 @@ def _list(spool: Spool) -> None:
         for destination, count in sorted(stats.pending_by_destination.items()):
             print(f"{count} pending for {printable(destination)}")
     for reason, count in stats.dropped.items():
-        print(f"{count} dropped: {reason}")
+        print(printable(f"{count} dropped: {reason}"))
     for letter in iter_dead_letters(spool.directory):
         print(_format(letter))
 

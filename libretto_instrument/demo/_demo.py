@@ -5,7 +5,6 @@ import tempfile
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,7 +13,9 @@ import openai
 import libretto_instrument as libretto
 
 from .._collector import running
+from .._delivery.endpoint import strip_credentials
 from .._util.progress import Progress, live_progress
+from .._util.terminal import printable
 from . import _story
 from ._results import CheckResult, check_stored, format_table
 from ._scenarios import CHAT_MODEL, SCENARIOS, TEXT_MODEL, DemoClient, Scenario
@@ -25,7 +26,9 @@ _DELIVERY_TIMEOUT = 15.0
 #: Seconds to wait for a response of the model.
 _MODEL_TIMEOUT = 60.0
 
-_print = partial(print, flush=True)
+
+def _print(text: str = "", end: str = "\n") -> None:
+    print(printable(text), end=end, flush=True)
 
 
 def run(
@@ -90,7 +93,8 @@ def _connect(model: str | None) -> Generator[DemoClient]:
     base_url = os.environ.get("OPENAI_BASE_URL")
     with ExitStack() as stack:
         if key or base_url:
-            _print(f"Model      {base_url or 'OpenAI'}, with your own key and quota")
+            shown = strip_credentials(base_url) if base_url else "OpenAI"
+            _print(f"Model      {shown}, with your own key and quota")
             client = openai.OpenAI(api_key=key or "none", timeout=_MODEL_TIMEOUT)
         else:
             offline = stack.enter_context(

@@ -1,7 +1,7 @@
 """What Libretto stored of the demonstration, beside what should be there."""
 
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -51,24 +51,22 @@ def check(
 
     ``events`` are those found, oldest first; ``chains`` the ids that have a result.
     """
-    unmatched = list(events)
-    return [result for each in scenarios for result in _check(each, unmatched, chains)]
-
-
-def _check(
-    scenario: Scenario, unmatched: list[Row], results: set[str]
-) -> Iterator[CheckResult]:
-    matches = [(each, _pop_match(each, unmatched)) for each in scenario.expected]
-    chains = {row["chain_id"] for _, row in matches if row}
-    for expected, row in matches:
-        missing = _missing_keys(expected, row) if row else []
-        if row and scenario.expects_rating and row["rating"] is None:
-            missing.append("feedback")
-        if scenario.expects_chain and (len(chains) > 1 or not chains & results):
-            missing.append("the chain's result")
-        problem = f"without {', '.join(missing)}" if missing else ""
-        problem = problem if row else "it did not arrive"
-        yield CheckResult(scenario.name, expected.prompt, row, problem)
+    unmatched, results = list(events), []
+    for scenario in scenarios:
+        matches = [(each, _pop_match(each, unmatched)) for each in scenario.expected]
+        found = {row["chain_id"] for _, row in matches if row}
+        is_one_chain = len(found) == 1 and found <= chains
+        for expected, row in matches:
+            problem = "it did not arrive"
+            if row is not None:
+                missing = _missing_keys(expected, row)
+                if scenario.expects_rating and row["rating"] is None:
+                    missing.append("feedback")
+                if scenario.expects_chain and not is_one_chain:
+                    missing.append("the chain's result")
+                problem = f"without {', '.join(missing)}" if missing else ""
+            results.append(CheckResult(scenario.name, expected.prompt, row, problem))
+    return results
 
 
 def _pop_match(expected: Expected, unmatched: list[Row]) -> Row | None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from libretto_instrument import installed
-from libretto_instrument.demo import OfflineModel, _scenarios
+from libretto_instrument.demo import OfflineModel, _scenarios, offline_model
 from libretto_instrument.demo._demo import report_result, run
 from libretto_instrument.demo._results import check, format_table
 from libretto_instrument.demo._scenarios import SCENARIOS, Expected, Scenario
@@ -105,6 +105,23 @@ def test_another_model_may_be_asked(
     assert not installed()
     assert os.environ["LIBRETTO_TEMPLATE_NAME"] == "mine"
     assert "LIBRETTO_API_PREFIX" not in os.environ
+
+
+@pytest.mark.parametrize("hidden", ["\x1b[2J", "\x9b31m", "\u202e"])
+def test_an_answer_does_not_steer_the_terminal(
+    hidden: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Control characters of an answer, and the address's password, are not shown."""
+    with offline_model(reply=lambda _: f"{hidden}Hello") as model:
+        address = model.base_url.replace("//", "//user:hunter2@")
+        monkeypatch.setenv("OPENAI_BASE_URL", address)
+        monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+        run()
+    out = capsys.readouterr().out
+    assert f"\ufffd{hidden[1:]}Hello" in out
+    assert hidden[0] not in out
+    assert f"{model.base_url}, with your own key" in out
+    assert "hunter2" not in out
 
 
 def test_a_call_that_should_have_failed_is_told(

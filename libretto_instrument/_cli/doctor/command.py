@@ -6,6 +6,7 @@ from typing import Any
 
 from attrs import asdict
 
+from ..._util.terminal import printable
 from ..._util.version import __version__
 from ..argtypes import non_negative_seconds
 from ..run.options import add_setting_options, read_setting_options
@@ -73,15 +74,15 @@ def _print(report: DoctorReport) -> None:
         print(section)
         width = max(map(len, facts))
         for name, value in facts.items():
-            print(f"  {name:<{width}}  {_format_value(value)}")
+            print(printable(f"  {name:<{width}}  {_format_value(value)}"))
         print()
     for diagnosis in report.diagnoses:
         mark = "PROBLEM" if diagnosis.level == PROBLEM else "Warning"
-        print(f"{mark} {diagnosis.id}: {diagnosis.message}")
-        print(f"  {diagnosis.remedy}\n")
+        print(printable(f"{mark} {diagnosis.id}: {diagnosis.message}"))
+        print(printable(f"  {diagnosis.remedy}\n"))
     problems = sum(diagnosis.level == PROBLEM for diagnosis in report.diagnoses)
     if problems:
-        print(f"{problems} {'problem' if problems == 1 else 'problems'}.")
+        print(f"{problems} problem{'' if problems == 1 else 's'}.")
     else:
         print("No problems.")
 
