@@ -5,7 +5,8 @@ import math
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin
 
 import attrs
 from attrs import field, frozen
@@ -73,7 +74,7 @@ class Case:
     id: str
     prompt: str | None = None
     endpoint: str = "chat"
-    template: Any = field(repr=False)
+    template: list[Any] | str = field(repr=False)
     template_hash: str = field(repr=False)
     params: dict[str, Any] = field(factory=dict, repr=False)
     model: str | None = None
@@ -166,9 +167,9 @@ def _check(case: Case) -> Case:
     Raises:
         ValueError: One is not; the message names it.
     """
-    for name, kinds in _KINDS.items():
+    for name, attribute in attrs.fields_dict(Case).items():
         value = getattr(case, name)
-        if not isinstance(value, kinds):
+        if not _is_of(value, attribute.type):
             raise ValueError(f"the field {name!r} is a {type(value).__name__}")
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"the field {name!r} is no finite number")
@@ -180,30 +181,13 @@ def _check(case: Case) -> Case:
     return case
 
 
-_TEXT = (str, type(None))
-_NUMBER = (int, float, type(None))
-_KINDS: dict[str, type | tuple[type, ...]] = {
-    "id": str,
-    "prompt": _TEXT,
-    "endpoint": str,
-    "template": (list, str),
-    "template_hash": str,
-    "params": dict,
-    "model": _TEXT,
-    "provider": str,
-    "model_parameters": dict,
-    "tools": (list, type(None)),
-    "answer": _TEXT,
-    "target": str,
-    "target_source": str,
-    "rating": _NUMBER,
-    "tokens_in": _NUMBER,
-    "tokens_out": _NUMBER,
-    "response_time": _NUMBER,
-    "input_type": _TEXT,
-    "has_instructions": bool,
-    "obstacle": _TEXT,
-}
+def _is_of(value: Any, kind: Any) -> bool:
+    """Say whether a value is of an annotated type; its items may be of any."""
+    if isinstance(kind, UnionType):
+        return any(_is_of(value, each) for each in get_args(kind))
+    if kind is float:
+        return isinstance(value, int | float)
+    return isinstance(value, get_origin(kind) or kind)
 
 
 def case_from_event(
