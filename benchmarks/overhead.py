@@ -14,6 +14,7 @@ added is the median difference between neighbouring blocks.
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from attrs import define, field
@@ -113,11 +114,13 @@ def main() -> None:
         help="how late the telemetry's server answers while the caller's thread is "
         "measured, in ms (default: 20)",
     )
+    parser.add_argument("--rounds", type=int, help="how often each has its turn")
     parser.add_argument(
         "--case", action="append", choices=CASES, help="only this; may be repeated"
     )
     wanted = parser.parse_args()
     plan = _QUICK if wanted.quick else _FULL
+    plan = replace(plan, rounds=wanted.rounds or plan.rounds)
     cases = list(wanted.case or (_QUICK_CASES if wanted.quick else CASES))
     peers = list(wanted.peer or (PEERS if wanted.peers else ()))
     if peers:
