@@ -10,8 +10,11 @@ from attrs import define, field
 from . import _hints
 
 #: Where JSON may start in a text; also the way in which Python shows a dict or a list.
-_START = re.compile(r"\{\s{0,64}[\"']|\[\s{0,64}[\"'{\[]")
-_WHOLE_START = re.compile(r"\s*(?:[{\[]\s*[\"{\[]|\")")
+_START = re.compile(
+    r"\{\s{0,64}[\"']|\[\s{0,64}(?:[\"'{\[]"
+    r"|(?:[Tt]rue|[Ff]alse|null|None|NaN|-?\d[\d.eE+-]{0,64})\s{0,64},)"
+)
+_WHOLE_START = re.compile(r"\s*(?:\{\s*\"|\[|\")")
 _TOKEN = re.compile(
     r"\s*(?P<token>\"[^\"\\]*(?:\\.[^\"\\]*)*\"?|'[^'\\]*(?:\\.[^'\\]*)*'?"
     r"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|[{}\[\],:]|(?:[Tt]rue|[Ff]alse|null|None|NaN)\b)",

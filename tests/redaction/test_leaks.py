@@ -6,6 +6,7 @@ import logging
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -182,3 +183,27 @@ def _shape(value: Any) -> Any:
     if isinstance(value, dict):
         return sorted((_shape(item) for item in value.values()), key=repr)
     return [_shape(item) for item in value] if isinstance(value, list) else None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[null, "{}"]',
+        '[1, "{}"]',
+        '[-1.5e3 , "{}"]',
+        '[ true, [], "{}"]',
+        'So: [false, "{}"] it was.',
+        '[null, "{}"',
+        '{"a": [NaN, "{}"]}',
+    ],
+)
+@pytest.mark.parametrize(
+    "inner", ['{"id": 4155552671}', '[{"name": "Zorblat"}]', '{"phone": "4155552671"}']
+)
+def test_lists_that_begin_with_no_text(text: str, inner: str) -> None:
+    """JSON within a list in a text is read, whatever the list begins with."""
+    quoted = json.dumps(inner)[1:-1]
+    body = {"params": {"x": text.replace("{}", quoted)}}
+    redacted = json.dumps(BodyRedactor(default_redactor()).redact(body))
+    assert "4155552671" not in redacted
+    assert "Zorblat" not in redacted
