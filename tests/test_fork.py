@@ -130,6 +130,32 @@ if child == 0:
 assert os.waitpid(child, 0)[1] == 0
 """
 
+A_HOOK_THAT_HANGS = """
+import threading, time
+
+begun, held = threading.Event(), threading.Event()
+
+def hook(event):
+    begun.set()
+    held.wait()
+
+libretto.install(api_key="key", prompt_template_name="forked", before_send=hook)
+list(begin())
+assert begun.wait(30)
+if sys.argv[2] == "frozen":
+    monotonic = time.monotonic
+    for module in list(sys.modules.values()):
+        for name, value in list(vars(module).items()):
+            if value is monotonic and module is not threading:
+                setattr(module, name, lambda: 1e3)
+    assert time.monotonic() == 1e3
+child = os.fork()
+if child == 0:
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+os._exit(0)
+"""
+
 A_UWSGI_MASTER = """
 import _thread, ctypes, types
 
@@ -229,6 +255,13 @@ def test_a_fork_while_a_worker_prepares(
     (tmp_path / "dawdling.py").write_text("import program\nprogram.dawdle()\n")
     ran(A_HOOK_AT_WORK, use, str(tmp_path))
     backend.wait_for(2)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+@pytest.mark.parametrize("time", ["running", "frozen"])
+def test_a_fork_while_a_hook_hangs(ran: Callable[..., None], time: str) -> None:
+    """A hook that does not return holds no fork up for good, not with frozen time."""
+    ran(A_HOOK_THAT_HANGS, time)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")

@@ -10,12 +10,12 @@ import os
 import re
 import sys
 import weakref
-from time import monotonic
 from typing import Any
 
 from attrs import define, frozen
 
 from .._util import errors
+from .._util.clock import monotonic
 from .build_event import read_response
 from .record import CallRecord, Recorder
 

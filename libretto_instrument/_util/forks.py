@@ -13,6 +13,8 @@ from threading import get_ident
 from types import TracebackType
 from typing import Any
 
+from .clock import monotonic
+
 #: For how long a fork is held up by a block, in seconds; it may be in a user's hook.
 _MAX_SECONDS = 2.0
 _POLL_INTERVAL = 0.001
@@ -62,11 +64,11 @@ class _ForkBarrier:
 
     def __enter__(self) -> None:
         thread = get_ident()
-        _entered_at[thread] = now = time.monotonic()
-        while _forking and time.monotonic() - now < _MAX_SECONDS:
+        _entered_at[thread] = now = monotonic()
+        while _forking and monotonic() - now < _MAX_SECONDS:
             del _entered_at[thread]
             time.sleep(_POLL_INTERVAL)
-            _entered_at[thread] = time.monotonic()
+            _entered_at[thread] = monotonic()
 
     def __exit__(
         self,
@@ -85,16 +87,16 @@ def _before_fork() -> None:
     thread = get_ident()
     _forking.add(thread)
     while any(
-        time.monotonic() - entered_at < _MAX_SECONDS
+        monotonic() - entered_at < _MAX_SECONDS
         for other, entered_at in list(_entered_at.items())
         if other != thread
     ):
         time.sleep(_POLL_INTERVAL)
     # Each import takes this lock for a moment when it begins, so that none does so
     # between the look for one and the fork.
-    deadline = time.monotonic() + _MAX_SECONDS
+    deadline = monotonic() + _MAX_SECONDS
     _imp.acquire_lock()
-    while _is_importing() and time.monotonic() < deadline:
+    while _is_importing() and monotonic() < deadline:
         _imp.release_lock()
         time.sleep(_POLL_INTERVAL)
         _imp.acquire_lock()

@@ -5,8 +5,9 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from time import monotonic, sleep
+from time import sleep
 
+from .._util.clock import monotonic
 from .._util.filelock import try_lock
 from .._util.json import encode
 from .._util.private_files import check_parents, opened

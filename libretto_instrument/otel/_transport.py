@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from time import monotonic, time
+from time import time
 from typing import Any
 
 import requests
@@ -17,6 +17,7 @@ from opentelemetry import context
 
 from .._delivery.retry import parse_retry_after
 from .._util import errors
+from .._util.clock import monotonic
 from ..exporters import ExportError
 
 #: The statuses that OTLP calls retryable.
