@@ -9,17 +9,19 @@ from attrs import define, field
 
 from . import _hints
 
-#: Where JSON may start in a text; also the way in which Python shows a dict or a list.
+_LITERAL = r"(?:[Tt]rue|[Ff]alse|null|None|NaN|-?Infinity)\b"
+#: Where JSON may start in prose; also the way in which Python shows a dict or a list.
 _START = re.compile(
-    r"\{\s{0,64}[\"']|\[\s{0,64}(?:[\"'{\[]"
-    r"|(?:[Tt]rue|[Ff]alse|null|None|NaN|-?\d[\d.eE+-]{0,64})\s{0,64},)"
+    r"\{\s{0,64}[\"']"
+    rf"|\[\s{{0,64}}(?:[\"'{{\[]|(?:{_LITERAL}|-?\d[\d.eE+-]{{0,64}})\s{{0,64}},)"
 )
-_WHOLE_START = re.compile(r"\s*(?:\{\s*\"|\[|\")")
+_WHOLE_START = re.compile(r"\s*[{\[\"]")
 _TOKEN = re.compile(
     r"\s*(?P<token>\"[^\"\\]*(?:\\.[^\"\\]*)*\"?|'[^'\\]*(?:\\.[^'\\]*)*'?"
-    r"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|[{}\[\],:]|(?:[Tt]rue|[Ff]alse|null|None|NaN)\b)",
+    rf"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|[{{}}\[\],:]|{_LITERAL})",
     re.DOTALL,
 )
+#: What is nested deeper is judged by the key of what it stands in at this depth.
 _MAX_NESTING = 500
 #: How many characters an escape that was cut off may have, from its backslash on.
 _MAX_ESCAPE = 6
@@ -100,7 +102,7 @@ def is_json(text: str) -> bool:
         return False
 
 
-def redact_json(text: str, leaf: LeafRedactor) -> str:
+def redact_json(text: str, leaf: LeafRedactor, *, is_whole: bool) -> str:
     """Redact strings, numbers and keys of all JSON in a text; its layout stays.
 
     The JSON may be cut off, and stand in prose. It is read once, from left to right.
@@ -108,25 +110,32 @@ def redact_json(text: str, leaf: LeafRedactor) -> str:
     Args:
         text: Any text.
         leaf: Redacts a string or a number; also a key, which stands under no key.
+        is_whole: The text is JSON and nothing else; see `is_json`.
 
     Returns:
         The text; what is no JSON is left as it is.
+
+    Raises:
+        ValueError: The whole text should be JSON, and is not.
     """
     parts: list[str] = []
-    copied = position = 0
-    if text.lstrip()[:1] == '"' and is_json(text):
-        start = text.index('"')
-        return text[:start] + json.dumps(leaf(json.loads(text), None))
-    while start_match := _START.search(text, position):
-        position = start_match.start()
+    copied = 0
+    position = len(text) - len(text.lstrip()) if is_whole else _find_start(text, 0)
+    if is_whole and text[position] == '"':
+        return text[:position] + json.dumps(leaf(json.loads(text), None))
+    while position >= 0:
         stack: list[_Container] = []
+        deeper = 0
         while match := _TOKEN.match(text, position):
             token, position = match["token"], match.end()
             if token in "{[":
                 parent = stack[-1].key if stack else None
-                stack.append(_Container(token == "{", parent))
-                if len(stack) > _MAX_NESTING:
-                    break
+                if len(stack) == _MAX_NESTING:
+                    deeper += 1
+                else:
+                    stack.append(_Container(token == "{", parent))
+            elif token in "}]" and deeper:
+                deeper -= 1
             elif token in "}]":
                 stack.pop()
                 if not stack:
@@ -138,8 +147,17 @@ def redact_json(text: str, leaf: LeafRedactor) -> str:
                 if new is not None:
                     parts += (text[copied : match.start("token")], new)
                     copied = position
+        if is_whole and text[position:].strip():
+            raise ValueError("JSON that is not read to its end")
+        position = _find_start(text, position)
     parts.append(text[copied:])
     return "".join(parts)
+
+
+def _find_start(text: str, position: int) -> int:
+    """Return where JSON may start next in prose; -1 if nowhere."""
+    match = _START.search(text, position)
+    return match.start() if match else -1
 
 
 def _redact_token(token: str, container: _Container, leaf: LeafRedactor) -> str | None:

@@ -189,7 +189,9 @@ class _BodyWalker:
         if depth < _MAX_DEPTH:
             is_whole = is_json(text)
             leaf = self._json_leaf if is_whole else self._json_leaf_in_prose
-            text = redact_json(text, lambda value, key: leaf(value, key, depth))
+            text = redact_json(
+                text, lambda value, key: leaf(value, key, depth), is_whole=is_whole
+            )
             if is_whole:
                 return text
         cleaned = self._redact_text(text)

@@ -3,6 +3,7 @@
 import copy
 import json
 import logging
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -195,6 +196,8 @@ def _shape(value: Any) -> Any:
         'So: [false, "{}"] it was.',
         '[null, "{}"',
         '{"a": [NaN, "{}"]}',
+        '["a", Infinity, "{}"]',
+        '[-Infinity, "{}"]',
     ],
 )
 @pytest.mark.parametrize(
@@ -207,3 +210,21 @@ def test_lists_that_begin_with_no_text(text: str, inner: str) -> None:
     redacted = json.dumps(BodyRedactor(default_redactor()).redact(body))
     assert "4155552671" not in redacted
     assert "Zorblat" not in redacted
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 499, 500, 501, 502, 503, 900])
+@pytest.mark.parametrize(
+    "leaf", ["4111111111111111", '"4111 1111 1111 1111"', '{"pan": 4111111111111111}']
+)
+@pytest.mark.parametrize(
+    "write",
+    [str, json.dumps, "So: {}.".format, lambda text: text[:-1]],
+    ids=["whole", "quoted", "in prose", "cut off"],
+)
+def test_lists_in_lists(depth: int, leaf: str, write: Callable[[str], str]) -> None:
+    """JSON in a text is read to its end, however deep it is nested."""
+    text = write("[" * depth + leaf + "]" * depth)
+    redacted = json.dumps(
+        BodyRedactor(default_redactor()).redact({"params": {"x": text}})
+    )
+    assert "4111" not in redacted
