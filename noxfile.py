@@ -13,12 +13,9 @@ nox -s newest          the suite on the newest version of everything
 nox -s minute          the README to the letter, with nothing but the wheel
 """
 
-import json
 import os
 import shutil
-from collections import Counter
 from pathlib import Path
-from xml.etree import ElementTree
 
 import nox
 
@@ -146,40 +143,7 @@ def compat(session: nox.Session, openai: str, wrapt: str) -> None:
         *(session.posargs or MEETING_OPENAI),
         success_codes=[0, 1],
     )
-    versions = session.run(
-        "python",
-        "-c",
-        "import json, platform, importlib.metadata as m;"
-        "print(json.dumps([platform.python_version(), m.version('openai'),"
-        " m.version('wrapt')]))",
-        silent=True,
-    )
-    report.write_text(json.dumps([json.loads(str(versions)), _counts(report)]))
-    print(_table())
-    if _counts(report)["failed"]:
-        session.error("tests failed")
-
-
-def _counts(report: Path) -> dict[str, int]:
-    """Return how many tests passed, failed and were skipped."""
-    found: Counter[str] = Counter(passed=0, failed=0, skipped=0)
-    for case in ElementTree.parse(f"{report}.xml").iter("testcase"):
-        ends = {child.tag for child in case} & {"failure", "error", "skipped"}
-        skipped = ends == {"skipped"}
-        found["skipped" if skipped else "failed" if ends else "passed"] += 1
-    return dict(found)
-
-
-def _table() -> str:
-    """Return the results of all runs so far, as Markdown."""
-    lines = ["| Python | openai | wrapt | passed | failed | skipped |"]
-    lines.append("|---|---|---|---:|---:|---:|")
-    for path in sorted(RESULTS.glob("*")):
-        if path.suffix != ".xml":
-            versions, counts = json.loads(path.read_text())
-            cells = [*versions, *(str(n) for n in counts.values())]
-            lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    session.run("python", "tools/compat_table.py", str(report))
 
 
 @nox.session(python="3.11")

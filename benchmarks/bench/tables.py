@@ -21,7 +21,7 @@ class Figure:
         field: Which of `probe.Block`'s fields it is.
         limit: The budget, in the unit.
         form: How it is printed.
-        unit: ``"µs"``, ``"%"`` of a call without the library, or ``"times"`` that.
+        unit: ``"µs"``, or ``"%"`` of a call without the library.
         async_limit: The budget of an async call, if it is another.
     """
 
@@ -38,8 +38,6 @@ class Figure:
         found = (added.median, added.low, added.high)
         if self.unit == "%":
             found = tuple(value / bare * 100 for value in found)
-        elif self.unit == "times":
-            found = tuple(1 + value / bare for value in found)
         return found  # type: ignore[return-value]  # three, as before
 
     def cell(self, cost: Cost) -> str:

@@ -87,7 +87,7 @@ def _serialize_row(row: Row) -> str:
     if row.get("body"):
         stored["event"] = inflate(row["body"])
     text = encode(shown).decode()[:-1]
-    return text + "".join(f', "{key}": {json}' for key, json in stored.items()) + "}"
+    return text + "".join(f', "{key}": {value}' for key, value in stored.items()) + "}"
 
 
 def _json(text: str) -> Response:

@@ -38,9 +38,9 @@ class Rereading:
 
     def step(self, known: KnownTemplates, db: Connection) -> bool:
         """Read some events again, in a transaction; return whether any are left."""
-        bounds = {"limit": self.batch, "max_chars": BATCH_CHARS}
-        bounds["before"] = self.before
-        rows = execute_script(db, "untemplated_events", bounds)
+        limits = {"limit": self.batch, "max_chars": BATCH_CHARS}
+        values = {"before": self.before, **limits}
+        rows = execute_script(db, "untemplated_events", values)
         for row in rows:
             self.events += 1
             self.before = row["seq"]

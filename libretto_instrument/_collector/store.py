@@ -44,7 +44,9 @@ class Store:
     written: int = field(default=0, init=False)
     _db: Connection = field(init=False)
     _queue: list[_Task] = field(factory=list, init=False)
+    # Where writes are done; None before the first.
     _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
+    # Characters of texts that were put since texts were indexed last.
     _unindexed: int = field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -83,6 +85,7 @@ class Store:
 
     async def index(self) -> None:
         """Have all events found by their words, those of the last moment too."""
+        self._unindexed = 0
         with suppress(sqlite3.Error):  # They are found later, then.
             await self.submit(writes.index_texts)
 

@@ -1,6 +1,7 @@
 """URLs that messages are posted to, and the proxies on the way."""
 
 import ipaddress
+import re
 from urllib.parse import quote, unquote, urlsplit
 
 from attrs import frozen
@@ -121,6 +122,6 @@ def strip_credentials(url: str) -> str:
         host = None
     if not host:
         # The password may hold a slash, a question mark or a number sign.
-        return url.rpartition("@")[2].partition("?")[0]
+        return re.split("[?#]", url.rpartition("@")[2])[0]
     netloc = parts.netloc.rpartition("@")[2]
     return parts._replace(netloc=netloc, query="", fragment="").geturl()

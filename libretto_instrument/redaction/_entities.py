@@ -59,6 +59,9 @@ PRECEDENCE = (
 )
 
 
+_RANKS = {entity: rank for rank, entity in enumerate(PRECEDENCE)}
+
+
 def merge_overlapping(entities: Iterable[Entity]) -> list[Entity]:
     """Return entities in the order of the text, those that overlap joined.
 
@@ -70,11 +73,14 @@ def merge_overlapping(entities: Iterable[Entity]) -> list[Entity]:
             result.append(entity)
             continue
         last = result[-1]
-        # A redactor of the user's may find what is not in the table.
-        ranked = (*PRECEDENCE, last.type, entity.type)
-        kind = min(last.type, entity.type, key=ranked.index)
+        kind = min(last.type, entity.type, key=_rank)
         result[-1] = Entity(last.start, max(last.end, entity.end), kind)
     return result
+
+
+def _rank(entity: str) -> int:
+    # A redactor of the user's may find what is not in the table.
+    return _RANKS.get(entity, len(PRECEDENCE))
 
 
 def replace_entities(text: str, entities: Iterable[Entity]) -> str:
