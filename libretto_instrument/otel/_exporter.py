@@ -22,6 +22,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from .._delivery import on_exit, on_fork
 from .._delivery.endpoint import strip_credentials
+from .._util.clock import monotonic
 from ..exporters import ExportError, ExportRecord
 from ._correlation import CorrelationCache
 from ._metrics import CallMetrics
@@ -30,8 +31,10 @@ from ._transport import HttpSession, SignalExporter
 
 #: Maximum number of remembered records of partly sent batches.
 _MAX_SEEN = 4_096
-#: Maximum delay of the process's exit by the last metrics, in seconds.
+#: Maximum delay of the process's exit by the last metrics of all exporters, in seconds,
+#: and what each has of it even if those before it took all.
 _EXIT_TIMEOUT = 2.0
+_MIN_EXIT_TIMEOUT = 0.1
 
 
 class OTLPExporter:
@@ -180,6 +183,7 @@ class _Pipeline:
         )
         # Records of failed batches that were sent, and are skipped in the retry.
         self._already_sent: set[tuple[str, str, float]] = set()
+        self._exit_deadline: float | None = None
 
     def export(self, reports: Sequence[ExportRecord]) -> None:
         """Send records; those of a partly failed batch are not sent twice."""
@@ -222,12 +226,14 @@ class _Pipeline:
             self._metrics.schedule_export()
 
     def begin_exit(self) -> None:
-        """Do nothing yet: more calls may come to be counted."""
+        """Let the time run that all exporters have together."""
+        self._exit_deadline = monotonic() + _EXIT_TIMEOUT
 
     def drain_at_exit(self) -> None:
         """Export the last metrics as the process ends."""
         if self._metrics is not None:
-            self._metrics.flush_now(_EXIT_TIMEOUT)
+            left = (self._exit_deadline or 0.0) - monotonic()
+            self._metrics.flush_now(max(_MIN_EXIT_TIMEOUT, left))
 
     def close(self) -> None:
         """Export the last metrics, and close the connections."""
