@@ -32,7 +32,7 @@ _PAGE, _RATE = 50, 2_500
 
 _CONNECTIONS = 4
 _SERVE = "from libretto_instrument._collector import serve; serve(port=0, db={!r})"
-_PAGES = {
+PAGES = {
     "prompts": "/",
     "events": "/events",
     "events of a prompt": "/events?prompt=prompt-3",
@@ -66,14 +66,14 @@ def main() -> None:
     count = 5_000 if wanted.quick else wanted.events
     with tempfile.TemporaryDirectory() as folder:
         db = Path(folder) / "libretto.db"
-        with _collector(db) as (child, port):
+        with running(db) as (child, port):
             before = _cpu(child.pid)
-            rate = _fill(port, count)
+            rate = fill(port, count)
             cpu = (_cpu(child.pid) - before) / count
             size = sum(file.stat().st_size for file in db.parent.iterdir())
             pages = {
-                name: _median(port, path.format(middle=count // 2), wanted.repeat)
-                for name, path in _PAGES.items()
+                name: measure_page(port, path.format(middle=count // 2), wanted.repeat)
+                for name, path in PAGES.items()
             }
             child.send_signal(signal.SIGTERM)
             child.wait(30)
@@ -92,7 +92,8 @@ def main() -> None:
 
 
 @contextmanager
-def _collector(db: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def running(db: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Run a collector; lend its process and its port."""
     command = [sys.executable, "-c", _SERVE.format(str(db))]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout
@@ -102,7 +103,7 @@ def _collector(db: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
             child.kill()
 
 
-def _fill(port: int, count: int) -> float:
+def fill(port: int, count: int) -> float:
     """Post events; return how many a second were answered.
 
     They are written down first: what takes time then is the collector's work.
@@ -142,7 +143,8 @@ def _cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _median(port: int, path: str, repeat: int) -> float:
+def measure_page(port: int, path: str, repeat: int) -> float:
+    """Return the median of what it takes to get a page, in ms."""
     times = []
     with _Wire(port) as wire:
         for _ in range(repeat):
@@ -158,7 +160,7 @@ def _kill(folder: Path, rounds: int) -> tuple[int, int]:
     for number in range(rounds):
         db = folder / f"killed-{number}.db"
         first, told = number * 10**6, []
-        with _collector(db) as (child, port):
+        with running(db) as (child, port):
             threads = [
                 threading.Thread(target=_send_until_dead, args=(port, start, told))
                 for start in range(first, first + 4 * 10**5, 10**5)
@@ -169,7 +171,7 @@ def _kill(folder: Path, rounds: int) -> tuple[int, int]:
             child.kill()
             for thread in threads:
                 thread.join()
-        with _collector(db) as (child, port), _Wire(port) as wire:
+        with running(db) as (child, port), _Wire(port) as wire:
             wire.send("GET", "/events.jsonl")
             kept = {json.loads(line)["id"] for line in wire.lines()}
         answered += len(told)

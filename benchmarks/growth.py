@@ -23,6 +23,7 @@ from pathlib import Path
 from time import process_time_ns, thread_time_ns
 from typing import Any
 
+import collector
 from attrs import frozen
 from bench import canned, machine
 from bench.library import KEY
@@ -43,12 +44,14 @@ class Axis:
         points: How large, from small to large.
         measure: Takes a point and a sink's address, and returns µs.
         what: What the µs are of.
+        rounds: At most so many processes measure a point.
     """
 
     title: str
     points: Sequence[int]
     measure: Callable[[int, str], float]
     what: str = "caller's thread, a call"
+    rounds: int = 9
 
 
 def _install(sink: str, **options: Any) -> None:
@@ -196,6 +199,17 @@ def _by_spool(megabytes: int, sink: str) -> float:
     return took
 
 
+def _by_events(count: int, sink: str) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        db = Path(folder) / "libretto.db"
+        with collector.running(db) as (_, port):
+            collector.fill(port, count)
+            return 1_000 * statistics.median(
+                collector.measure_page(port, path.format(middle=count // 2), 5)
+                for path in collector.PAGES.values()
+            )
+
+
 AXES = {
     "request": Axis(
         "bytes of a request", [10**3, 10**4, 10**5, 10**6, 10**7], _by_request
@@ -217,6 +231,13 @@ AXES = {
         "exporters", [1, 2, 4, 8], _by_exporters, "whole process, a call"
     ),
     "spool": Axis("MB in the spool", [1, 10, 100, 1_000], _by_spool),
+    "events": Axis(
+        "events in the local Libretto",
+        [10**4, 10**5, 10**6],
+        _by_events,
+        "a page, the median of all",
+        rounds=1,
+    ),
 }
 
 
@@ -238,7 +259,8 @@ def main() -> None:
     print(f"{machine.describe()}; {machine.load()}\n")
     for name in wanted.axis or AXES:
         found[name] = [
-            _measure(name, point, wanted.rounds) for point in AXES[name].points
+            _measure(name, point, min(wanted.rounds, AXES[name].rounds))
+            for point in AXES[name].points
         ]
     print("\n".join(table(["", "µs of", "from small to large"], _rows(found))))
     if wanted.plot:
