@@ -4,10 +4,10 @@
     python benchmarks/fleet.py --hosts 20 --rate 300  another fleet
     python benchmarks/fleet.py --quick                a first look
 
-Two sizes of calls are measured in one process each; what a byte and a call cost follows
-from them. Then a small fleet of processes makes calls of ten recorded sizes, at another
-rate and against a backend with another latency, and is compared with what the formula
-says of it. A fleet that is too large for a machine is the formula's alone.
+A small fleet of processes makes calls of two sizes; what a byte and a call cost follows
+from these. Then it makes calls of ten recorded sizes, against a backend that answers
+later, and is compared with what the formula says of it. Both take turns with a fleet
+that records nothing. What many more hosts cost is the formula's alone.
 """
 
 import argparse
@@ -30,6 +30,7 @@ from bench.tables import table
 _SMALL, _LARGE = 1, 9
 #: The small fleet: processes, calls a second of each, and the backend's latency in ms.
 _PROCESSES, _RATE, _LATENCY = 4, 100, 20
+_MODES = ("on", "spool only")
 #: What the formula may be wrong by.
 _TOLERANCE = 0.2
 
@@ -117,24 +118,59 @@ def _run(
     )
 
 
-def _measure(subject: Subject, seconds: float) -> Parts:
+@dataclass(frozen=True)
+class Load:
+    """What a call came to in the small fleet, and how many it made.
+
+    Attributes:
+        cpu: CPU seconds that recording added to a call, with its delivery.
+        body: Bytes of a POST's body.
+        disk: Bytes on disk.
+        rate: Calls a second.
+    """
+
+    cpu: float
+    body: float
+    disk: float
+    rate: float
+
+
+def _load(
+    subject: Subject, mode: str, seconds: float, deciles: Iterable[int], latency: float
+) -> Load:
+    """Have the small fleet make calls, bare and then recorded."""
     bare = Subject(BARE, subject.python, subject.path)
-    found: dict[tuple[str, int], dict[str, float]] = {}
-    for decile in (_SMALL, _LARGE):
-        for mode in ("on", "spool only"):
-            with running_sink() as url:
-                loop = _run(bare, url, mode, seconds, [decile])
-                before = sink.get_counts(url).get("bytes", 0)
-                run = _run(subject, url, mode, seconds, [decile])
-                sent = sink.get_counts(url).get("bytes", 0) - before
-            found[mode, decile] = {
-                "cpu": run["cpu"] / run["calls"] - loop["cpu"] / loop["calls"],
-                "body": sent / max(1, run["posts"]),
-                "disk": run["disk"] / run["calls"],
-            }
+    sizes = list(deciles)
+    with running_sink(latency) as url, ThreadPoolExecutor(_PROCESSES) as pool:
+
+        def run(who: Subject) -> dict[str, Any]:
+            return _run(who, url, mode, seconds, sizes)
+
+        loops = list(pool.map(run, [bare] * _PROCESSES))
+        before = sink.get_counts(url)
+        runs = list(pool.map(run, [subject] * _PROCESSES))
+        after = sink.get_counts(url)
+    calls = sum(each["calls"] for each in runs)
+    loop = sum(each["cpu"] for each in loops) / sum(each["calls"] for each in loops)
+    posts = after.get("posts", 0) - before.get("posts", 0)
+    return Load(
+        cpu=sum(each["cpu"] for each in runs) / calls - loop,
+        body=(after.get("bytes", 0) - before.get("bytes", 0)) / max(1, posts),
+        disk=sum(each["disk"] for each in runs) / calls,
+        rate=calls / sum(each["seconds"] for each in runs) * _PROCESSES,
+    )
+
+
+def _measure(subject: Subject, seconds: float) -> Parts:
+    found = {
+        (mode, decile): _load(subject, mode, seconds, [decile], 0)
+        for decile in (_SMALL, _LARGE)
+        for mode in _MODES
+    }
 
     def line(mode: str, part: str) -> Line:
-        return Line.through(found[mode, _SMALL][part], found[mode, _LARGE][part])
+        small, large = (getattr(found[mode, size], part) for size in (_SMALL, _LARGE))
+        return Line.through(small, large)
 
     return Parts(
         cpu=line("on", "cpu"),
@@ -148,30 +184,14 @@ def _compare(subject: Subject, parts: Parts, seconds: float) -> Iterator[list[st
     """Yield what a small fleet took, beside what the formula says of it."""
     deciles = range(len(REQUEST_BYTES))
     size = _bytes(deciles)
-    bare = Subject(BARE, subject.python, subject.path)
-    for mode in ("on", "spool only"):
-        with running_sink(_LATENCY) as url, ThreadPoolExecutor(_PROCESSES) as pool:
-
-            def run(who: Subject, url: str = url, mode: str = mode) -> dict[str, Any]:
-                return _run(who, url, mode, seconds, deciles)
-
-            loops = list(pool.map(run, [bare] * _PROCESSES))
-            before = sink.get_counts(url)
-            runs = list(pool.map(run, [subject] * _PROCESSES))
-            after = sink.get_counts(url)
-        calls = sum(each["calls"] for each in runs)
-        rate = calls / sum(each["seconds"] for each in runs) * _PROCESSES
-        loop = sum(each["cpu"] for each in loops) / sum(each["calls"] for each in loops)
-        cpu = sum(each["cpu"] for each in runs) / calls - loop
-        if mode == "on":
-            posts = after["posts"] - before.get("posts", 0)
-            sent = (after["bytes"] - before.get("bytes", 0)) / posts
-            yield _row("cores, delivering", cpu * rate, parts.cpu.at(size) * rate)
-            yield _row("bytes/s to Libretto", sent * rate, parts.body.at(size) * rate)
-        else:
-            disk = sum(each["disk"] for each in runs) / calls
-            yield _row("cores, writing", cpu * rate, parts.writing.at(size) * rate)
-            yield _row("bytes/s on disk", disk * rate, parts.disk.at(size) * rate)
+    on, writing = (_load(subject, mode, seconds, deciles, _LATENCY) for mode in _MODES)
+    for what, load, part, line in (
+        ("cores, delivering", on, "cpu", parts.cpu),
+        ("bytes/s to Libretto", on, "body", parts.body),
+        ("cores, writing", writing, "cpu", parts.writing),
+        ("bytes/s on disk", writing, "disk", parts.disk),
+    ):
+        yield _row(what, getattr(load, part) * load.rate, line.at(size) * load.rate)
 
 
 def _row(what: str, measured: float, formula: float) -> list[str]:

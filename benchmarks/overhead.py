@@ -7,8 +7,8 @@
 Each case runs in fresh processes in which bare and recorded calls take turns, block by
 block; the libraries take turns, too, round by round. OpenAI is a transport in memory;
 the telemetry goes to a server on loopback, in another process. Times of a thread or of
-a process are its CPU's. A block's figure is its calls' 10th percentile, and what is
-added is the median difference between neighbouring blocks.
+a process are its CPU's. The figure of bare and of recorded calls is their 10th
+percentile in a process, and what is added is the median of the processes' differences.
 """
 
 import argparse
@@ -28,7 +28,8 @@ from bench.sink import running_sink
 from bench.venvs import NotInstalled
 
 _QUICK = Plan(rounds=1, blocks=4, starts=2)
-_FULL = Plan(rounds=5, blocks=5, starts=3)
+# Six differences: the least and the greatest hold their median in 97 of 100 runs.
+_FULL = Plan(rounds=6, blocks=5, starts=2)
 _QUICK_CASES = ("alone", "chat", "stream", "disabled")
 _PEERS_CASES = ("chat", "stream")
 

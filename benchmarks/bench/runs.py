@@ -76,7 +76,7 @@ class Plan:
     Attributes:
         rounds: How often each subject has its turn. In each, a fresh process measures
             each kind of call.
-        blocks: How many pairs of blocks such a process measures.
+        blocks: How many pairs of blocks such a process runs.
         starts: How many fresh processes a turn measures the start with.
     """
 
@@ -110,10 +110,9 @@ class Cost:
     """What a library adds to a call, and what the call takes without it.
 
     Attributes:
-        bare: By the names of `probe.Block`'s fields: the calls without the library.
-        added: Likewise, what recording adds to them: the differences between
-            neighbouring blocks, so that a machine that is faster now and slower then
-            does not show.
+        bare: By the names of `probe.Times`'s fields: the calls without the library.
+        added: Likewise, what recording adds to them: the differences within each
+            process, since from one to the next a call's time differs by more.
         posts: How many requests brought the events of all calls to the sink.
         openai: The version of openai.
         version: The version of the library.
@@ -205,7 +204,7 @@ class Samples:
 def _estimates(
     results: Iterable[dict[str, Any]],
 ) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
-    pairs = [pair for result in results for pair in result["pairs"]]
+    pairs = [result["pair"] for result in results]
     names = pairs[0][0].keys()
     return (
         {name: Estimate.of(bare[name] for bare, _ in pairs) for name in names},
