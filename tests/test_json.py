@@ -147,6 +147,28 @@ def test_fresh_ids_are_random_uuids() -> None:
         assert parsed.variant == RFC_4122
 
 
+WITHOUT_GETRANDOM = """
+import os, sys
+def refuse(size):
+    raise OSError(38, "Function not implemented")
+if sys.argv[1] == "absent":
+    vars(os).pop("getrandom", None)
+else:
+    os.getrandom = refuse
+from libretto_instrument._util.ids import new_id
+print(new_id(), new_id())
+"""
+
+
+@pytest.mark.parametrize("kind", ["absent", "forbidden"])
+def test_ids_where_a_system_call_is_missing(kind: str) -> None:
+    """A system without getrandom, or a sandbox that forbids it, has ids, too."""
+    command = [sys.executable, "-c", WITHOUT_GETRANDOM, kind]
+    first, second = subprocess.check_output(command, text=True, timeout=60).split()
+    assert first != second
+    assert UUID(first).version == 4
+
+
 #: How a copy of the process is made. Python's hooks for forks do not run when the C
 #: library forks, and a restored snapshot of the memory even keeps its process id.
 COPIES = {
