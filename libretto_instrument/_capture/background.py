@@ -16,7 +16,6 @@ from attrs import define, frozen
 
 from .._util import errors
 from .._util.clock import monotonic
-from .build_event import read_response
 from .record import CallRecord, Recorder
 
 #: Maximum number of records that are kept open.
@@ -139,6 +138,9 @@ def _adopt_answer(
 
 
 def _read_answer(record: CallRecord) -> dict[str, Any]:
+    # It comes with what builds events, which no process needs before it has one.
+    from .build_event import read_response
+
     return read_response(record).raw or {}
 
 
