@@ -40,6 +40,10 @@ _CONTAINER = re.compile(
     r"(?:headers|authentication|^x?auth|authori[sz]ation|credentials?|secrets?|cookies?"
     r"|passw(?:or)?ds?)$"
 )
+#: What holds names in a JSON schema, and none of their values.
+_SCHEMA_NAMES = frozenset(
+    ("$defs", "definitions", "dependentSchemas", "patternProperties", "properties")
+)
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
 _URL = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{1,20}://)(?P<user>[^/?#\s@]{1,512}@)?"
@@ -66,7 +70,8 @@ class CredentialMask:
                 return MASKED
             # A JSON schema names parameters, and holds none of their values.
             if isinstance(value.get("properties"), dict):
-                return value
+                rest = {n: v for n, v in value.items() if n not in _SCHEMA_NAMES}
+                return {**value, **self._mask_fields(rest, depth)}
             return self._mask_fields(value, depth)
         if isinstance(value, list):
             if depth > _MAX_DEPTH:
@@ -80,7 +85,7 @@ class CredentialMask:
             kind = _classify(name[-_MAX_KEY:])
             if name == "value" and _is_labelled(fields):
                 kind = "container"
-            if kind and (kind == "container" or isinstance(value, str)):
+            if kind and (kind == "container" or isinstance(value, str | list)):
                 masked[name] = self._mask_all(value, depth)
             elif isinstance(value, _MASKABLE):
                 masked[name] = self.mask(value, depth + 1)
@@ -105,7 +110,7 @@ class CredentialMask:
 
     def _mask_text(self, text: str, depth: int) -> str:
         """Mask credentials in the URLs of a text, or in the fields of JSON."""
-        if text[:1] in ("{", "[") and len(text) <= _MAX_JSON_CHARS:
+        if text.lstrip()[:1] in ("{", "[") and len(text) <= _MAX_JSON_CHARS:
             try:
                 value = json.loads(text)
                 masked = self.mask(value, depth + 1)
