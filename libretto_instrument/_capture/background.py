@@ -25,6 +25,7 @@ MAX_OPEN = 1_000
 MAX_AGE = 3_600.0
 
 _PENDING = frozenset(("queued", "in_progress"))
+_STREAMED = frozenset(("events", "chunks"))
 _PATH = re.compile(r"/?(?:.*/)?responses/([^/?#]+)(/cancel)?/?(?:[?#].*)?", re.DOTALL)
 
 #: What the request that brings the answer says of it.
@@ -108,6 +109,10 @@ class _Follower:
             return
         if not self.is_deletion:
             answer = _read_answer(record)
+            if answer.get("id") is None and record.body_kind in _STREAMED:
+                # A stream that was taken up in its middle does not say whose it is.
+                _prepend_events(record, waiting.record)
+                answer = _read_answer(record)
             if answer.get("id") != self.identity:
                 return
             _adopt_answer(waiting.record, record, answer)
@@ -128,13 +133,40 @@ def _adopt_answer(
     record.ended = brought.ended
     created, completed = answer.get("created_at"), answer.get("completed_at")
     if (
-        brought.body_kind != "events"
+        brought.body_kind not in _STREAMED
         and isinstance(created, int | float)
         and isinstance(completed, int | float)
         and 0 <= completed - created <= MAX_AGE
     ):
         # When it was asked for says nothing of how long the model took.
         record.ended = min(record.ended, max(first, started + completed - created))
+
+
+def _prepend_events(brought: CallRecord, earlier: CallRecord) -> None:
+    """Put before a stream's events those that an earlier request brought.
+
+    What comes again counts once: it may have been asked for from an earlier event on.
+    """
+    from .build_event import read_events
+
+    events = read_events(brought)
+    if not events:
+        return
+    numbers = (event.get("sequence_number") for event, _ in events)
+    first = next((each for each in numbers if isinstance(each, int)), None)
+    if earlier.body_kind in _STREAMED:
+        known = read_events(earlier)
+    else:
+        known = [({"response": _read_answer(earlier)}, earlier.ended)]
+    kept = []
+    for event, time in known:
+        number = event.get("sequence_number")
+        if first is None or not isinstance(number, int) or number < first:
+            kept.append((event, time))
+    brought.body_kind = "chunks"
+    brought.chunks = [event for event, _ in (*kept, *events)]
+    brought.chunk_times = [time for _, time in (*kept, *events)]
+    brought.chunks_consumed = None
 
 
 def _read_answer(record: CallRecord) -> dict[str, Any]:

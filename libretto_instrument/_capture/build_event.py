@@ -129,6 +129,19 @@ def _from_stream(record: "CallRecord", events: sse.ParsedEvents) -> _Response:
     return _merge_chunks(record, events.data[: record.chunks_consumed], times)
 
 
+def read_events(record: "CallRecord") -> list[tuple[dict[str, Any], float]]:
+    """Return the events of a streamed answer that the caller took, with their times."""
+    if record.body_kind == "chunks":
+        data = [_chunk_to_dict(chunk) for chunk in record.chunks]
+        times = record.chunk_times
+    else:
+        events = sse.parse(record.chunks)
+        data = events.data[: record.chunks_consumed]
+        times = [record.chunk_times[at] for at in events.chunk_indexes]
+    timed = zip(data, times, strict=False)
+    return [(event, time) for event, time in timed if isinstance(event, dict)]
+
+
 def _chunk_to_dict(chunk: Any) -> Any:
     """Return a chunk, a pydantic model, as the API gave it."""
     is_model = hasattr(chunk, "model_dump")

@@ -252,3 +252,56 @@ client.responses.create(model="m", input="Which sport?", background=True)
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
     (line,) = path.read_text().splitlines()
     assert '"status":"queued"' in line.replace(" ", "")
+
+
+def told_in_pieces() -> list[dict[str, Any]]:
+    """Return the events of a stream that brings a text in four deltas."""
+    events = [{"type": "response.created", "response": answer("in_progress")}]
+    events += [
+        {
+            "type": "response.output_text.delta",
+            "item_id": "msg_1",
+            "output_index": 0,
+            "content_index": 0,
+            "delta": delta,
+        }
+        for delta in ("a", "b", "c", "d")
+    ]
+    return [{**event, "sequence_number": at} for at, event in enumerate(events)]
+
+
+@pytest.mark.parametrize("after", [2, 1], ids=["next", "overlapping"])
+def test_a_stream_that_was_left_twice(
+    after: int, server: ScriptedModel, scripted: Any, kept: Kept
+) -> None:
+    """What two streams brought, which were both left, is recorded as one text."""
+    told = told_in_pieces()
+    server.stream(*told)
+    server.stream(*told[after + 1 :])
+    for event in scripted.responses.create(**ASK, stream=True):
+        if event.sequence_number == 2:
+            break
+    read_until(3, scripted.responses.retrieve, after)
+    background.finish_all()
+    assert kept.event["response"] == "abc"
+
+
+def test_a_stream_of_a_queued_response_that_was_left(
+    server: ScriptedModel, scripted: Any, kept: Kept
+) -> None:
+    """What a stream brought that was asked for from a later event on is recorded."""
+    server.answer(answer("queued"))
+    server.stream(*told_in_pieces()[1:])
+    scripted.responses.create(**ASK)
+    read_until(2, scripted.responses.retrieve, 0)
+    background.finish_all()
+    assert kept.event["response"] == "ab"
+
+
+def read_until(last: int, retrieve: Any, after: int) -> None:
+    """Read a response's stream until an event, and leave it."""
+    stream = retrieve("resp_1", stream=True, starting_after=after)
+    for event in stream:
+        if event.sequence_number == last:
+            break
+    stream.close()
