@@ -70,8 +70,11 @@ class Feed:
         """Say whether to poll now; if so, ``poll`` must follow."""
         is_due = now >= self.next_at
         if self._has_more and self.next_at < math.inf:
-            queues = self.queues.values()
-            is_due = is_due or all(q.stored_pending < WINDOW // 2 for q in queues)
+            is_due = is_due or all(
+                queue.stored_pending < WINDOW // 2
+                and queue.stored_bytes < WINDOW_BYTES // 2
+                for queue in self.queues.values()
+            )
         if not is_due:
             return False
         self.next_at, self._is_expedited = math.inf, False
@@ -90,10 +93,12 @@ class Feed:
                 self.store.maintain()
             for name, queue in self.queues.items():
                 if self.store.try_lead(name):
-                    limit = max(0, WINDOW - queue.stored_pending)
-                    new = self.store.read(name, limit, WINDOW_BYTES) if limit else []
+                    limit = WINDOW - queue.stored_pending
+                    space = WINDOW_BYTES - queue.stored_bytes
+                    is_full = min(limit, space) <= 0
+                    new = [] if is_full else self.store.read(name, limit, space)
                     found += [(queue, stored) for stored in new]
-                    has_more = has_more or len(new) == limit
+                    has_more = has_more or is_full or len(new) == limit
         except BaseException as exc:
             fault = exc
 

@@ -28,6 +28,7 @@ class DeliveryQueue:
         max_concurrency: At most this many batches are in flight.
         active: How many batches are in flight.
         bytes: The size of all entries that are in memory only.
+        stored_bytes: The size of those that are on disk, too.
         latency: Seconds that a batch takes: a moving average; 0 is unknown.
         ends: How many batches were done.
         last_end: When one was done last, or the first began, by the monotonic clock.
@@ -37,6 +38,7 @@ class DeliveryQueue:
     max_concurrency: int = 8
     active: int = 0
     bytes: int = 0
+    stored_bytes: int = 0
     latency: float = 0.0
     ends: int = 0
     last_end: float = 0.0
@@ -96,6 +98,7 @@ class DeliveryQueue:
             self._waiting[entry] = None
         else:
             self._stored[entry] = None
+            self.stored_bytes += entry.size
         if entry.ordering_key is not None:
             line = self._keys.setdefault(entry.ordering_key, deque())
             line.append(entry)
@@ -178,7 +181,7 @@ class DeliveryQueue:
             del self._taken[entry]
             self.bytes -= entry.size
         else:
-            self._stored.pop(entry, None)
+            self._release_stored(entry)
         self._remove(entry, now)
 
     def retry(self, entry: Entry, now: float, after: float | None = None) -> None:
@@ -206,7 +209,7 @@ class DeliveryQueue:
     def drop_stored(self, now: float) -> None:
         """Let go of what waits and is on disk."""
         for entry in [entry for entry in self._stored if entry.is_waiting]:
-            del self._stored[entry]
+            self._release_stored(entry)
             self._remove(entry, now)
 
     def expedite(self, now: float, until: float) -> None:
@@ -219,6 +222,10 @@ class DeliveryQueue:
 
     def _max_backoff(self, now: float) -> float:
         return MAX_BACKOFF_FLUSHING if now < self._expedited_until else MAX_BACKOFF
+
+    def _release_stored(self, entry: Entry) -> None:
+        del self._stored[entry]
+        self.stored_bytes -= entry.size
 
     def _remove(self, entry: Entry, now: float) -> None:
         if entry.is_waiting:  # What still refers to it shall not hold what it carried.
