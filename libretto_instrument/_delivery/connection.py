@@ -7,11 +7,9 @@ modules, and fail on one that is loaded in part.
 """
 
 import contextlib
-import os
 import select
 import socket
 import ssl
-import sys
 from base64 import b64encode
 from typing import Any
 
@@ -20,6 +18,7 @@ from attrs import define, field, frozen
 from .._util.clock import monotonic
 from .._util.version import __version__
 from .endpoint import Endpoint
+from .tls import ssl_context
 
 #: At most this much of an answer is read, in bytes: of its head, and of its body. A
 #: connection whose answer is longer is closed.
@@ -176,9 +175,11 @@ class Connection:
         self._send(
             f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n{authorization}\r\n".encode()
         )
+        deadline = self._deadline
         status = self._read_head().status
         if not 200 <= status < 300:
             raise ProxyError(f"the proxy answered {status}")
+        self._deadline = deadline  # The proxy's answer is not the server's.
         self._buffer.clear()
 
     def _start_tls(self, host: str) -> None:
@@ -204,11 +205,16 @@ class Connection:
             f"{method} {self._target} HTTP/1.1\r\nHost: {self.endpoint.netloc}\r\n"
             f"{_HEADERS}{self._proxy_header}Content-Length: {len(body)}\r\n\r\n"
         ).encode("ascii")
-        if len(body) < _BUFFER_BYTES:
-            self._send(head + body)
-        else:
-            self._send(head)
-            self._send(body)
+        try:
+            for part in [head + body] if len(body) < _BUFFER_BYTES else [head, body]:
+                self._send(part)
+        except (ConnectionError, ssl.SSLEOFError):
+            # A server that refuses a body may answer and close before it has all of it.
+            with contextlib.suppress(OSError):
+                response = self._read_head()
+                self.close()
+                return response
+            raise
         response = self._read_head()
         connection = response.headers.get("connection", "").lower()
         stays_open = (
@@ -243,7 +249,7 @@ class Connection:
         return left
 
     def _read_head(self) -> Response:
-        buffer, total = self._buffer, 0
+        buffer, total, deadline = self._buffer, 0, self._deadline
         while True:
             while (end := buffer.find(b"\r\n\r\n")) < 0:
                 if len(buffer) > MAX_HEAD_BYTES or not b"HTTP/".startswith(buffer[:5]):
@@ -259,6 +265,7 @@ class Connection:
                 return response
             if total > MAX_HEAD_BYTES:
                 raise ProtocolError("too many interim answers")
+            self._deadline = deadline  # An interim answer is not yet the answer.
 
     def _skip_body(self, response: Response) -> bool:
         """Read the body if it is short and quick; say whether it has ended.
@@ -309,39 +316,3 @@ class Connection:
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 2]
         return line
-
-
-_context: tuple[Any, Any] | None = None
-
-
-def ssl_context() -> Any:
-    """Return the TLS settings, with the certificates that openai's HTTP library trusts.
-
-    Those that the environment names come first; then `certifi`'s, as for `httpx`, or
-    the system's, as for `httpx2`. Made once, as that takes 20 ms.
-
-    Raises:
-        OSError: What the environment names can't be read.
-    """
-    global _context
-    key = (os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
-    if _context is None or _context[0] != key:
-        context = _make_context(*key)
-        context.set_alpn_protocols(["http/1.1"])
-        _context = (key, context)
-    return _context[1]
-
-
-def _make_context(cafile: str | None, capath: str | None) -> Any:
-    if cafile or capath:
-        return ssl.create_default_context(cafile=cafile or None, capath=capath or None)
-    with contextlib.suppress(ImportError, OSError):
-        if "httpcore2" not in sys.modules:
-            import certifi
-
-            return ssl.create_default_context(cafile=certifi.where())
-        if sys.platform in ("win32", "darwin"):
-            import truststore
-
-            return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return ssl.create_default_context()

@@ -599,3 +599,39 @@ def _drip(data):
     for byte in data:
         pause.wait(0.05)
         yield bytes([byte])
+
+
+@pytest.mark.parametrize("code", [400, 401, 413])
+def test_refused_before_all_of_it_was_sent(sender_for, code):
+    """A server that answers a large body at its beginning, and closes, is understood:
+    what it refuses for good is not sent again and again."""
+    body = b"x" * (16 * 2**20)
+    answer = f"HTTP/1.1 {code} No\r\nContent-Length: 0\r\n\r\n".encode()
+    with RawServer(answer) as server:
+        outcome = sender_for(server.url, timeout=10).send(body=body)
+    assert (outcome.status, outcome.retry) == (code, False)
+
+
+def test_a_body_that_is_cut_off(sender_for):
+    """A server that closes in the middle of a body, and has said nothing, is tried
+    again."""
+    with RawServer(b"") as server:
+        outcome = sender_for(server.url, timeout=10).send(body=b"x" * (16 * 2**20))
+    assert (outcome.status, outcome.retry) == (None, True)
+    assert outcome.is_connection_error
+
+
+def test_the_time_of_the_answer_begins_with_the_answer(sender_for):
+    """An interim answer shortens the time that the server has for the answer by
+    nothing, however long it has been since."""
+    pieces = [b"HTTP/1.1 102 Processing\r\n\r\n"] * 4
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+    with RawServer(_pause([*pieces, answer], 0.2)) as server:
+        assert sender_for(server.url, timeout=0.5).send().delivered
+
+
+def _pause(pieces, seconds):
+    pause = threading.Event()
+    for piece in pieces:
+        yield piece
+        pause.wait(seconds)

@@ -5,8 +5,9 @@ import ssl
 
 from attrs import evolve, frozen
 
-from ..._delivery.connection import Connection, ProtocolError, ProxyError, ssl_context
+from ..._delivery.connection import Connection, ProtocolError, ProxyError
 from ..._delivery.endpoint import Endpoint, strip_credentials
+from ..._delivery.tls import ssl_context
 from ..._util.clock import monotonic
 
 
