@@ -49,7 +49,7 @@ class Line:
         return cls(small - slope * _bytes([_SMALL]), slope)
 
     def at(self, size: float) -> float:
-        """Return what a call of so many bytes costs."""
+        """Return what a call of ``size`` bytes costs."""
         return self.fixed + self.slope * size
 
 

@@ -44,7 +44,7 @@ class Axis:
         points: How large, from small to large.
         measure: Takes a point and a sink's address, and returns µs.
         what: What the µs are of.
-        rounds: At most so many processes measure a point.
+        rounds: Maximum number of processes that measure a point.
     """
 
     title: str

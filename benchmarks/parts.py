@@ -49,7 +49,7 @@ STEPS = {
     "send: one POST": ("_delivery.http", "HttpTransport.send"),
 }
 
-#: So many calls, of which the first are not counted.
+#: Calls made, and how many of them come first and are not counted.
 _CALLS, _WARMING = 600, 100
 
 

@@ -12,7 +12,7 @@ from . import limit
 from .library import KEY, Library, Switched, nothing
 from .peers import PEERS
 
-#: How long a flush may take, in seconds. Whoever measures counts what arrived.
+#: How long a flush may take, in seconds. The measurement itself counts what arrived.
 _PATIENCE = 120
 
 OURS = "libretto-instrument"

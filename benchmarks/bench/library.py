@@ -1,4 +1,4 @@
-"""What a library that is measured is to these benchmarks."""
+"""A library that is measured, as these benchmarks see it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,9 +1,9 @@
-"""What nobody who records calls can leave out, and nothing else.
+"""The least that any recorder of calls has to do: the floor of the costs.
 
 On the caller's thread: a wrapper, a copy of the request's lists and dicts, the answer
 as JSON, and one append; of a stream, one append a chunk. On another thread: one JSON
-document, and one POST on a raw socket that is kept open. It survives no fault, knows no
-settings, and retries nothing: it is there to say how much of a cost is the floor.
+document, and one POST on a raw socket that is kept open. It survives no fault, has no
+settings, and retries nothing.
 """
 
 import json

@@ -1,7 +1,7 @@
 """One measurement, in a fresh process: what a library adds to one kind of call.
 
 Bare and recorded calls take turns, block by block, in the same process. On a machine
-that others share the pace changes by half within a times. So blocks are not compared:
+that others share the speed changes by half within a block. So blocks are not compared:
 the fastest calls of all bare blocks are, with the fastest of all recorded ones. Printed
 is one line of JSON; see `main`.
 """
@@ -30,7 +30,7 @@ Summary = dict[str, float]
 
 _END = object()
 
-#: So many calls of either kind come first, and are not counted.
+#: Calls of either kind made first, and not counted.
 _WARMING = 10
 
 #: The first chunks of a stream are not like the others, nor is what comes at its end.
@@ -45,7 +45,7 @@ class Times:
         caller: CPU of the caller's thread for a call, less what `chunk` has.
         chunk: The same for one chunk of a stream.
         first: Wall time from before a call to its first chunk.
-        process: CPU of all threads for a call, with its delivery, of each times.
+        process: CPU of all threads for a call, with its delivery: the mean of a block.
     """
 
     caller: list[int] = field(default_factory=list)
@@ -131,7 +131,7 @@ def take_turns(
         turn: Switches recording on or off.
         flush: Waits for the delivery.
         blocks: How many blocks of each.
-        size: How many calls in a times.
+        size: How many calls in a block.
 
     Returns:
         What the bare calls came to, and the recorded ones.

@@ -217,7 +217,7 @@ def _estimates(
 
 @dataclass(frozen=True)
 class Presence:
-    """What a library takes to be there.
+    """What a library costs before its first recorded call.
 
     Attributes:
         start: CPU seconds to import and install it, once openai is imported.

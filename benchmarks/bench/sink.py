@@ -1,4 +1,4 @@
-"""A loopback server that takes telemetry of any kind and says thank you.
+"""A loopback server that accepts telemetry of any kind.
 
 It runs in a process of its own, so that none of its work is counted, and answers at
 once or a number of milliseconds late. ``GET /_sink`` returns what it got so far.
@@ -127,7 +127,7 @@ async def _serve(latency: float) -> None:
         lambda: _Connection(counts, latency), "127.0.0.1", 0, backlog=1_000
     )
     print(server.sockets[0].getsockname()[1], flush=True)
-    # Whoever started this process holds its standard input, and need not end it.
+    # The parent holds standard input open: when it ends, so does this process.
     await loop.run_in_executor(None, sys.stdin.read)
 
 

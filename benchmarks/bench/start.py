@@ -1,4 +1,4 @@
-"""What a library takes to start and to be there, in a fresh process.
+"""The time and memory that it takes to start a library, in a fresh process.
 
 Printed is one line of JSON; see `main`.
 """

@@ -18,7 +18,7 @@ class Figure:
 
     Attributes:
         what: What the table calls it.
-        field: Which of `probe.Block`'s fields it is.
+        field: Which of `probe.Times`'s fields it is.
         limit: The budget, in the unit.
         form: How it is printed.
         unit: ``"µs"``, or ``"%"`` of a call without the library.
