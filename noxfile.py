@@ -1,4 +1,4 @@
-"""What is tried against many versions and neighbours, each in a place of its own.
+"""Tests against many versions and other libraries, each in its own environment.
 
 nox -s compat          the suite on versions of openai, wrapt and Python; prints a table
 nox -s openai_suite    openai's own tests, bare and recorded
@@ -173,7 +173,7 @@ def openai_suite(session: nox.Session, openai: str) -> None:
 @nox.session(python="3.11")
 @nox.parametrize("name", list(FRAMEWORKS))
 def frameworks(session: nox.Session, name: str) -> None:
-    """Hold that a framework does the same with us as without."""
+    """Check that a framework does the same with us as without."""
     session.install(*FRAMEWORKS[name], ".[collector]", *TEST_TOOLS)
     session.env["LIBRETTO_FRAMEWORK"] = name
     _run_alone(session, "tests/compat/with_frameworks.py", *_files_of(name))
@@ -182,7 +182,7 @@ def frameworks(session: nox.Session, name: str) -> None:
 @nox.session(python="3.11")
 @nox.parametrize("name", list(PATCHERS))
 def patchers(session: nox.Session, name: str) -> None:
-    """Hold that another library that patches openai and ours leave each other be."""
+    """Check that another library that patches openai works together with ours."""
     session.install(PATCHERS[name], "openai", ".[collector]", *TEST_TOOLS)
     session.env["LIBRETTO_PATCHER"] = name
     _run_alone(session, "tests/compat/with_patchers.py")
@@ -191,7 +191,7 @@ def patchers(session: nox.Session, name: str) -> None:
 @nox.session(python="3.11")
 @nox.parametrize("name", WRAPPERS)
 def wrapped(session: nox.Session, name: str) -> None:
-    """Hold that a client that another library wrapped is recorded once a call."""
+    """Check that a client that another library wrapped is recorded once a call."""
     session.install(name, "openai", ".[collector]", *TEST_TOOLS)
     session.env["LIBRETTO_WRAPPER"] = name
     _run_alone(session, "tests/compat/with_wrapped_clients.py")
@@ -213,14 +213,14 @@ def _run_alone(session: nox.Session, *paths: str) -> None:
 @nox.session(python="3.11")
 @nox.parametrize("name", ["gunicorn", "uwsgi", "celery", "uvicorn"])
 def preforkers(session: nox.Session, name: str) -> None:
-    """Hold that servers deliver each event exactly once, however they end."""
+    """Check that servers deliver each event exactly once, however they end."""
     session.install(name, "gevent", ".[collector]", *TEST_TOOLS)
     _run_alone(session, *_files_of(name))
 
 
 @nox.session(python="3.11")
 def phoenix(session: nox.Session) -> None:
-    """Hold that a backend that knows the GenAI conventions reads our calls right."""
+    """Check that a backend that knows the GenAI conventions reads our calls right."""
     session.install("arize-phoenix", ".[collector,otel]", *TEST_TOOLS)
     _run_alone(session, "tests/compat/with_phoenix.py")
 
@@ -274,7 +274,7 @@ for name in sys.argv[1:]:
 """
 
 
-# Anew each time: what an earlier run has left would be kept, as it is allowed, too.
+# Not reused: newer versions of an earlier run would be kept, as the bounds allow them.
 @nox.session(python="3.10", reuse_venv=False)
 def minimal(session: nox.Session) -> None:
     """Run the suite on the lowest version of everything that is allowed."""

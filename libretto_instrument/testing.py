@@ -138,7 +138,7 @@ def cases(path: "str | os.PathLike[str]", *, prompt: str | None = None) -> "list
 
     Raises:
         OSError: The file can't be read.
-        ValueError: A line is no case, and the message names it; or none can be
+        ValueError: A line is not a case, and the message names it; or none can be
             replayed, so that a test would pass without having tested anything.
     """
     from .improve import read_cases

@@ -1,7 +1,7 @@
 """openai's clients with Libretto switched on.
 
 Each is the openai class plus ``libretto=``, ``send_feedback()`` and ``update_chain()``.
-Making one records that client's calls and nobody else's.
+Creating one records that client's calls only.
 """
 
 from collections.abc import Mapping
@@ -74,7 +74,7 @@ def send_feedback(
     better_response: str | None = None,
     is_deleted: bool = False,
 ) -> None:
-    """Tell Libretto what somebody thought of a response of this client.
+    """Rate or correct a response of this client.
 
     Returns at once, on the async clients too; it is delivered in the background. See
     `libretto_instrument.send_feedback` for arguments and errors.
@@ -89,7 +89,7 @@ def send_feedback(
 
 
 def update_chain(self: Any, chain_id: str | UUID, result: Any) -> None:
-    """Tell Libretto what a chain of this client's calls came to.
+    """Report the result of a chain of this client's calls.
 
     Returns at once, on the async clients too; it is delivered in the background. See
     `libretto_instrument.update_chain` for arguments and errors.

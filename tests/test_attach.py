@@ -103,7 +103,7 @@ class ChatModel:
     "client", [ChatModel(), None, {}, [], "client", openai.OpenAI, openai, object()]
 )
 def test_what_is_no_client(client: Any) -> None:
-    """What is no openai client is refused by name, and nothing is installed."""
+    """What is not an openai client is refused by name, and nothing is installed."""
     with pytest.raises(TypeError, match=r"attach\(\) takes an openai client"):
         libretto.attach(client, CONFIG)
     assert not libretto.installed()

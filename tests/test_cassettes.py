@@ -1,7 +1,7 @@
 """Recorded exchanges with OpenAI, replayed with no network.
 
 The cassettes hold what the demonstration's scenarios ask and are answered, recorded
-with a bare client. To record them anew:
+with a bare client. To record them again:
 
     LIBRETTO_RECORD=offline python -m pytest tests/test_cassettes.py
     LIBRETTO_RECORD=openai  python -m pytest tests/test_cassettes.py   # OPENAI_API_KEY

@@ -1,4 +1,4 @@
-"""Configurations: what they may hold, and how a mistake is told."""
+"""Configurations: what they may hold, and how a mistake is reported."""
 
 import inspect
 from collections.abc import Iterator, Mapping
@@ -213,7 +213,7 @@ def test_a_wrong_call_is_refused_unsent(value: Any, message: str) -> None:
 
 
 class Fields(Mapping[str, Any]):
-    """A mapping that is no dict."""
+    """A mapping that is not a dict."""
 
     def __getitem__(self, key: str) -> Any:
         return {"prompt_template_name": "mapped", "chat_id": None}[key]

@@ -173,7 +173,7 @@ def test_redaction_by_the_environment(
 
 
 def test_redaction_by_the_environment_without_its_extra() -> None:
-    """Asked for by the environment, too, redaction that is not there is told early."""
+    """Redaction asked for by the environment but not installed is reported early."""
     code = """
 import sys
 sys.modules["stdnum"] = None

@@ -1,4 +1,4 @@
-"""The wire form of what Libretto is told: key by key, as the contract has it."""
+"""The wire form of what Libretto is sent: key by key, as the contract has it."""
 
 from typing import Any
 

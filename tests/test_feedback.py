@@ -71,7 +71,7 @@ def test_wrong_chains(chain_id: Any, events: CapturedEvents) -> None:
 
 
 def test_a_chain_to_update_must_be_named() -> None:
-    """Where there is no chain, None is no chain's id."""
+    """Where there is no chain, None is not a chain's id."""
     with pytest.raises(TypeError, match=r"^chain_id must be"):
         libretto.update_chain(None, "result")  # type: ignore[arg-type]  # the point
 
@@ -199,7 +199,7 @@ def test_no_key(
 
 @each_tell
 def test_switched_off(backend: Backend, tell: Callable[..., None]) -> None:
-    """Where recording is switched off, nothing is told either."""
+    """Where recording is switched off, nothing is reported either."""
     libretto.install(api_key="key", enabled=False)
     tell()
     assert libretto.flush(10)

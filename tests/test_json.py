@@ -108,7 +108,7 @@ def test_nesting_without_end_is_cut() -> None:
 
 
 def test_not_json() -> None:
-    """Reading what is no JSON is a ValueError."""
+    """Reading what is not JSON is a ValueError."""
     with pytest.raises(ValueError, match="line 1"):
         decode(b"<html>")
 
@@ -178,7 +178,7 @@ COPIES = {
 }
 
 #: In a process with one thread: where another one held the interpreter's lock, the C
-#: library's copy would wait for it for ever.
+#: library's copy would wait for it forever.
 COPY = """
 import ctypes, os, sys
 from libretto_instrument._util.ids import new_id

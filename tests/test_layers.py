@@ -249,7 +249,7 @@ def test_no_module_imports_itself_through_others() -> None:
             for found in imports(
                 path.read_text("utf-8"), module, path.name == "__init__.py"
             )
-            # A stub is no module here; its import looks like one of its package.
+            # A stub is not a module here; its import looks like one of its package.
             if found.module in MODULES and not module.startswith(f"{found.module}.")
         }
         for module, path in MODULES.items()

@@ -220,7 +220,7 @@ WAYS: dict[str, Way] = {
     "a call of a tool": _the_answer(
         lambda said: _called(json.dumps({"to": [said], said: 1}))
     ),
-    "a call that is no JSON": _the_answer(lambda said: _called(f"{{to: {said}")),
+    "a call that is not JSON": _the_answer(lambda said: _called(f"{{to: {said}")),
     "a stream": _a_stream(chunks),
     "a stream in pieces": _a_stream(lambda said: chunks(*said)),
     "a stream's call": _a_stream(

@@ -85,8 +85,7 @@ def test_the_schema_is_strict() -> None:
 
 @pytest.mark.parametrize("name", ["sidecar.yaml", "daemonset.yaml"])
 def test_all_share_one_spool(name: str) -> None:
-    """Who writes and who relays mean the same directory, as the same user: nobody
-    else may read it."""
+    """Writers and relays use the same directory as the same user."""
     found = pods(name)
     spools = {
         spool_of(pod, container)

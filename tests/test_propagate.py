@@ -91,7 +91,7 @@ def test_the_classes(classes: None) -> None:
 
 @pytest.mark.parametrize("target", [None, 7, dict, ProcessPoolExecutor])
 def test_what_cannot_carry_a_scope(target: Any) -> None:
-    """What is no thread, pool of threads or function is refused."""
+    """What is not a thread, pool of threads or function is refused."""
     with pytest.raises(TypeError, match="ThreadPoolExecutor, a Thread"):
         libretto.propagate(target)
 

@@ -416,7 +416,7 @@ def test_before_send_returns_something_else(
     result: Any,
     warnings_of: pytest.LogCaptureFixture,
 ) -> None:
-    """What is no body is not posted: the event is counted, and a warning says why."""
+    """An event whose hook returns no body is counted and not posted, with a warning."""
     libretto.install(LibrettoConfig("key", "n", before_send=lambda body: result))
     dropped = libretto.stats().dropped.get("prepare_failed", 0)
     ask(client)

@@ -249,8 +249,8 @@ def test_threads() -> None:
 
 
 def test_leaving_in_another_context() -> None:
-    """A scope left in another context than it was entered in raises nothing there and
-    ends nobody else's."""
+    """A scope left in another context than it was entered in raises nothing and ends no
+    other scope."""
     entered = libretto.scope(chat_id="entered elsewhere")
     elsewhere = contextvars.copy_context()
     elsewhere.run(entered.__enter__)

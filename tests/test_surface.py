@@ -89,7 +89,7 @@ def test_fresh(
 
 
 def test_stale(tool: ModuleType, made: str, stub: Path) -> None:
-    """A stub that was changed will not do; what differs is told, and stays."""
+    """A stub that was changed will not do; what differs is reported, and stays."""
     changed = made.replace("with_options = copy", "pass", 1)
     stub.write_text(changed, "utf-8")
     why = tool.check(made)

@@ -96,7 +96,7 @@ def test_placeholders(template: str, params: dict[str, Any], rendered: str) -> N
     ],
 )
 def test_other_braces_are_literal(literal: str) -> None:
-    """Text in braces that is no name stays as it is."""
+    """Text in braces that is not a name stays as it is."""
     assert TemplateText(literal) == literal
 
 
@@ -204,7 +204,7 @@ def test_a_missing_variable_is_an_error(
     ],
 )
 def test_arguments_of_another_type(kind: Any, template: Any, params: Any) -> None:
-    """What is no template, or no mapping of parameters, is refused by its type."""
+    """What is not a template, or no mapping of parameters, is refused by its type."""
     with pytest.raises(TypeError, match=r"takes a|params must be"):
         kind(template, params)
 

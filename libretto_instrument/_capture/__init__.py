@@ -24,7 +24,7 @@ __all__ = [
 def finalize_streams(*, everything: bool = False) -> None:
     """Finish the streams whose loops were left or, with ``everything``, all.
 
-    So too background responses that nobody has asked for in a long time, or all.
+    Likewise background responses that the program stopped asking for, or all.
     """
     state = sys.modules.get(f"{__name__}.stream_state")
     if state is not None:

@@ -202,9 +202,9 @@ def follow(client: Any, options: Any) -> tuple[CallRecord, Recorder] | None:
 
 
 def _finish_first_request(identity: str) -> None:
-    """End the stream of a response's creation, if nobody is reading it.
+    """End the stream of a response's creation, if it is not being read.
 
-    The response is asked for in another way: what comes of it is recorded there.
+    A later request asks for the response, and completes the record.
     """
     streams = sys.modules.get(f"{__package__}.stream_state")
     if streams is None or not _starting:

@@ -62,7 +62,7 @@ class Call:
             record: Its record.
             recorder: Takes the record when it is complete.
             arguments: The arguments of the request, by name.
-            is_over_foreign: Whether somebody else's wrapper lies between, which may
+            is_over_foreign: Whether another library's wrapper lies between, which may
                 send the request from another thread.
         """
         self.record = record
@@ -136,7 +136,7 @@ class Call:
         self.submit()
 
     def on_text_response(self, answer: Any) -> None:
-        """Record an answer that is no model, such as plain text. Never raises."""
+        """Record an answer that is not a model, such as plain text. Never raises."""
         self.record.ended = perf_counter()
         if isinstance(answer, bytes):
             self.record.response = answer

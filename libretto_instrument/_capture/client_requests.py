@@ -1,9 +1,9 @@
-"""The lower net: model calls that reach a client around the patched methods.
+"""Records model calls that reach the client without passing a patched method.
 
 Every request of openai's passes through the client's ``request()``. A method that was
-taken before `install()`, a client that another library wrapped, and
-``client.post("/chat/completions", …)`` all come by here, and nowhere else. What a
-patched method has taken already passes on untouched.
+looked up before `install()`, a client that another library wrapped, and
+``client.post("/chat/completions", …)`` are only seen here. Requests of calls that a
+patched method already records pass on untouched.
 """
 
 import inspect

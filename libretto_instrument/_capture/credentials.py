@@ -104,7 +104,7 @@ class CredentialMask:
         if isinstance(value, list) and depth <= _MAX_DEPTH:
             return [self._mask_all(item, depth + 1) for item in value]
         if isinstance(value, str):
-            # "Bearer" is no secret, and a server may repeat the token without it.
+            # "Bearer" is not a secret, and a server may repeat the token without it.
             self._remember(value, *value.split()[-1:])
         return MASKED
 

@@ -1,4 +1,4 @@
-"""The answer behind an error that openai raised after it had read the answer.
+"""Recovers the response from an exception that openai raised while parsing it.
 
 Reading a structured answer can fail: it was cut at the token limit, or does not fit its
 schema. The call was billed all the same, and its answer says why it failed.

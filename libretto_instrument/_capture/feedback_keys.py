@@ -55,8 +55,7 @@ def feedback_key(response: Any) -> str | None:
 def _own_key(response: Any) -> str | None:
     """Return the key that a response carries or that is kept beside it.
 
-    What is no response is not asked: its attributes may be made up as they are looked
-    up, as a mock's are.
+    The attribute is read without ``__getattr__``: a mock would make one up.
     """
     entry = _keys_by_response.get(id(response))
     if entry is not None and entry[0]() is response:

@@ -1,4 +1,4 @@
-"""What stands in place of a method of openai's, and is copied and pickled as it is."""
+"""Wrappers that replace openai's methods, and are copied and pickled as they are."""
 
 import copy
 from typing import Any

@@ -139,8 +139,8 @@ def _all_targets() -> tuple[Target, ...]:
 def _wait_for_import(name: str) -> None:
     """Wait for another thread that is in the middle of importing a module.
 
-    What is there only in part has nothing to patch yet, and its import would not be
-    told of again.
+    A module that is imported in part has nothing to patch yet, and the import hook is
+    not called for it again.
     """
     spec = getattr(sys.modules.get(name), "__spec__", None)
     if getattr(spec, "_initializing", False):
@@ -153,8 +153,8 @@ def _wait_for_import(name: str) -> None:
 def unpatch() -> None:
     """Restore every target to what it was.
 
-    Where somebody else's wrapper lies on top of ours, it stays, and ours is disabled
-    beneath it.
+    Where another library's wrapper lies on top of ours, it stays, and ours is only
+    disabled.
     """
     global _recorder
     with _lock:
@@ -203,12 +203,12 @@ def _patch_one(target: Target, module: ModuleType, recorder: "Recorder") -> None
     if original is None or not isinstance(owner, type):
         return
     for known in _patches:
-        # Beneath somebody else's wrapper, or the same class by another module's name.
+        # Inside another library's wrapper, or the same class by another module's name.
         if _is_wrapped_by(original, known.wrapper):
             known.enable()
             return
     for known in _patches:
-        # Beneath a wrapper that hides what it wraps: it must not outlive `unpatch`.
+        # Inside a wrapper that hides what it wraps: it must not outlive `unpatch`.
         if (known.owner, known.method) == (owner, target.method):
             known.disable()
     found = Patch(owner, target.method, original)
@@ -250,7 +250,7 @@ def _is_openais(function: Any) -> bool:
 
 
 def _is_wrapped_by(function: Any, wrapper: Any) -> bool:
-    """Say whether ``wrapper`` is ``function`` or lies beneath it."""
+    """Say whether ``wrapper`` is ``function`` or is wrapped by it."""
     while function is not None:
         if function is wrapper:
             return True

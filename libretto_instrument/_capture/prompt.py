@@ -1,4 +1,4 @@
-"""What was sent to the model, as a template and its parameters. Runs on the worker."""
+"""Finds the template and parameters of what was sent. Runs on the worker."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -2,7 +2,7 @@
 
 ``with_raw_response`` and ``with_streaming_response`` bind a resource's methods when
 they are made, and their client keeps them. A view made before a patch would never see
-``libretto=`` nor a template, so what it bound of the patched method is bound anew.
+``libretto=`` nor a template, so what it bound of the patched method is bound again.
 """
 
 import sys
@@ -95,7 +95,7 @@ class RawViewRefresher:
 
 
 def _strip_patches(function: Any) -> Any:
-    """Return what lies beneath patches of ours."""
+    """Return what our patches wrap."""
     while isinstance(function, PatchedMethod):
         function = function.__wrapped__
     return function

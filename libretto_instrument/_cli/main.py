@@ -1,7 +1,7 @@
 """The ``libretto-instrument`` command: each of its commands is a module beside this.
 
 The module is imported when its command is asked for, and what it needs when it runs, so
-that ``--help`` costs nothing and a missing extra is told as one line.
+that ``--help`` is fast and a missing extra is reported in one line.
 """
 
 import argparse
@@ -32,7 +32,7 @@ EXIT_USAGE = 2
 #: Exit status of a program that was interrupted from the keyboard, as shells have it.
 EXIT_SIGINT = 130
 
-#: Likewise of one that nobody listened to to the end.
+#: Likewise of one whose output pipe was closed by its reader.
 EXIT_SIGPIPE = 141
 
 
@@ -143,7 +143,7 @@ def _prepare_streams() -> None:
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter):
-    """Tells each default, but not that there is none."""
+    """Shows each default, unless it is None."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         return super()._get_help_string(action) if action.default else action.help

@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
     if args.junit:
         report = Path(args.junit).absolute()
         if report.is_dir() or not report.parent.is_dir():
-            raise ValueError(f"{args.junit} is no file, or has no directory")
+            raise ValueError(f"{args.junit} is not a file, or has no directory")
     change = Change(
         template=load_template(args.template) if args.template else None,
         model=args.model,
@@ -224,7 +224,7 @@ def _open_location(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
 
 
 def parse_parameter(text: str) -> tuple[str, Any]:
-    """Read ``NAME=VALUE``; what is no JSON is a text.
+    """Read ``NAME=VALUE``; what is not JSON is a text.
 
     Raises:
         ValueError: There is no name, or no ``=``.
@@ -257,7 +257,7 @@ def load_template(name: str) -> Any:
     if isinstance(template, str) or (is_chat(template) and template):
         return template if isinstance(template, str) else list(template)
     raise ValueError(
-        f"{name} is no template: it must be a text, or a list of messages, "
+        f"{name} is not a template: it must be a text, or a list of messages, "
         f"not {type(template).__name__}"
     )
 
@@ -267,7 +267,7 @@ def _read_template(path: Path) -> Any:
         text = path.read_text("utf-8-sig")
         return json.loads(text) if path.suffix == ".json" else text
     except (ValueError, RecursionError) as exc:
-        raise ValueError(f"{path} is no template: {exc}") from exc
+        raise ValueError(f"{path} is not a template: {exc}") from exc
 
 
 def _say(text: str) -> None:

@@ -1,4 +1,4 @@
-"""Reading back by programs: listings as JSON, downloads."""
+"""The reading API: listings as JSON, and downloads."""
 
 import json
 from collections.abc import Iterator

@@ -79,7 +79,7 @@ def open_database(path: Path) -> None:
                 raise ValueError(f"{beside} is a symbolic link; remove it.")
             if beside.exists():
                 create_private(beside)
-        # Created by us and not by SQLite: prompts are nobody else's to read.
+        # Created by us and not by SQLite: other users must not read prompts.
         create_private(path)
         with closing(connect(path)) as db:
             _create_tables(db)

@@ -1,4 +1,4 @@
-"""What people enter: forms, and numbers in addresses."""
+"""Parses forms, and numbers in addresses."""
 
 import re
 from urllib.parse import parse_qsl

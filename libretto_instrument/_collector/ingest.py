@@ -1,4 +1,4 @@
-"""What programs post to: the three endpoints of the contract."""
+"""The three endpoints that programs post to."""
 
 import asyncio
 import hmac

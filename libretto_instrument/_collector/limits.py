@@ -52,7 +52,7 @@ class Connections:
         self._open.pop(connection, None)
 
     async def close_idle(self) -> None:
-        """Close, for ever, connections whose request or reader does not come on."""
+        """Close stalled connections, until cancelled."""
         while True:
             await asyncio.sleep(1)
             now = time.monotonic()
@@ -70,8 +70,8 @@ class Connections:
 class BoundedProtocol(asyncio.Protocol):
     """One connection of uvicorn's, with limits of bytes and time.
 
-    uvicorn itself waits for ever for the rest of a request, and reads headers without
-    end if it has httptools.
+    uvicorn itself has no time-out for the rest of a request, and with httptools no
+    limit for headers.
     """
 
     def __init__(self, connections: Connections, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""Access: which hosts, sites and secrets a request may come with."""
+"""Access control: the hosts, sites and tokens that requests may come with."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""What people look at."""
+"""The pages for people."""
 
 import asyncio
 import json

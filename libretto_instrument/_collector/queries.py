@@ -1,4 +1,4 @@
-"""What is read from the store: filters, listings page by page, totals."""
+"""Queries of the store: filters, listings page by page, totals."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""What arrives on the wire: decoded, checked key by key, made ready for the store.
+"""Decodes what arrives, checks it key by key, and prepares it for the store.
 
 Each ``parse_…`` returns the values that ``writes`` stores. A body's size and the number
 of its values are bounded before it is decoded, its depth right after.

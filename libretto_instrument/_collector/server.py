@@ -203,7 +203,7 @@ def _create_server(
     config.http = partial(BoundedProtocol, connections)  # type: ignore[assignment]
     config.access_log = False  # An address may hold the token.
     config.server_header = False
-    config.proxy_headers = False  # Who asks could say that it is somebody else.
+    config.proxy_headers = False  # A client could forge its address.
     config.timeout_graceful_shutdown = 5
     # As many are accepted at once, before the limit of connections is looked at.
     config.backlog = 64

@@ -124,7 +124,7 @@ class Store:
         return log.stat().st_size if log.exists() else 0
 
     def empty_log(self) -> bool:
-        """Move the write-ahead log into the file, unless somebody reads from it."""
+        """Move the write-ahead log into the file, unless a reader uses it."""
         (is_busy, *_) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return not is_busy
 

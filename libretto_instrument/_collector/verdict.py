@@ -1,4 +1,4 @@
-"""The verdict: what is known of each revision of a template with each model."""
+"""The verdict: how well each revision of a template does with each model."""
 
 from itertools import zip_longest
 from sqlite3 import Connection

@@ -1,4 +1,4 @@
-"""What is written: events, feedback, results of chains, and what is deleted."""
+"""Writes to the store: events, feedback, results of chains, and deletions."""
 
 import json
 from sqlite3 import Connection

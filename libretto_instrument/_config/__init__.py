@@ -1,1 +1,1 @@
-"""CallSettings: their fields, the environment, how layers are merged, and scopes."""
+"""Settings: their fields, the environment, how layers are merged, and scopes."""

@@ -1,4 +1,4 @@
-"""What a client, a scope or a call sets: `LibrettoConfig`, `LibrettoCreateParams`."""
+"""The settings of a client or call: `LibrettoConfig`, `LibrettoCreateParams`."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -70,7 +70,7 @@ class LibrettoConfig:
             delivered yet; 5 unless set.
         exporters: Other places for what is recorded, beside Libretto; see
             `libretto_instrument.exporters`. Each has a queue of its own, of the bounds
-            above, and figures of its own in `stats()`. Without an API key what is
+            above, and its own counters in `stats()`. Without an API key what is
             recorded goes to them alone. Those of the most specific place count, so an
             empty list ends them for a scope. With ``spool_only`` a relay delivers to
             those of its own exporters that have these names, or, if none is given

@@ -1,4 +1,4 @@
-"""What environment variables set."""
+"""Reads settings from environment variables."""
 
 import ipaddress
 import os

@@ -52,7 +52,7 @@ class Field:
         call: May be set by a call's ``libretto=``.
         scope: May be set by `scope()`.
         client: May be set by `install()` and on a client.
-        default: What holds where nobody sets it.
+        default: The value where it is not set.
         variable: The environment variable that sets it.
         parse: Turns the variable's text into a value.
         option: The option of the ``run`` command that sets it.

@@ -31,7 +31,7 @@ class ResolvedSettings:
         config: The client's configuration that went in.
         fields: All layers merged.
         settings: The same, ready for use.
-        recording_requested: Somebody asked for recording: `install()`, the client's
+        recording_requested: Recording was asked for, by `install()`, the client's
             configuration, or a scope.
         always_recorded: Every call under these settings is recorded, without a further
             check.

@@ -1,4 +1,4 @@
-"""What is held up together: the entries for one endpoint and API key."""
+"""Circuit breakers for an endpoint and for the API keys used with it."""
 
 import heapq
 import math

@@ -24,7 +24,7 @@ from .tls import ssl_context
 #: connection whose answer is longer is closed.
 MAX_HEAD_BYTES = MAX_BODY_BYTES = 64 * 1024
 _BUFFER_BYTES = 64 * 1024
-#: Nothing compressed is asked for, hence nothing that could blow up.
+#: No compressed response is requested, so none can expand beyond the bound.
 _HEADERS = (
     "Accept: application/json\r\nAccept-Encoding: identity\r\n"
     "Content-Type: application/json\r\n"
@@ -59,7 +59,7 @@ class Response:
         """Parse a status line and headers.
 
         Raises:
-            ProtocolError: It is no HTTP/1.
+            ProtocolError: It is not HTTP/1.
         """
         first, *lines = head.split("\r\n")
         version, _, rest = first.partition(" ")
@@ -270,7 +270,7 @@ class Connection:
     def _skip_body(self, response: Response) -> bool:
         """Read the body if it is short and quick; say whether it has ended.
 
-        The status is what counts, so a body that breaks off is no failure.
+        The status is what counts, so a body that breaks off is not a failure.
         """
         if response.status in (204, 304):
             return not self._buffer

@@ -26,12 +26,12 @@ class Destination:
 
     Attributes:
         name: ``"libretto"``, or the exporter's name.
-        transport: Sends.
-        store: Where stored messages came from.
-        flushes: Who waits for it.
-        queue: What waits.
-        counters: What became of it.
-        is_closed: Nothing is tried again.
+        transport: Sends the messages.
+        store: The store that messages on disk were read from.
+        flushes: The flushes that wait for this destination.
+        queue: The messages that are not yet delivered.
+        counters: How many messages were sent, retried and dropped.
+        is_closed: Failed messages are dropped, not retried.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What a pipeline sends from its store: messages of any process, a window at a time."""
+"""Feeds messages of any process from the store to the queues, a window at a time."""
 
 import math
 import time

@@ -1,4 +1,4 @@
-"""What a flush waits for: that everything put before it has left the process."""
+"""Tracks, for each flush, which of the messages put before it are on their way."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What callers put, until a worker takes it: they take no lock for it."""
+"""The inbox: items that callers have put and no worker has taken. It has no lock."""
 
 from collections import Counter, deque
 from contextlib import suppress

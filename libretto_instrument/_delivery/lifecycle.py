@@ -1,4 +1,4 @@
-"""What becomes of delivery when the process forks and when it ends."""
+"""Hooks for forks and for the end of the process."""
 
 import atexit
 import os

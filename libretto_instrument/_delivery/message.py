@@ -1,4 +1,4 @@
-"""What delivery is given, and what it sends."""
+"""Items, which callers put, and messages, which are made of them and sent."""
 
 from typing import Protocol
 

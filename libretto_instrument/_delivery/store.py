@@ -1,4 +1,4 @@
-"""What the pipeline needs of a store: messages on disk that outlive the process."""
+"""The protocol of a store: messages on disk that outlive the process."""
 
 from typing import Any, Protocol
 

@@ -1,4 +1,4 @@
-"""What is sent of a finished call or a submission. Imported with the first of them."""
+"""Builds the payload of a call or a submission. Imported with the first of them."""
 
 from typing import TYPE_CHECKING, Any
 

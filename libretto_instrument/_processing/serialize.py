@@ -21,7 +21,7 @@ from .media import may_need_truncation
 from .payload import build_payload
 from .process import is_passthrough, process
 
-#: Without it, ids that were replaced by a hash could be found out by trying.
+#: Key for hashing ids; without it they could be recovered by brute force.
 _ID_HASH_KEY = os.urandom(32)
 
 
@@ -78,7 +78,7 @@ def _hash_credential(api_key: str) -> str:
 
 def _ended_at(item: Any) -> float | None:
     """Return when a call ended, in seconds since the epoch; None if it did not."""
-    # A clock that nobody sets back timed it; the one on the wall is read here.
+    # The call was timed with the monotonic clock; convert to wall-clock time.
     return time() - (perf_counter() - item.ended) if item.ended else None
 
 
@@ -86,7 +86,7 @@ def _pseudonymize(value: str, redacted: bytes) -> str:
     """Return an id that may stand beside a redacted body, also on disk.
 
     One that the body has lost to redaction is replaced by a hash, which is the same for
-    the same id as long as this process lives, and tells nobody which id it was.
+    the same id as long as this process lives, and cannot be reversed.
     """
     data = value.encode(errors="surrogatepass")
     if data in redacted:

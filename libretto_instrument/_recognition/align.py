@@ -1,4 +1,4 @@
-"""What several texts have in common, as a template of them."""
+"""Derives a template from what several texts have in common."""
 
 import operator
 import re

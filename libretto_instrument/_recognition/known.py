@@ -33,8 +33,8 @@ class KnownTemplates(Mapping[str, Template]):
         """Keep templates.
 
         Raises:
-            TypeError: A name is no string, or a template neither a text nor a list of
-                messages.
+            TypeError: A name is not a string, or a template is neither a text nor a
+                list of messages.
         """
         self._templates = {
             _check_name(name): _read_template(name, template)
@@ -81,7 +81,7 @@ def load_templates(source: Source) -> KnownTemplates:
             the path of a folder, or of a JSON file.
 
     Raises:
-        TypeError: The source is none of these, or a template is no template.
+        TypeError: The source is none of these, or holds something else than templates.
         ValueError: A file cannot be read as a template, or there is nothing.
         ImportError: The module cannot be imported.
     """

@@ -59,8 +59,8 @@ def install(
 def uninstall() -> None:
     """Restore openai's methods; what was recorded is still delivered.
 
-    Ends recording for `libretto_openai`'s clients, too, until another is made. Somebody
-    else's wrapper on top of ours is left in place.
+    Ends recording for `libretto_openai`'s clients, too, until another is made. A
+    wrapper that another library put on top of ours is left in place.
     """
     with _lock:
         _capture.unpatch()
@@ -174,7 +174,7 @@ def stats() -> "Stats":
 
 
 def in_use() -> bool:
-    """Say whether anybody is to be recorded: everybody, or some clients."""
+    """Return whether any client's calls are to be recorded."""
     return runtime.records_all_clients or bool(_attached)
 
 

@@ -39,7 +39,7 @@ _STATS_METRICS = {
     "queued": ("Reports that wait in memory.", False),
     "in_flight": ("Reports that are being prepared or sent.", False),
     "sent": ("Reports that were accepted.", True),
-    "retried": ("Attempts that failed and were put off.", True),
+    "retried": ("Attempts that failed and will be retried.", True),
     "spooled": ("Reports written to the spool.", True),
     "relayed": ("Reports from the spool that were accepted.", True),
     "unspooled": ("Reports that could not be written to the spool at once.", True),

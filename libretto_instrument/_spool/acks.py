@@ -1,4 +1,4 @@
-"""What a destination has got: in memory, and as a log that its reader appends to.
+"""The acknowledgements of a destination: in memory, and as a log on disk.
 
 A line is ``SEGMENT OFFSET`` for an entry that was delivered, ``SEGMENT OFFSET !`` for
 one that was rejected, and ``SEGMENT OFFSET = PENDING`` for the whole of a segment: what

@@ -1,4 +1,4 @@
-"""What a destination refused, with the reason, kept for ``spool ls | retry | drop``.
+"""Dead letters: refused messages, with reasons, kept for ``spool ls | retry | drop``.
 
 One file for each destination, in the format of a segment. The reader appends; the
 commands rewrite the file. A lock keeps them apart, and neither waits for it.

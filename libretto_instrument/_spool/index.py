@@ -1,4 +1,4 @@
-"""What any process can know of a spool, kept so that a second look reads what is new.
+"""The segments and acknowledgements of a spool, cached: only what is new is read.
 
 Whole segments are judged by their first entry: all entries of one are for the same
 destinations, and the first is the oldest.

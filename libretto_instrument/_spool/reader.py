@@ -44,7 +44,7 @@ class Cursor:
     Attributes:
         name: The segment.
         progress: What the destination has got.
-        again: Offsets that an earlier reader handed out in vain, in order.
+        again: Offsets that an earlier reader handed out without an outcome, in order.
         size: How long the segment was when the directory was listed, in bytes.
         next: The entry that comes next, if it is known.
         damage: How many damaged places were found.

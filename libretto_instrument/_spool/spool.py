@@ -148,7 +148,7 @@ class Spool:
         try:
             writer.append(entry, destinations)
         except StuckError:
-            # Whatever holds it, it keeps it for itself.
+            # The thread that does not release it keeps the old writer.
             if self._writer is writer:
                 self._writer = self._new_writer()
             self._writer.append(entry, destinations)
@@ -182,7 +182,7 @@ class Spool:
             with self._lock:
                 yield
         except FileNotFoundError:
-            pass  # There is no spool yet.
+            pass  # Nothing was spooled yet.
         except Exception as exc:
             if errors.is_from_signal_handler(exc):
                 raise

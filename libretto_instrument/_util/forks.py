@@ -1,7 +1,7 @@
 """Keeps forks from leaving locks held in the child.
 
-One that another thread holds at the fork is held in the child for ever. Some are out
-of reach: `pydantic` takes one as it builds a model, and `pydantic_core` another
+A lock that another thread holds at the fork is never released in the child. Some locks
+are not ours: `pydantic` takes one as it builds a model, and `pydantic_core` another
 when it is first used, so that the program's own calls would never return in the child.
 """
 
@@ -20,7 +20,7 @@ _MAX_SECONDS = 2.0
 _POLL_INTERVAL = 0.001
 
 #: Threads of ours whose imports hold up a fork: a module that is half imported then
-#: stays so in the child for ever.
+#: stays so in the child.
 worker_threads: set[int] = set()
 
 # When each thread entered its block. No lock guards this: one side writes here and then

@@ -1,4 +1,4 @@
-"""What `_json` takes from `pydantic_core`, for programs that are still on pydantic 1.
+"""What `json` takes from `pydantic_core`, for programs that are still on pydantic 1.
 
 Slower, and found by importing it only where the other is absent.
 """

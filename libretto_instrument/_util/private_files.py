@@ -65,7 +65,7 @@ def create_private(path: Path) -> None:
     """Create a file for this user alone, or check the one that is there.
 
     Raises:
-        RefusedError: It is no regular file of this user alone.
+        RefusedError: It is not a regular file of this user alone.
         OSError: It cannot be created.
     """
     check_parents(path)

@@ -67,7 +67,7 @@ def _repeat_until(has_begun: threading.Event) -> None:
 
     Python runs handlers on the main thread. There a signal that comes just before a
     system call, or that another thread gets, interrupts nothing: the main thread would
-    wait on, and the process that terminates this one would wait for it for ever.
+    wait on, and the process that terminates this one would wait for it forever.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)

@@ -1,4 +1,4 @@
-"""What the offline model replies, whichever API asks: a few plain rules."""
+"""The replies of the offline model, for all APIs: a few plain rules."""
 
 import hashlib
 import json

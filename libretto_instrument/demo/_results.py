@@ -1,4 +1,4 @@
-"""What Libretto stored of the demonstration, beside what should be there."""
+"""Compares what Libretto stored of the demonstration with what should be there."""
 
 import shutil
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ Row = dict[str, Any]
 _LIMIT = 200
 _HEADERS = ("Prompt", "Scenario", "Time", "Tokens", "What arrived")
 _ALIGNMENT = "<<>>"
-#: The least characters of the last column.
+#: Minimum width of the last column, in characters.
 _MIN_WIDTH = 20
 
 

@@ -43,7 +43,7 @@ _STREAM_ERROR = "This error was requested by the model name offline-stream-error
 
 _INDEX = """\
 This is the offline model of libretto-instrument. It speaks OpenAI's API on loopback
-and is no language model: a few plain rules derive each reply from the request.
+and is not a language model: a few plain rules derive each reply from the request.
 
   POST /v1/chat/completions   GET /v1/models
   POST /v1/completions        (/openai/deployments/NAME/… for the Azure clients)
@@ -284,7 +284,7 @@ def serve_app(app: ASGIApp, host: str, port: int) -> Generator[str]:
         yield f"http://{host}:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
-        # On Python 3.10, uvicorn was seen to wait for ever; its thread is a daemon.
+        # On Python 3.10, uvicorn was seen to wait forever; its thread is a daemon.
         thread.join(STOP_TIMEOUT)
         if not thread.is_alive():  # uvicorn closes it, too, and may be about to.
             listener.close()

@@ -1,4 +1,4 @@
-"""The story of the demonstration: a prompt is changed, and one sees first what it does.
+"""The end of the demonstration: a changed prompt, tried on recorded calls.
 
 Twelve customers were answered by one revision of a prompt; nine answers were corrected,
 three rated well. Another revision is tried on these calls.
@@ -37,9 +37,10 @@ _EASY = ("Do you sell kettles?", "Can I pay by card?", "What does shipping cost?
 
 
 def reply(text: str) -> str | None:
-    """Return what the offline model says to a customer: a rule, and no intelligence.
+    """Return what the offline model answers to a customer, by fixed rules.
 
-    Told to say when, it does, also where nobody asked for it.
+    With "Say when" in the prompt it answers most questions well, and the one about
+    shipping costs wrongly.
     """
     if "customers of a shop" not in text:
         return None

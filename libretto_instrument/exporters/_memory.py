@@ -13,7 +13,7 @@ class MemoryExporter:
 
     Attributes:
         name: Tells it from other exporters.
-        max_batch: It takes so many records at once.
+        max_batch: Maximum number of records per call.
         records: Everything it was given, the oldest first.
         closed: Whether it was closed.
     """

@@ -89,7 +89,7 @@ def validate_exporters(exporters: Sequence[Any]) -> None:
 
     Raises:
         TypeError: One lacks a method, has a method that is a coroutine function, or a
-            name that is no string.
+            name that is not a string.
         ValueError: Two have the same name, or a name or ``max_batch`` is invalid.
     """
     names: set[str] = set()

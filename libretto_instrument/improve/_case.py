@@ -37,7 +37,7 @@ _SUBSTITUTES = {
 _SUBSTITUTE = re.compile("|".join(f"({pattern})" for pattern in _SUBSTITUTES))
 #: What stands for a credential that was never recorded.
 _MASKED = b"<SECRET>"
-#: Without one of these in it, a text has no substitute: a quick look.
+#: A text without one of these has no substitute; looked for first, as that is fast.
 _TRACES = (b" bytes", b"_FAILED>", b"left unread>", b"too deeply>", b"many parts>")
 _REDACTED = re.compile(f"<({'|'.join(PRECEDENCE)})>")
 
@@ -144,7 +144,7 @@ def case_from_json(line: str | bytes) -> Case:
     """Return the case of a line that `Case.to_json` wrote; refuse others.
 
     Raises:
-        ValueError: The line is no case; the message says what is wrong with it.
+        ValueError: The line is not a case; the message says what is wrong with it.
     """
     values = decode(line)
     if not isinstance(values, dict):
@@ -172,10 +172,10 @@ def _check(case: Case) -> Case:
         if not _is_of(value, attribute.type):
             raise ValueError(f"the field {name!r} is a {type(value).__name__}")
         if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"the field {name!r} is no finite number")
+            raise ValueError(f"the field {name!r} is not a finite number")
     messages = case.template if isinstance(case.template, list) else []
     if not all(isinstance(message, dict) for message in messages):
-        raise ValueError("a message of the field 'template' is no object")
+        raise ValueError("a message of the field 'template' is not an object")
     if case.endpoint not in ("chat", "completion", "responses"):
         raise ValueError(f"there is no endpoint {case.endpoint!r}")
     return case

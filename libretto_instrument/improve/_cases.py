@@ -95,7 +95,7 @@ def read_cases(path: "str | os.PathLike[str]") -> Iterator[Case]:
 
     Raises:
         OSError: The file can't be read.
-        ValueError: A line is no case, or two have one id; the message names the line.
+        ValueError: A line is not a case, or two have one id. The message names it.
     """
     seen: set[str] = set()
     with Path(path).open("rb") as file:

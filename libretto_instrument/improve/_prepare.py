@@ -93,7 +93,7 @@ def _check_arguments(
         raise ReplayError("There are no cases to replay.")
     for case in cases:
         if not isinstance(case, Case):
-            raise ReplayError(f"A {type(case).__name__} is no case; see cases().")
+            raise ReplayError(f"A {type(case).__name__} is not a case; see cases().")
     (newest, count), *_ = Counter(case.id for case in cases).most_common(1)
     if count > 1:
         raise ReplayError(f"The case {newest} is given {count} times; see times=.")

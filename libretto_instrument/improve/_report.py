@@ -16,7 +16,7 @@ from ._results import Comparison, ReplayResults, Result
 #: How many results are shown, unless all are asked for.
 MAX_SHOWN = 20
 _ORDER = ("error", "unscored", "worse", "same", "better")
-#: Characters that XML has no place for.
+#: Characters that XML does not allow.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 

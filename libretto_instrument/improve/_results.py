@@ -1,4 +1,4 @@
-"""What a replay came to: for each case what it was and what it is now."""
+"""The results of a replay: for each case the recorded and the replayed answers."""
 
 from collections.abc import Iterable, Sequence
 from statistics import fmean

@@ -224,7 +224,7 @@ class Run:
             try:
                 answer = _read(made.event, None, attempt)
             except (AttributeError, TypeError, ValueError):
-                continue  # The store was changed by somebody else.
+                continue  # Another program changed the store.
             before = context.get("recorded_score")
             is_same = context.get("scored_by") == self.score_name
             if is_same and isinstance(before, int | float):

@@ -12,7 +12,7 @@ from ._case import Case
 
 Scorer = Callable[[Case, str], float]
 
-#: The most differing paths that are told of one answer.
+#: Maximum number of differing paths reported for one answer.
 _MAX_PATHS = 20
 _ABSENT: Any = object()
 
@@ -31,7 +31,7 @@ def equal_json(case: Case, answer: str) -> float:
     """Score 1 for an answer equal to the target as JSON.
 
     Raises:
-        ValueError: The target is no JSON.
+        ValueError: The target is not JSON.
     """
     return float(not json_differences(case.target, answer))
 
@@ -75,7 +75,7 @@ def load_scorer(name: str) -> Scorer:
         )
     found = load_object(name)
     if not callable(found):
-        raise ValueError(f"{name} is no function of a case and an answer.")
+        raise ValueError(f"{name} is not a function of a case and an answer.")
     scorer: Scorer = found
     return scorer
 
@@ -84,7 +84,7 @@ def score_answer(scorer: Scorer, case: Case, answer: str) -> float:
     """Return an answer's score.
 
     Raises:
-        ValueError: It is no number from 0 to 1.
+        ValueError: It is not a number from 0 to 1.
     """
     value = scorer(case, answer)
     number = isinstance(value, Real) and math.isfinite(value)
@@ -97,16 +97,16 @@ def json_differences(target: str, answer: str) -> list[str]:
     """Return the paths at which an answer differs from its target, both as JSON.
 
     Raises:
-        ValueError: The target is no JSON.
+        ValueError: The target is not JSON.
     """
     try:
         expected = json.loads(target)
     except (ValueError, RecursionError):
-        raise ValueError("the target is no JSON") from None
+        raise ValueError("the target is not JSON") from None
     try:
         actual = json.loads(answer)
     except (ValueError, RecursionError):
-        return ["$ is no JSON"]
+        return ["$ is not JSON"]
     found = []
     for path in _differences(expected, actual, "$"):
         found.append(path)

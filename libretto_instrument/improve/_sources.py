@@ -248,7 +248,7 @@ def post(url: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_page(answer: HTTPResponse) -> dict[str, Any]:
-    # What is longer is cut, and so no JSON.
+    # A longer answer is cut off, and then not valid JSON.
     page = decode(answer.read(_MAX_ANSWER_BYTES))
     return page if isinstance(page, dict) else {}
 
@@ -275,7 +275,7 @@ def _exchange(
         reason = getattr(exc, "reason", exc)
         raise ConnectionError(f"{base} does not answer ({reason}).") from exc
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
-        raise ValueError(f"{base} is no local Libretto.") from exc
+        raise ValueError(f"{base} is not a local Libretto.") from exc
 
 
 def is_loopback(host: str | None) -> bool:
@@ -284,7 +284,7 @@ def is_loopback(host: str | None) -> bool:
 
 
 class _NoRedirect(HTTPRedirectHandler):
-    """Follows nothing: what is asked of one server is for no other."""
+    """Follows no redirect: the token is for one server alone."""
 
     def redirect_request(self, *args: Any, **kwargs: Any) -> None:
         """Refuse."""

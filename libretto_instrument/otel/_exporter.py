@@ -80,7 +80,7 @@ class OTLPExporter:
             name: Identifies the exporter in `stats()`.
 
         Raises:
-            ValueError: ``endpoint`` is no address that paths can be added to, or
+            ValueError: ``endpoint`` is not an address that paths can be added to, or
                 ``timeout`` is not above 0.
         """
         if endpoint is not None and not _is_base_url(endpoint):

@@ -75,7 +75,7 @@ def mapping_or_empty(value: Any) -> Body:
 
 
 def mappings_in(value: Any) -> list[Body]:
-    """Return the mappings among the items of a list; none if it is no list."""
+    """Return the mappings among the items of a list; none if it is not a list."""
     items = value if isinstance(value, list) else []
     return [item for item in items if isinstance(item, Mapping)]
 
@@ -83,7 +83,7 @@ def mappings_in(value: Any) -> list[Body]:
 def _messages_of(entry: Any, params: Body) -> Iterator[Any]:
     """Yield the messages that an entry of a template stands for."""
     if mapping_or_empty(entry).get("role") == "chat_history":
-        # What redaction withheld is no list any more.
+        # What redaction withheld is not a list any more.
         with suppress(TemplateError):
             yield from TemplateChat([entry], params)
             return

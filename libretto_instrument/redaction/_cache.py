@@ -1,4 +1,4 @@
-"""What was redacted before, so that a system prompt is looked through once."""
+"""A cache of redacted texts, so that a system prompt is only searched once."""
 
 from collections import OrderedDict
 

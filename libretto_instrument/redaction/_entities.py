@@ -1,4 +1,4 @@
-"""What a redactor finds in a text, and what every redactor can be asked."""
+"""Entities, which a redactor finds in a text, and the protocol of redactors."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence

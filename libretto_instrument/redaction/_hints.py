@@ -1,4 +1,4 @@
-"""What a key says of its value: ``"phone": "467 3395"``."""
+"""Infers an entity from the key of a value: ``"phone": "467 3395"``."""
 
 import re
 from functools import lru_cache

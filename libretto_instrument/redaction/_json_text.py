@@ -113,7 +113,7 @@ def redact_json(text: str, leaf: LeafRedactor, *, is_whole: bool) -> str:
         is_whole: The text is JSON and nothing else; see `is_json`.
 
     Returns:
-        The text; what is no JSON is left as it is.
+        The text; what is not JSON is left as it is.
 
     Raises:
         ValueError: The whole text should be JSON, and is not.

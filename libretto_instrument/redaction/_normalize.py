@@ -67,7 +67,7 @@ _FORM_SPACE = re.compile(r"(?<=[A-Za-z0-9)])\+(?=[A-Za-z0-9(])")
 _TERMINAL = "\x1b\\[[0-9;?]{0,20}[A-Za-z]"
 #: What mail writes in lines of limited length: ``=40``, and ``=`` before a line end.
 _QUOTED_PRINTABLE = re.compile(r"(?:=[0-9A-F]{2})+|=\r?\n")
-#: Tags inside a line, which nobody sees: ``jane<b>@</b>example.com``.
+#: Tags inside a line, which are not displayed: ``jane<b>@</b>example.com``.
 _TAG = (
     r"</?(?:a|b|code|em|font|i|mark|small|span|strong|sub|sup|tt|u|wbr)"
     r"(?:[ \t\n/][^<>]{0,300})?>|<!--(?:[^-]|-(?!-)){0,300}-->"

@@ -143,7 +143,7 @@ def test_a_loop_left_as_the_event_loop_ends(
 ) -> None:
     """A stream still open when asyncio.run() ends is one event with what came.
 
-    That the event loop cancels what would close it is no error of the call.
+    That the event loop cancels what would close it is not an error of the call.
     """
     server.wire().send(chunk("he"))
 

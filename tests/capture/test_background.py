@@ -174,7 +174,7 @@ def test_a_retrieve_that_fails(
 
 
 def test_created_elsewhere(server: ScriptedModel, scripted: Any, kept: Kept) -> None:
-    """A response that was not created here is no event, however it is retrieved."""
+    """A response that was not created here is not an event, however it is retrieved."""
     server.answer(answer("queued", "resp_mine"))
     server.answer(answer("completed", "resp_other"))
     server.answer({"data": [], "object": "list"})

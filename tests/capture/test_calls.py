@@ -24,7 +24,7 @@ KEY = "libretto_feedback_key"
 
 @pytest.fixture
 def returned(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Return what openai's own ``create`` returned or raised, beneath our wrapper."""
+    """Return what openai's own ``create`` returned or raised, inside our wrapper."""
     seen: list[Any] = []
     original = Completions.create
 

@@ -105,12 +105,12 @@ FINALIZERS = {"feedback_keys.forget", "stream_state.__del__", "wrappers.__del__"
 
 
 class Log(list[Any]):
-    """What openai returned or raised, beneath our wrappers."""
+    """What openai returned or raised, inside our wrappers."""
 
 
 @pytest.fixture
 def returned(monkeypatch: pytest.MonkeyPatch) -> Log:
-    """Note what openai's own methods return, beneath our wrappers."""
+    """Note what openai's own methods return, inside our wrappers."""
     log = Log()
     create, acreate = Completions.create, AsyncCompletions.create
 

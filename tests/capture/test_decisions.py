@@ -95,5 +95,5 @@ def test_a_refused_request(server: ScriptedModel, scripted: Any, kept: Kept) -> 
     "raw", [{}, {"answers": None}, {"answers": "x"}, {"answers": [None, 1, {}]}]
 )
 def test_a_gateways_answer(raw: dict[str, Any]) -> None:
-    """What is no decision is read without an error."""
+    """What is not a decision is read without an error."""
     decisions.parse_response(raw)

@@ -53,7 +53,7 @@ def test_a_later_blank_value_of_a_choice_replaces_nothing(blank: Any) -> None:
 
 
 def test_a_usage_of_zeros_replaces_nothing() -> None:
-    """Usage that is told in part, or as zeros, keeps what was known."""
+    """Usage that is reported in part, or as zeros, keeps what was known."""
     zeros = dict.fromkeys(USAGE, 0)
     told = [{**chunk(), "usage": usage} for usage in (USAGE, zeros, {})]
     assert merged(told)["usage"] == USAGE
@@ -160,7 +160,7 @@ def test_the_text_of_a_message(message: dict[str, Any], text: str | None) -> Non
     ],
 )
 def test_an_empty_call_is_none(message: dict[str, Any]) -> None:
-    """A call without a name and arguments is no call, and hides no text."""
+    """A call without a name and arguments is not a call, and hides no text."""
     whole = {"choices": [{"index": 0, "message": message}]}
     for summary in (chat.parse_response(whole), read([chunk(**message)])):
         assert (summary.text, summary.tool_calls) == ("Hi", [])

@@ -158,7 +158,7 @@ def test_a_helpers_scope_is_over_once_it_is_entered(
 def test_a_helper_never_entered_is_no_event(
     kept: Kept, scripted: openai.OpenAI
 ) -> None:
-    """A helper that was only made has made no call, and is no event."""
+    """A helper that was only made has made no call, and is not an event."""
     manager = helper(scripted, libretto={"chat_id": "c"})
     del manager
     _capture.finalize_streams(everything=True)

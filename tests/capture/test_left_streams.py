@@ -216,7 +216,7 @@ def test_an_exception_thrown_through_yield_from(
     scripted: openai.OpenAI,
     error: type[BaseException],
 ) -> None:
-    """What a caller throws into a generator that yields the chunks is no failure."""
+    """What a caller throws into a generator that yields the chunks is not a failure."""
     server.wire().send(chunk("he"))
     stream = ask(scripted)
 

@@ -75,7 +75,7 @@ def ask(server: ScriptedModel, scripted: openai.OpenAI) -> Callable[[], Any]:
 def test_theirs_on_top_survives_and_ours_sleeps_and_wakes(
     ask: Callable[[], Any],
 ) -> None:
-    """A foreign wrapper on top stays; ours sleeps beneath it, and wakes again."""
+    """A foreign wrapper on top stays; ours is disabled inside it, and enabled again."""
     kept, seen = Kept(), list[str]()
     _capture.patch(kept)
     take_off = by_wrapt(seen)
@@ -98,7 +98,7 @@ def test_theirs_on_top_survives_and_ours_sleeps_and_wakes(
 
 
 def test_ours_first_theirs_off_first(theirs: Patcher, ask: Callable[[], Any]) -> None:
-    """Ours beneath, theirs removed before ours: openai is as it was."""
+    """Ours inside, theirs removed before ours: openai is as it was."""
     kept, seen = Kept(), list[str]()
     _capture.patch(kept)
     take_off = theirs(seen)
@@ -110,7 +110,7 @@ def test_ours_first_theirs_off_first(theirs: Patcher, ask: Callable[[], Any]) ->
 
 
 def test_ours_first_ours_off_first(theirs: Patcher, ask: Callable[[], Any]) -> None:
-    """Ours beneath, removed first: theirs works on, and ours still leaves."""
+    """Ours inside and removed first: theirs still works, and ours is removed later."""
     kept, seen = Kept(), list[str]()
     original = Completions.__dict__["create"]
     _capture.patch(kept)
@@ -128,7 +128,7 @@ def test_ours_first_ours_off_first(theirs: Patcher, ask: Callable[[], Any]) -> N
 
 
 def test_theirs_first_ours_off_first(theirs: Patcher, ask: Callable[[], Any]) -> None:
-    """Theirs beneath: uninstalling puts their wrapper back, the very one."""
+    """Theirs inside: uninstalling restores the very same wrapper of theirs."""
     kept, seen = Kept(), list[str]()
     take_off = theirs(seen)
     beneath = Completions.__dict__["create"]
@@ -141,7 +141,7 @@ def test_theirs_first_ours_off_first(theirs: Patcher, ask: Callable[[], Any]) ->
 
 
 def test_theirs_first_theirs_off_first(theirs: Patcher, ask: Callable[[], Any]) -> None:
-    """Theirs beneath, taking ours off with it: the client's requests are still seen."""
+    """Theirs inside, removed along with ours: the client's requests are still seen."""
     kept, seen = Kept(), list[str]()
     take_off = theirs(seen)
     _capture.patch(kept)
@@ -289,7 +289,7 @@ async def test_a_patcher_whose_stream_has_a_response_of_its_own(
 
 
 class _Cursor:
-    """What reads one by one, and is no stream of a model."""
+    """What reads one by one, and is not a stream of a model."""
 
     def __iter__(self) -> Any:
         return self
@@ -327,7 +327,7 @@ STAND_INS: dict[str, Callable[[], Any]] = {
 async def test_a_stand_in_comes_back_as_it_is(
     kind: str, scripted: openai.OpenAI, ascripted: openai.AsyncOpenAI
 ) -> None:
-    """What is no model's answer is handed back, the very object, untouched."""
+    """What is not a model's answer is handed back, the very object, untouched."""
     stand_in = STAND_INS[kind]()
     before = dict(getattr(stand_in, "__dict__", {}))
     calls = getattr(stand_in, "mock_calls", None)

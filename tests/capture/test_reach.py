@@ -450,7 +450,7 @@ def test_never_twice_by_another_thread(
     monkeypatch: pytest.MonkeyPatch,
     patched: Callable[[], Kept],
 ) -> None:
-    """A wrapper beneath ours that sends the request from another thread: one event."""
+    """A wrapper inside ours that sends the request from another thread: one event."""
     client = openai.OpenAI
     if where == "method":
         monkeypatch.setattr(Completions, "create", threaded(Completions.create))

@@ -194,7 +194,7 @@ def test_spoken_answers() -> None:
 
 
 def test_an_error_in_the_stream() -> None:
-    """An error that ends a stream is told beside what came before it."""
+    """An error that ends a stream is reported beside what came before it."""
     error = {"type": "error", "code": "busy", "message": "no"}
     merged = merge_events([CREATED, event("output_text.delta", delta="a"), error])
     summary = responses.parse_response(merged)

@@ -178,7 +178,7 @@ def _look(depth: int, frame: FrameType | None) -> None:
 def test_a_fault_beside_frames_is_swallowed(
     server: ScriptedModel, scripted: openai.OpenAI
 ) -> None:
-    """A fault in a function that has a number and a frame is no signal's."""
+    """A fault in a function that has a number and a frame is not a signal's."""
 
     class Odd(dict[str, Any]):
         def items(self) -> Any:

@@ -381,7 +381,7 @@ class Names(str, Enum):
     ],
 )
 def test_keys_are_what_json_makes_of_them(key: Any, text: str) -> None:
-    """A key that is no plain string is recorded as openai sends it."""
+    """A key that is not a plain string is recorded as openai sends it."""
     assert snapshot({key: [1]}, CopyBudget()) == {text: [1]}
 
 
@@ -447,7 +447,7 @@ def test_what_may_be_used_up_is_not_iterated(value: Any) -> None:
 
 
 def test_an_iterable_that_fails_or_never_ends() -> None:
-    """What raises when it is iterated is told by its repr; what does not end is cut."""
+    """What raises when iterated is recorded by its repr; what does not end is cut."""
 
     class Failing:
         def __iter__(self) -> Any:

@@ -244,7 +244,7 @@ async def test_a_thread_started_in_a_request(
 async def test_a_call_in_a_hook_is_part_of_the_request(
     kept: Kept, server: ScriptedModel, ascripted: openai.AsyncOpenAI
 ) -> None:
-    """A call that a hook of the HTTP client awaits is no event of its own."""
+    """A call that a hook of the HTTP client awaits is not an event of its own."""
     server.answer(completion(), times=2)
     asked: list[Any] = []
 

@@ -221,7 +221,7 @@ def test_any_other_answer_will_do(code: int, doctor: Doctor, backend: Backend) -
 
 
 def test_a_certificate_that_nobody_trusts(doctor: Doctor, tmp_path: Path) -> None:
-    """A failing verification is told, and ends when the certificate is trusted."""
+    """A failing verification is reported, and ends when the certificate is trusted."""
     context, certificate = self_signed(tmp_path)
     with Backend(tls=context) as secure:
         address = secure.url.replace("127.0.0.1", "localhost")
@@ -236,13 +236,13 @@ def test_a_certificate_that_nobody_trusts(doctor: Doctor, tmp_path: Path) -> Non
 
 
 def test_https_to_a_server_of_http(doctor: Doctor, backend: Backend) -> None:
-    """The wrong one of http and https is told as such."""
+    """The wrong one of http and https is reported as such."""
     told = doctor(LIBRETTO_API_PREFIX=backend.url.replace("http:", "https:"))
     assert told.levels == {"endpoint-tls": "problem"}
 
 
 def test_a_proxy_that_is_not_there(doctor: Doctor, backend: Backend) -> None:
-    """It is the proxy that is told, less its password, and not the address."""
+    """It is the proxy that is reported, less its password, and not the address."""
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
     told = doctor(
@@ -276,7 +276,7 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
 
 
 def test_what_waits(doctor: Doctor, spool: Spool) -> None:
-    """How much waits, and since when, is told; looking changes nothing."""
+    """How much waits, and since when, is reported; looking changes nothing."""
     told = doctor("--spool", str(spool.directory.path))
     assert told.levels == {}
     facts = told.facts["spool"]
@@ -302,7 +302,7 @@ def test_a_file_in_the_way(doctor: Doctor, tmp_path: Path) -> None:
 def test_a_directory_that_cannot_be_written(doctor: Doctor, tmp_path: Path) -> None:
     """A place where nothing can be written is named, there or not."""
     directory = Path("/proc/spool")
-    if os.geteuid():  # Permissions keep nobody out who is root.
+    if os.geteuid():  # Permissions do not apply to root.
         (tmp_path / "closed").mkdir(mode=0o500)
         directory = tmp_path / "closed" / "spool"
     told = doctor(LIBRETTO_SPOOL_DIR=str(directory))
@@ -320,7 +320,7 @@ def test_open_to_all(doctor: Doctor, spool: Spool, directory: str) -> None:
 
 
 def test_hostile_content(doctor: Doctor, spool: Spool) -> None:
-    """What is damaged or hostile in a spool is no fault of the report."""
+    """What is damaged or hostile in a spool is not a fault of the report."""
     path = spool.directory.path
     (segment,) = (path / "segments").iterdir()
     segment.write_bytes(b"\xffLS1" + b"[" * 100_000)
@@ -332,14 +332,14 @@ def test_hostile_content(doctor: Doctor, spool: Spool) -> None:
 
 
 def test_others_may_look_in(doctor: Doctor, spool: Spool) -> None:
-    """A directory that is open to others is told."""
+    """A directory that is open to others is reported."""
     spool.directory.path.chmod(0o755)
     told = doctor("--spool", str(spool.directory.path))
     assert told.levels == {"spool-open-to-others": "warning"}
 
 
 def test_refused_and_lost(doctor: Doctor, tmp_path: Path) -> None:
-    """What Libretto refused, and what the bounds pushed out, is told."""
+    """What Libretto refused, and what the bounds pushed out, is reported."""
     with closing(Spool(tmp_path / "spool", max_age=1e-9)) as made:
         append(made, "1")
         assert read(made) == []
@@ -352,7 +352,7 @@ def test_refused_and_lost(doctor: Doctor, tmp_path: Path) -> None:
 
 
 def test_no_relay(doctor: Doctor, spool: Spool) -> None:
-    """Without a relay, events that are left to one are told; with one they are not.
+    """Without a relay, events that are left to one are reported; with one they are not.
 
     However the relay ends, it is not taken to be at work any more.
     """
@@ -374,7 +374,7 @@ def test_no_relay(doctor: Doctor, spool: Spool) -> None:
 
 
 def test_a_patcher_in_this_process(doctor: Doctor) -> None:
-    """Another library's wrapper is told by its module, above ours or beneath."""
+    """Another library's wrapper is reported by its module, above ours or beneath."""
 
     def theirs(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         return wrapped(*args, **kwargs)
@@ -521,7 +521,7 @@ def test_a_patcher_that_comes_with_the_interpreter(
 
 
 def test_an_openai_of_another_make(place: Place, tmp_path: Path) -> None:
-    """An openai that has none of the methods that are recorded is told."""
+    """An openai that has none of the methods that are recorded is reported."""
     folder = tmp_path / "project"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(

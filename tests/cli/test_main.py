@@ -59,7 +59,7 @@ def test_a_wrong_call_is_told(
 @pytest.mark.parametrize("command", ["serve", "demo"])
 def test_a_missing_extra_is_told_in_one_line(command: str, tmp_path: Path) -> None:
     """Without the collector extra a command says how to install it, with status 2."""
-    # A package that stands in nobody's way but cannot be imported: as if not installed.
+    # A package that cannot be imported, as if it were not installed.
     hide = "import sys; sys.modules.update(starlette=None, uvicorn=None, jinja2=None)"
     code = f"{hide}; from libretto_instrument._cli.main import main; sys.exit(main())"
     done = subprocess.run(
@@ -191,7 +191,7 @@ def test_a_relay_keeps_to_bounds(
 
 @pytest.mark.parametrize("seconds", ["-1", "nan", "inf", "soon"])
 def test_no_number_of_seconds(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A time that is none is told before anything begins."""
+    """An invalid time is reported before anything begins."""
     with pytest.raises(SystemExit) as ended:
         main.main(["relay", "--spool", "unused", f"--drain-timeout={seconds}"])
     assert ended.value.code == 2
@@ -264,7 +264,7 @@ def test_no_password_of_an_address_is_told(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """An address that can't be used is told without its password."""
+    """An address that can't be used is reported without its password."""
     spool = str(tmp_path / "spool")
     assert main.main(["relay", "--spool", spool, "--api-prefix", url]) == 2
     monkeypatch.setenv("LIBRETTO_API_PREFIX", url)

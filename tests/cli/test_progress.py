@@ -70,7 +70,7 @@ def terminal(*args: object, **options: str) -> Iterator[Terminal]:
 
 
 def piped(*args: object) -> "subprocess.Popen[str]":
-    """Run a command whose standard error is no terminal."""
+    """Run a command whose standard error is not a terminal."""
     return subprocess.Popen(
         [sys.executable, "-c", COMMAND, *map(str, args)],
         stdout=subprocess.PIPE,

@@ -200,7 +200,7 @@ def test_settings_that_cannot_be_kept(
     ],
 )
 def test_no_such_program(arguments: list[str], tmp_path: Path) -> None:
-    """A program that is not there is told as the interpreter tells it."""
+    """A program that is not there is reported as the interpreter tells it."""
     (tmp_path / "headless").mkdir()
     (tmp_path / "headless" / "__init__.py").touch()
     ours, bare = both(*arguments, cwd=tmp_path)
@@ -352,7 +352,7 @@ def test_a_module_that_fails(tmp_path: Path) -> None:
 
 
 def test_a_failing_import_of_the_program(tmp_path: Path) -> None:
-    """What a package of the program's lacks is told as Python tells it, not as ours."""
+    """A missing dependency of the program is reported as Python does, not as ours."""
     (tmp_path / "pack").mkdir()
     (tmp_path / "pack" / "__init__.py").write_text("import nowhere")
     (tmp_path / "pack" / "app.py").touch()

@@ -51,7 +51,7 @@ def test_what_is_no_secret_is_named(
     message: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A file that is not there or empty is told, and nothing is started."""
+    """A file that is not there or empty is reported, and nothing is started."""
     (tmp_path / "empty").touch()
     (tmp_path / "key").write_text("k")
     assert main(["serve", *(each.format(tmp=tmp_path) for each in options)]) == 2

@@ -37,7 +37,7 @@ def _pieces(template: str, **params: Any) -> list[tuple[str, str | None]]:
 def test_placeholders_are_filled_in(
     template: str, params: dict[str, Any], pieces: list[tuple[str, str | None]]
 ) -> None:
-    """What a parameter stands for is told from the text around it."""
+    """A parameter's value is distinguished from the text around it."""
     assert _pieces(template, **params) == pieces
 
 
@@ -133,7 +133,7 @@ def test_readable() -> None:
     ],
 )
 def test_differences(old: str, new: str, changes: list[tuple[str, str]]) -> None:
-    """A difference is told in words, with a space between two changes part of them."""
+    """A difference is shown in words; a space between two changes belongs to them."""
     assert word_diff(old, new) == changes
 
 

@@ -42,7 +42,7 @@ def test_prompts_are_listed_with_their_figures(http: httpx.Client) -> None:
 
 
 def test_prompts_can_be_sorted(http: httpx.Client) -> None:
-    """A column's head sorts by it; what is no column is the default order."""
+    """A column's head sorts by it; what is not a column is the default order."""
     for name, time in (("b", 1), ("a", 3), ("c", 2)):
         post(http, promptTemplateName=name, responseTime=time)
     for sort, order in (("p95", "acb"), ("name", "abc"), ("", "cab"), ("x", "cab")):

@@ -243,7 +243,7 @@ def test_what_was_corrected_is_told_to_the_voter(http: httpx.Client) -> None:
     ],
 )
 def test_votes_that_are_none(http: httpx.Client, form: Body, status: int) -> None:
-    """What is no vote on a call of the replay is refused and leaves nothing."""
+    """What is not a vote on a call of the replay is refused and leaves nothing."""
     recorded = post(http)
     replayed(http, recorded)
     assert vote(http, **form).status_code == status

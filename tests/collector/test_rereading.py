@@ -145,7 +145,7 @@ def test_the_page(http: httpx.Client) -> None:
     ],
 )
 def test_what_the_page_refuses(http: httpx.Client, form: dict[str, str]) -> None:
-    """What is no template is refused, and nothing is read again."""
+    """What is not a template is refused, and nothing is read again."""
     assert http.post("/templates", data=form).status_code == 400
 
 

@@ -127,7 +127,7 @@ def test_both_orders_of_install_and_removal(
 
 
 def test_installed_again_beneath_theirs(running: Gateway) -> None:
-    """Off and on again beneath a foreign wrapper, a call is still one event."""
+    """Off and on again inside a foreign wrapper, a call is still one event."""
     with THEIRS():
         for _ in range(3):
             with capture_events() as events:

@@ -79,14 +79,14 @@ def running_server(
 
 
 def free_port() -> int:
-    """Return a port of loopback that nobody listens on, for servers that bind it."""
+    """Return a free port of loopback, for servers that bind it."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
     return port
 
 
 def wait_for_port(port: int) -> None:
-    """Wait until somebody listens there."""
+    """Wait until a server listens there."""
     deadline = time.monotonic() + 60
     while True:
         try:

@@ -175,7 +175,7 @@ def test_many_or_large_items_do_not_wait(start, monkeypatch, count, size):
 
 
 def test_withheld(start):
-    """What the user's hook withholds is counted, and is no loss."""
+    """What the user's hook withholds is counted, and is not a loss."""
     pipeline = start(MemoryTransport(), prepare=lambda parcel: None)
     pipeline.put(Parcel("a"))
     assert pipeline.flush()

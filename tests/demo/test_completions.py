@@ -60,6 +60,6 @@ def test_a_limit_and_a_refusal(client: openai.OpenAI) -> None:
 
 @pytest.mark.parametrize("prompt", [[], [1, "one"], [None]])
 def test_a_prompt_of_no_known_kind(client: openai.OpenAI, prompt: Any) -> None:
-    """A prompt that is no text is refused by name."""
+    """A prompt that is not a text is refused by name."""
     with pytest.raises(openai.BadRequestError, match="Invalid type for 'prompt'"):
         client.completions.create(model="any", prompt=prompt)

@@ -31,12 +31,12 @@ def post(model: OfflineModel, path: str, body: bytes) -> tuple[int, dict[str, An
 
 
 def test_it_says_what_it_is(model: OfflineModel) -> None:
-    """The front page says that this is no language model, and how to steer it."""
+    """The front page says that this is not a language model, and how to steer it."""
     host = model.url.removeprefix("http://")
     with closing(http.client.HTTPConnection(host, timeout=30)) as connection:
         connection.request("GET", "/")
         page = connection.getresponse().read().decode()
-    assert "is no language model" in page
+    assert "is not a language model" in page
     assert "offline-error-429" in page
 
 
@@ -190,7 +190,7 @@ def test_a_wrong_request_is_refused(
 
 
 def test_an_unknown_address(model: OfflineModel) -> None:
-    """An address that is not there is told in OpenAI's shape."""
+    """An address that is not there is reported in OpenAI's shape."""
     status, answer = post(model, "embeddings", b"{}")
     assert status == 404
     assert "Unknown request URL: POST /v1/embeddings" in answer["error"]["message"]

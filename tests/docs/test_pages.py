@@ -261,7 +261,7 @@ def test_blocks_are_found(tmp_path: Path) -> None:
 def test_a_wrong_page_fails(
     tmp_path: Path, run_page: RunPage, text: str, said: str
 ) -> None:
-    """A page whose code does not do what it says is told, with its line."""
+    """A page whose code does not do what it says is reported, with its line."""
     with pytest.raises(AssertionError, match="Error") as failed:
         run_page(page_of(tmp_path, text))
     assert said in str(failed.value)
@@ -282,7 +282,7 @@ def test_a_good_page_passes(tmp_path: Path, run_page: RunPage) -> None:
 
 
 def test_types_are_judged(tmp_path: Path) -> None:
-    """A wrong name of ours is told with its line in the page; a foreign one is not."""
+    """A wrong name of ours is reported with its line; one of another package is not."""
     page = page_of(
         tmp_path,
         "```python\n"

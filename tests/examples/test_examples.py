@@ -21,7 +21,7 @@ def test_the_drop_in_client(programs: Programs, backend: Backend) -> None:
     ratings = {
         each["feedback_key"]: each["rating"] for each in backend.stored("feedback")
     }
-    # What the offline model says is no emoji.
+    # What the offline model says is not an emoji.
     assert ratings == {curling["feedbackKey"]: 0.0, tennis["feedbackKey"]: 0.0}
 
 

@@ -8,11 +8,11 @@ from libretto_instrument.exporters import ExportRecord
 
 
 class Doing:
-    """An exporter that does what it is told with each batch.
+    """An exporter that does what it is told to with each batch.
 
     Attributes:
         name: Its name.
-        max_batch: It is given so many reports at once.
+        max_batch: Maximum number of reports per call.
         given: The reports of all batches, those that were not taken included.
         sizes: How many there were in each batch.
         act: Called with each batch.

@@ -361,7 +361,7 @@ def test_relay_command(client: openai.OpenAI, backend: Backend, tmp_path: Path) 
 def test_exporters_that_are_none(
     named: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is no exporter is told in a line, with status 2."""
+    """What is not an exporter is reported in a line, with status 2."""
     options = [part for each in named for part in ("--exporter", each)]
     assert main.main(["relay", "--spool", str(tmp_path / "s"), *options]) == 2
     assert says in capsys.readouterr().err

@@ -82,7 +82,7 @@ def test_the_newest_feedback_counts(log: Path) -> None:
 
 
 def test_answers_without_text(log: Path) -> None:
-    """Tool calls are told as JSON, without the ids that differ each time."""
+    """Tool calls are written as JSON, without the ids that differ each time."""
     call = {
         "id": "call_1",
         "type": "function",
@@ -187,7 +187,7 @@ def test_other_obstacles(log: Path, changes: Body, reason: str) -> None:
 def test_a_template_with_parameters_may_have_escapes(
     client: openai.OpenAI, captured: CapturedEvents, log: Path
 ) -> None:
-    """An escaped placeholder is no obstacle where parameters show it was a template."""
+    """A template with parameters can be replayed despite an escaped placeholder."""
     template = [{"role": "user", "content": r"{question} Use \{x\}."}]
     client.chat.completions.create(
         model="gpt-test", messages=TemplateChat(template, {"question": "Why?"})
@@ -264,7 +264,7 @@ def test_a_cut_line_of_a_log_is_told_of(log: Path) -> None:
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
-    """Another program's database, and what is no case, are refused with the reason."""
+    """Another program's database, a missing file and a silent address are refused."""
     import sqlite3
 
     other = tmp_path / "other.db"
@@ -280,7 +280,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_address_of_something_else(server: ScriptedModel) -> None:
-    """What answers, but is no local Libretto, is said not to be one."""
+    """What answers, but is not a local Libretto, is said not to be one."""
     server.answer(b"hello")
     with pytest.raises(ValueError, match="no local Libretto"):
         improve.cases(server.url)
@@ -347,7 +347,7 @@ LINE = json.dumps(ROW).encode() + b"\n"
     ids=lambda attributes: str(attributes)[:60],
 )
 def test_a_server_that_means_no_good(attributes: dict[str, Any]) -> None:
-    """What is no answer of a local Libretto is refused."""
+    """What is not an answer of a local Libretto is refused."""
     with (
         answering(**attributes) as url,
         pytest.raises(ValueError, match="no local Libretto") as told,
@@ -452,7 +452,7 @@ def test_a_file_of_cases_is_read_back(tmp_path: Path, found: list[Case]) -> None
 
 
 def test_the_csv_of_an_upload(found: list[Case]) -> None:
-    """A column for each parameter, what is no text as JSON, and the target."""
+    """A column for each parameter, what is not a text as JSON, and the target."""
     text = "".join(format_cases(found, "csv"))
     rows = {row["targetOutput"]: row for row in csv.DictReader(io.StringIO(text))}
     assert list(rows["Hello, Ada 1!"]) == ["list", "n", "name", "targetOutput"]
@@ -498,7 +498,7 @@ GOOD = '{"id": "1", "template": "Hi {name}", "params": {"name": "A"}, "target": 
         ('{"id": "2", "template": "x", "target": 5}', "'target' is a int"),
         ('{"id": "2", "template": "x", "target": "t", "parms": {}}', "'parms'"),
         ('{"id": "2", "template": "x", "target": "t", "endpoint": "e"}', "'e'"),
-        ('{"id": "2", "template": [5], "target": "t"}', "'template' is no object"),
+        ('{"id": "2", "template": [5], "target": "t"}', "'template' is not an object"),
         *(
             (f'{{"id": "2", "template": "x", "target": "t", "{name}": {value}}}', name)
             for name, value in (

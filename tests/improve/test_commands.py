@@ -180,7 +180,7 @@ def test_secrets_of_an_address_are_not_told(
 def test_a_token_is_not_told_with_a_case_that_is_not_there(
     run: Run, tmp_path: Path
 ) -> None:
-    """A case that an address does not have is told without the address's token."""
+    """A case that an address does not have is reported without the address's token."""
     with _collector.running(tmp_path / "libretto.db", token="hunter2" * 3) as libretto:
         source = f"{libretto.url}/?token={'hunter2' * 3}"
         done = run("replay", source, "--case", "absent", "--yes")
@@ -203,7 +203,7 @@ def test_cases_go_where_a_link_leads(run: Run, tmp_path: Path) -> None:
 def test_a_file_that_others_may_not_read_stays_so(
     run: Run, tmp_path: Path, mode: int
 ) -> None:
-    """A file of cases that is written anew keeps the rights that it had."""
+    """A file of cases that is written again keeps its permissions."""
     write_log(tmp_path / "calls.jsonl", event(0), feedback(0, rating=1))
     output = tmp_path / "cases.jsonl"
     output.write_text("old\n")
@@ -248,7 +248,7 @@ def test_cases_go_into_what_is_no_file(run: Run, tmp_path: Path, kind: str) -> N
 def test_cases_that_can_not_be_had(
     run: Run, tmp_path: Path, words: list[str], problem: str
 ) -> None:
-    """A source or a file that can't be used is told in a line, with status 2."""
+    """A source or a file that can't be used is reported in a line, with status 2."""
     write_log(tmp_path / "calls.jsonl", event(0), feedback(0, rating=1))
     done = run("cases", *words)
     assert done.returncode == 2
@@ -373,12 +373,12 @@ BAD = [
     (["cases.jsonl", "--template", "absent_module:NAME"], "absent_module"),
     (["cases.jsonl", "--template", "needy.json"], "'tone', which case case-0000 lacks"),
     (["cases.jsonl", "--template", "object.json"], "not dict"),
-    (["cases.jsonl", "--template", "broken.json"], "broken.json is no template"),
+    (["cases.jsonl", "--template", "broken.json"], "broken.json is not a template"),
     (["cases.jsonl", "--score", "best"], "exact"),
     (["cases.jsonl", "--score", "absent_module:f"], "absent_module"),
     (["cases.jsonl", "--times", "0"], "at least 1"),
     (["cases.jsonl", "--junit", "no/where.xml"], "no/where.xml"),
-    (["cases.jsonl", "--junit", "."], ". is no file"),
+    (["cases.jsonl", "--junit", "."], ". is not a file"),
     (["cases.jsonl", "--to", "."], "Is a directory"),
     (["cases.jsonl", "--template", "raising:NAME"], "RuntimeError: not today"),
     (["cases.jsonl", "--template", "exiting:NAME"], "SystemExit: 4"),

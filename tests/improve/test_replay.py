@@ -143,12 +143,12 @@ def test_arguments_that_make_no_sense(options: dict[str, Any], problem: str) -> 
 
 
 def test_what_is_no_set_of_cases() -> None:
-    """A case that is given twice, or what is no case, is refused."""
+    """A case that is given twice, or what is not a case, is refused."""
     with ruled(echo) as (model, client):
         with pytest.raises(ReplayError, match="2 times"):
             improve.replay([case(0), case(1), case(0)], client=client)
         for given in ([5], "cases.jsonl", {"a": case(0)}):
-            with pytest.raises(ReplayError, match="is no case"):
+            with pytest.raises(ReplayError, match="is not a case"):
                 improve.replay(given, client=client)  # type: ignore[arg-type]
         assert model.requests == []
 
@@ -399,7 +399,7 @@ def test_scores(score: str, target: str, answer: str, expected: int) -> None:
 
 
 def test_json_tells_the_paths() -> None:
-    """The paths at which an answer differs are told."""
+    """The paths at which an answer differs are reported."""
     target = '{"a": 1, "b": [1, 2], "c": {"d": "x"}, "e": 0}'
     answer = '{"a": 1, "b": [1, 3, 4], "c": {"d": "y"}, "f": 0}'
     replay = replayed(lambda body: answer, case(target=target), score="json")
@@ -636,7 +636,7 @@ def test_few_cases_tell_nothing() -> None:
 
 
 def test_it_is_json(replay: Replay) -> None:
-    """All of it is told as JSON."""
+    """All of it is reported as JSON."""
     told = json.loads(json.dumps(replay.to_dict()))
     assert told["summary"]["cases"] == 30
     assert told["summary"]["worse"] == 6

@@ -369,7 +369,7 @@ def test_a_template_that_does_not_fit_is_refused(
 
 
 def test_templates_of_another_kind(scripted: openai.OpenAI) -> None:
-    """A list is no template of a completion; one template is not for two prompts."""
+    """A list is not a template of a completion; one template is not for two prompts."""
     case = Case(
         id="1",
         template="x",

@@ -235,7 +235,7 @@ def test_no_word_in_logs(receiver, exporter, caplog, ask, reported) -> None:
 
 
 def test_partial_success(receiver, exporter, warnings_of) -> None:
-    """What a receiver says it rejected of what it took is told in a warning, without
+    """A receiver's partial rejection is reported in a warning, without
     the receiver's own words, and not sent again."""
     said = ExportTraceServiceResponse()
     said.partial_success.rejected_spans = 3

@@ -191,6 +191,6 @@ def test_a_chain_without_a_trace() -> None:
 
 
 def test_two_ids_are_one_too_many() -> None:
-    """An id and from_trace=True contradict each other, and the programmer is told."""
+    """Giving both an id and from_trace=True is an error."""
     with pytest.raises(ValueError, match="not both"):
         libretto.chain("mine", from_trace=True)

@@ -190,7 +190,7 @@ def test_the_environment(
     ],
 )
 def test_wrong_templates(source: Any, error: type[Exception]) -> None:
-    """What is no template is the programmer's mistake, told by install()."""
+    """What is not a template is the programmer's mistake, told by install()."""
     with pytest.raises(error):
         libretto.install(api_key="key", templates=source)
 

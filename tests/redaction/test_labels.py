@@ -145,5 +145,5 @@ def test_what_describes_a_value_is_left_alone(value, written, bodies):
     ],
 )
 def test_labels_without_a_value(text, redactor):
-    """A label that stands before a remark, or before nothing, is no finding."""
+    """A label that stands before a remark, or before nothing, is not a finding."""
     assert redactor.redact(text) == text

@@ -143,7 +143,7 @@ def _entry(**changes: object) -> bytes:
     ],
 )
 def test_hostile_entries(open_spool: _Open, directory: Path, entry: bytes) -> None:
-    """What is no dead letter is left out, and nothing raises."""
+    """What is not a dead letter is left out, and nothing raises."""
     spool = open_spool()
     append(spool, "a", "b")
     first, second = read(spool)

@@ -7,7 +7,7 @@ with Backend() as backend:
 
     backend.answer(status(500))      # from now on
     backend.answer(ok, times=2)      # but the next two
-    backend.refuse()                 # nobody listens any more
+    backend.refuse()                 # nothing listens any more
     backend.recover()                # all is well again
 """
 
@@ -237,7 +237,7 @@ class _Server(ThreadingHTTPServer):
         self.backend.disconnected(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients of these tests die in mid-request; that is no error."""
+        """Clients of these tests die in mid-request; that is not an error."""
 
 
 class Exchange(BaseHTTPRequestHandler):
@@ -350,11 +350,11 @@ hang = Answer(_hang)
 cut = Answer(_cut)
 #: Store, then break off in the middle of the answer.
 half = Answer(_half, stores=True)
-#: Answer with what is no HTTP at all.
+#: Answer with what is not HTTP at all.
 garbage = Answer(_garbage)
 #: Store, then answer with a body that never ends.
 endless = Answer(_endless, stores=True)
-#: Store, then answer one byte at a time, for ever.
+#: Store, then answer one byte at a time, forever.
 drip = Answer(_drip, stores=True)
 
 

@@ -183,7 +183,7 @@ class _Server(ThreadingHTTPServer):
     model: ScriptedModel
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that leaves in the middle of a stream is no error here."""
+        """A client that leaves in the middle of a stream is not an error here."""
 
 
 class _Exchange(BaseHTTPRequestHandler):

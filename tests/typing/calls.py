@@ -145,7 +145,7 @@ def wrong_calls() -> None:
 
 
 def wrong_results() -> None:
-    """A stream is no completion, and a completion no stream."""
+    """A stream is not a completion, and a completion no stream."""
     # error: assignment, reportAssignmentType
     stream: ChatCompletion = chat.create(model="m", messages=MESSAGES, stream=True)
     whole = chat.create(model="m", messages=MESSAGES, libretto=ASKED)

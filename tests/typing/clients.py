@@ -60,7 +60,7 @@ def of_feedback(client: Client, waiting: AsyncClient) -> None:
 
 
 def wrong(client: Client, waiting: AsyncClient) -> None:
-    """A mapping is no configuration, and what openai refuses is refused."""
+    """A mapping is not a configuration, and what openai refuses is refused."""
     # error: arg-type, reportArgumentType
     Client(libretto={"api_key": "key"})
     # error: call-arg, reportCallIssue

@@ -33,7 +33,7 @@ def right() -> None:
 
 
 def wrong() -> None:
-    """A chat's template is no text, and a text's no chat."""
+    """A chat's template is not a text, and a text's no chat."""
     # error: call-overload, reportArgumentType
     client.completions.create(model="m", prompt=7, libretto={})
     # error: arg-type, reportArgumentType

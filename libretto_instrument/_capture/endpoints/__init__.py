@@ -1,1 +1,1 @@
-"""What openai's endpoints ask and answer, one module each."""
+"""The requests and responses of openai's endpoints, one module each."""

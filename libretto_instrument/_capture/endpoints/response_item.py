@@ -7,12 +7,12 @@ from .summary import iter_mappings
 
 __all__ = ["Annotations", "Item"]
 
-#: Types of items that are no calls of tools.
+#: Types of items that are not calls of tools.
 _CONTENT_TYPES = frozenset(("message", "reasoning"))
 
 
 class Annotations(list[Any]):
-    """Annotations that came one by one: a list that is no event's own."""
+    """Annotations that came one by one: a list that is not an event's own."""
 
 
 class Item:

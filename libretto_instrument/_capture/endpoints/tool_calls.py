@@ -87,7 +87,7 @@ class _Call:
         self._names += _read_function(fragment)[0] is not None
 
     def is_repeated_name(self, before: dict[str, Any]) -> bool:
-        """Return whether this is no call, but the name of the one before it again."""
+        """Return whether this only repeats the name of the call before it."""
         is_same = self.fields["id"] in (None, "", before["id"])
         name = _read_function(self.fields)[0]
         is_named_alike = str(name) == str(_read_function(before)[0])

@@ -16,7 +16,7 @@ _ERRORS = {
         f"Check {API_PREFIX_ENV_VAR} for a typing error, and the machine's DNS.",
     ),
     "refused": (
-        "Nobody listens at {address}.",
+        "Nothing listens at {address}.",
         f"Check host and port in {API_PREFIX_ENV_VAR}, and that Libretto runs there.",
     ),
     "tls": (

@@ -66,7 +66,7 @@ def _check_targets(report: DoctorReport) -> None:
             foreign[name] = others
     before = is_patched()
     refused, sees_all = [], True
-    # Where it was patched before, ours may lie beneath what hides it.
+    # Where it was patched before, ours may be inside what hides it.
     if not before:
         patch(runtime)
         refused = [

@@ -1,4 +1,4 @@
-"""Whether an endpoint answers, asked in the way that messages go, to store nothing."""
+"""Probes an endpoint over the transport of messages, without storing anything."""
 
 import socket
 import ssl

@@ -1,4 +1,4 @@
-"""Values that a text names as a key would: XML, assignments, lines and tables."""
+"""Values that a text labels: in XML, assignments, lines and tables."""
 
 import re
 from collections.abc import Iterator

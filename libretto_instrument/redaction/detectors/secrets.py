@@ -64,7 +64,7 @@ _NOUN = re.compile(
 )
 _PASSWORDS = frozenset(("password", "passwd", "passphrase", "passcode", "pwd"))
 _SHORT_NAMES = frozenset(("pass", "pw", "secret", "token"))
-#: What makes a key or a token one that opens something.
+#: Words before "key" or "token" that make it a credential.
 _QUALIFIER = re.compile(
     r"(?:api|app|access|account|auth|authorization|client|consumer|encryption|master"
     r"|private|secret|service|shared|signing|storage|subscription|webhook|bot|refresh"
@@ -75,7 +75,7 @@ _QUALIFIER = re.compile(
 _VARIABLE = re.compile(r"(?<![A-Za-z0-9_])[A-Z][A-Z0-9_]*_$")
 _MAX_NAME = 32
 
-#: Numbers that open something, and the words from which a wallet is restored.
+#: PINs and one-time codes; below, the seed phrases of wallets.
 _CODE = re.compile(
     r"\b(?:(?:cvv2?|cvc2?|otp|passcode"
     r"|(?:security|verification|one[ -]time|login|auth\w*)[ -](?:pass)?code)"
@@ -111,7 +111,7 @@ _BITCOIN = re.compile(
 
 
 def secrets(text: str) -> Iterator[Entity]:
-    """Yield what opens a door: keys by their form, and values that are named so."""
+    """Yield credentials: keys by their format, and values by their names."""
     yield from _pem_blocks(text)
     for candidate in _CANDIDATE.finditer(text):
         for match in _TOKEN.finditer(text, *candidate.span()):

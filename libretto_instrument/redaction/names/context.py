@@ -1,4 +1,4 @@
-"""What stands before a word and says that a name follows."""
+"""Judges whether the text before a word says that a name follows."""
 
 import re
 from enum import Enum, auto
