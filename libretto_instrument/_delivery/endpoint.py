@@ -74,12 +74,7 @@ class Endpoint:
     @property
     def is_loopback(self) -> bool:
         """Whether it is on this machine."""
-        if self.host == "localhost" or self.host.endswith(".localhost"):
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)
 
     @property
     def is_plaintext(self) -> bool:
@@ -111,6 +106,16 @@ class Endpoint:
                 f"The proxy {strip_credentials(url)!r} that the environment names must "
                 "read like http://host:port"
             ) from None
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host's name or number is this machine's."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def strip_credentials(url: str) -> str:

@@ -24,7 +24,7 @@ from urllib.request import (
 
 from attrs import frozen
 
-from .._delivery.endpoint import strip_credentials
+from .._delivery.endpoint import is_loopback, strip_credentials
 from .._util.json import decode, encode
 
 _SQLITE = b"SQLite format 3\0"
@@ -278,11 +278,6 @@ def _exchange(
         raise ValueError(f"{base} is not a local Libretto.") from exc
 
 
-def is_loopback(host: str | None) -> bool:
-    """Say whether a host's name is this machine's."""
-    return host in ("localhost", "::1") or str(host).startswith("127.")
-
-
 class _NoRedirect(HTTPRedirectHandler):
     """Follows no redirect: the token is for one server alone."""
 
@@ -292,7 +287,7 @@ class _NoRedirect(HTTPRedirectHandler):
 
 def _opener(host: str | None) -> OpenerDirector:
     # A proxy knows nothing of what listens on this machine.
-    direct = [ProxyHandler({})] if is_loopback(host) else []
+    direct = [ProxyHandler({})] if is_loopback(host or "") else []
     return build_opener(_NoRedirect, *direct)
 
 

@@ -8,8 +8,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .._config.environment import API_PREFIX_ENV_VAR
+from .._delivery.endpoint import is_loopback
 from ..exporters import ExportRecord, JsonLinesExporter
-from ._sources import fetch, is_loopback, is_url, post
+from ._sources import fetch, is_url, post
 
 #: Where a local Libretto listens unless told otherwise.
 LOCAL = "http://127.0.0.1:4620"
@@ -23,7 +24,7 @@ _file_lock = threading.Lock()
 def local_address() -> str:
     """Return the local Libretto that programs are pointed at, or the usual one."""
     prefix = os.environ.get(API_PREFIX_ENV_VAR, "").rstrip("/").removesuffix("/api")
-    is_local = is_url(prefix) and is_loopback(urlsplit(prefix).hostname)
+    is_local = is_url(prefix) and is_loopback(urlsplit(prefix).hostname or "")
     return prefix if is_local else LOCAL
 
 

@@ -22,6 +22,7 @@ import libretto_instrument
 from libretto_instrument import improve
 from libretto_instrument.improve import Case, Replay, ReplayError, ReplayInterrupt
 from libretto_instrument.improve import _run as run_module
+from libretto_instrument.improve._stores import local_address
 from libretto_instrument.testing import capture_events
 
 from .models import Rule, RuledModel, case, last_words
@@ -689,6 +690,17 @@ def test_the_local_libretto_that_programs_are_pointed_at(
         assert replayed(echo, case()).store == libretto.url
     monkeypatch.setenv("LIBRETTO_API_PREFIX", "https://app.example/api")
     assert replayed(echo, case()).store is None
+
+
+@pytest.mark.parametrize(
+    "host", ["127.example.com", "127.0.0.1.example.com", "example.com"]
+)
+def test_a_host_that_only_looks_local(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another machine is not taken for the local Libretto, whatever its name."""
+    monkeypatch.setenv("LIBRETTO_API_PREFIX", f"https://{host}/api")
+    assert local_address() == NOWHERE
 
 
 def test_an_async_client_is_refused() -> None:
