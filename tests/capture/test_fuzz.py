@@ -92,7 +92,7 @@ def told(pieces: list[Any]) -> list[Any]:
 def test_any_stream_is_to_its_caller_as_it_is_bare(
     server: ScriptedModel, scripted: openai.OpenAI, pieces: list[Any]
 ) -> None:
-    """With any field null, absent or of a wrong type, a call is the same, and recorded."""
+    """With any field null, absent or of a wrong type, a call is recorded as usual."""
     server.stream(*pieces, times=2)
     ask: Any = scripted.chat.completions
     bare = outcome(ask.create(model="m", messages=MESSAGES, stream=True))

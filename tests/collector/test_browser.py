@@ -127,7 +127,7 @@ def test_a_new_event_appears(http: httpx.Client, page: Any) -> None:
 def test_many_tabs_are_told(
     http: httpx.Client, chromium: Any, collector: RunningServer
 ) -> None:
-    """More tabs than a browser has connections load and follow changes; one is closed."""
+    """More tabs than a browser has connections load, and follow changes."""
     post(http, params={"name": "Ada"})
     context = chromium.new_context(base_url=collector.url)
     tabs = [context.new_page() for _ in range(8)]
