@@ -5,9 +5,9 @@
     python benchmarks/fleet.py --quick                a first look
 
 A small fleet of processes makes calls of two sizes; what a byte and a call cost follows
-from these. Then it makes calls of ten recorded sizes, against a backend that answers
-later, and is compared with what the formula says of it. Both take turns with a fleet
-that records nothing. What many more hosts cost is the formula's alone.
+from these. Then it makes calls of ten recorded sizes, and is compared with what the
+formula says of it. Both take turns with a fleet that records nothing. What many more
+hosts cost is the formula's alone; their backend is taken to cost a call no more.
 """
 
 import argparse
@@ -135,13 +135,11 @@ class Load:
     rate: float
 
 
-def _load(
-    subject: Subject, mode: str, seconds: float, deciles: Iterable[int], latency: float
-) -> Load:
+def _load(subject: Subject, mode: str, seconds: float, deciles: Iterable[int]) -> Load:
     """Have the small fleet make calls, bare and then recorded."""
     bare = Subject(BARE, subject.python, subject.path)
     sizes = list(deciles)
-    with running_sink(latency) as url, ThreadPoolExecutor(_PROCESSES) as pool:
+    with running_sink(_LATENCY) as url, ThreadPoolExecutor(_PROCESSES) as pool:
 
         def run(who: Subject) -> dict[str, Any]:
             return _run(who, url, mode, seconds, sizes)
@@ -163,7 +161,7 @@ def _load(
 
 def _measure(subject: Subject, seconds: float) -> Parts:
     found = {
-        (mode, decile): _load(subject, mode, seconds, [decile], 0)
+        (mode, decile): _load(subject, mode, seconds, [decile])
         for decile in (_SMALL, _LARGE)
         for mode in _MODES
     }
@@ -184,7 +182,7 @@ def _compare(subject: Subject, parts: Parts, seconds: float) -> Iterator[list[st
     """Yield what a small fleet took, beside what the formula says of it."""
     deciles = range(len(REQUEST_BYTES))
     size = _bytes(deciles)
-    on, writing = (_load(subject, mode, seconds, deciles, _LATENCY) for mode in _MODES)
+    on, writing = (_load(subject, mode, seconds, deciles) for mode in _MODES)
     for what, load, part, line in (
         ("cores, delivering", on, "cpu", parts.cpu),
         ("bytes/s to Libretto", on, "body", parts.body),
