@@ -282,7 +282,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 def test_an_address_of_something_else(server: ScriptedModel) -> None:
     """What answers, but is not a local Libretto, is said not to be one."""
     server.answer(b"hello")
-    with pytest.raises(ValueError, match="no local Libretto"):
+    with pytest.raises(ValueError, match="not a local Libretto"):
         improve.cases(server.url)
     server.answer({"error": {"message": "who are you"}}, status=403)
     with pytest.raises(ValueError, match="who are you"):
@@ -350,7 +350,7 @@ def test_a_server_that_means_no_good(attributes: dict[str, Any]) -> None:
     """What is not an answer of a local Libretto is refused."""
     with (
         answering(**attributes) as url,
-        pytest.raises(ValueError, match="no local Libretto") as told,
+        pytest.raises(ValueError, match="not a local Libretto") as told,
     ):
         improve.cases(url)
     assert "t0" not in str(told.value)
