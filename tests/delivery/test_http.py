@@ -626,8 +626,8 @@ def test_the_time_of_the_answer_begins_with_the_answer(sender_for):
     nothing, however long it has been since."""
     pieces = [b"HTTP/1.1 102 Processing\r\n\r\n"] * 4
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
-    with RawServer(_pause([*pieces, answer], 0.2)) as server:
-        assert sender_for(server.url, timeout=0.5).send().delivered
+    with RawServer(_pause([*pieces, answer], 0.7)) as server:
+        assert sender_for(server.url, timeout=2).send().delivered
 
 
 def _pause(pieces, seconds):
