@@ -35,7 +35,7 @@ _ANSWER_FIELDS = (
 )
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class _Open:
     """A record that waits for its answer."""
 
@@ -87,7 +87,7 @@ class BackgroundRecorder:
         expire()
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Follower:
     """Takes the record of a request for the answer of an open record.
 

@@ -55,7 +55,7 @@ _LABELS = ("name", "key")
 _MAX_JSON_CHARS = 100_000
 
 
-@define
+@define(eq=False, repr=False)
 class CredentialMask:
     """Masks the credentials of one call, and remembers them to find them repeated."""
 

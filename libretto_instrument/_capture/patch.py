@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from .raw_views import RawViewRefresher
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Patch:
     """One wrapper of ours that may still be in place.
 

@@ -9,10 +9,9 @@ import importlib
 import sys
 import threading
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import wrapt
-from attrs import frozen
 
 from .._util import errors
 from .patch import Patch
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
     from .record import Recorder
 
 
-@frozen(eq=False)
-class Target:
+class Target(NamedTuple):
     """A method that calls a model.
 
     Attributes:

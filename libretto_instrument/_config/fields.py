@@ -6,9 +6,7 @@ this table.
 """
 
 from collections.abc import Callable
-from typing import Any
-
-from attrs import frozen
+from typing import Any, NamedTuple
 
 from . import checks
 from .checks import CALLER, Check
@@ -42,8 +40,7 @@ def _parse_fraction(value: str) -> float:
     return number
 
 
-@frozen
-class Field:
+class Field(NamedTuple):
     """One setting.
 
     Attributes:

@@ -12,6 +12,7 @@ from attrs import define, field
 
 from .circuit import Circuit, CircuitBreaker
 from .entry import Entry
+from .message import Message
 from .retry import MAX_BACKOFF, MAX_BACKOFF_FLUSHING, backoff
 from .transport import Outcome
 
@@ -84,9 +85,9 @@ class DeliveryQueue:
 
     def add(self, entry: Entry, now: float) -> None:
         """Take an entry in."""
-        message = entry.payload
-        endpoint = getattr(message, "endpoint", None)
-        name = endpoint, getattr(message, "credential", None)
+        message = entry.payload if isinstance(entry.payload, Message) else None
+        endpoint = message.endpoint if message else None
+        name = endpoint, message.credential if message else None
         if name not in self._circuits:
             breaker = self._endpoint_breakers.setdefault(endpoint, CircuitBreaker())
             self._circuits[name] = Circuit(name, breaker)

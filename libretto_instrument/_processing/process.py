@@ -28,7 +28,7 @@ _SUBMISSION_OVERHEAD_BYTES = 1_000
 _MAX_CACHED_REDACTORS = 4
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Submission:
     """What the user reports: feedback, or the result of a chain.
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MAX_PIPELINES = 16
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Deliveries:
     """Takes reports and hands each to the pipeline of its delivery options.
 

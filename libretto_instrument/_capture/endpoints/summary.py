@@ -12,7 +12,7 @@ _MESSAGE_FIELDS = ("message", "msg", "error_msg", "error_message", "status_msg")
 _DETAIL_FIELDS = ("errors", "detail")
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class ResponseSummary:
     """What the event says of a response.
 

@@ -1,16 +1,13 @@
 """How each endpoint's requests and answers are laid out."""
 
 from collections.abc import Callable
-from typing import Any
-
-from attrs import evolve, frozen
+from typing import Any, NamedTuple
 
 from . import chat, decisions, response_events, responses
 from .summary import ResponseSummary
 
 
-@frozen(eq=False)
-class Endpoint:
+class Endpoint(NamedTuple):
     """The layout of one endpoint.
 
     Attributes:
@@ -52,8 +49,7 @@ CHAT = Endpoint(
     has_content=chat.has_content,
 )
 
-COMPLETION = evolve(
-    CHAT,
+COMPLETION = CHAT._replace(
     name="completion",
     path="/completions",
     input="prompt",
@@ -77,8 +73,7 @@ RESPONSES = Endpoint(
     has_content=responses.has_content,
 )
 
-DECISIONS = evolve(
-    RESPONSES,
+DECISIONS = RESPONSES._replace(
     name="decisions",
     path="/decisions",
     input_fields=("input",),
