@@ -49,12 +49,14 @@ class Runtime:
         finalize_streams: Finalizes streams that are no longer read, or, with
             ``everything=True``, all.
         sink: Takes reports in place of the deliveries, in tests.
+        diverted: Take the reports of single calls, by the ids of their events.
         deliveries: Takes reports.
     """
 
     records_all_clients: bool = False
     finalize_streams: Callable[..., None] = _finalize_no_streams
     sink: Callable[[Any], None] | None = None
+    diverted: dict[str, Callable[[Any], None]] = field(factory=dict)
     deliveries: Deliveries = field(init=False)
     _is_configured: bool = False
     _is_exit_registered: bool = False
@@ -200,7 +202,9 @@ class Runtime:
 
     def submit(self, item: Any) -> None:
         """Take a finished call or a submission; wait at most for a spool write."""
-        if self.sink is not None:
+        if self.diverted and item.settings.event_id in self.diverted:
+            self.diverted[item.settings.event_id](item)
+        elif self.sink is not None:
             self.sink(item)
         else:
             self.deliveries.submit(item)

@@ -1,7 +1,7 @@
 """Makes the calls of a replay, and returns what this package recorded of them."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any
@@ -22,52 +22,42 @@ Outcome = tuple[dict[str, Any] | None, Exception | None]
 
 _lock = threading.Lock()
 _active = 0
-_outer: tuple[Callable[[Any], None] | None, bool] = (None, False)
-#: Records of the calls under way, by the ids of their events.
-_records: dict[str, list[Any]] = {}
+_was_patched = False
 
 
 @contextmanager
 def recording() -> Iterator[None]:
-    """Take the records of `call` for the length of a block; blocks may overlap.
+    """Have openai's calls recorded for the length of a block; blocks may overlap.
 
-    Calls of others are delivered as ever. What was set for the process, redaction
-    among it, holds for the replay's events; none of them goes to Libretto's service.
+    What was set for the process, redaction among it, holds for the replay's events.
     """
-    global _active, _outer
+    global _active, _was_patched
     with _lock:
         _active += 1
         if _active == 1:
-            was_patched = _capture.is_patched()
+            _was_patched = _capture.is_patched()
             runtime.settings_here(None)  # Has the environment read.
             enable()
-            _outer = (runtime.sink, was_patched)
-            runtime.sink = _take
     try:
         yield
     finally:
         with _lock:
             _active -= 1
-            if _active == 0:
-                runtime.sink, was_patched = _outer
-                if not (was_patched or in_use()):
-                    _capture.unpatch()
-
-
-def _take(item: Any) -> None:
-    records = _records.get(item.settings.event_id)
-    if records is not None:
-        records.append(item)
-    else:
-        (_outer[0] or runtime.deliveries.submit)(item)
+            if _active == 0 and not (_was_patched or in_use()):
+                _capture.unpatch()
 
 
 def call(client: Any, request: Request, *, name: str | None, context: Any) -> Outcome:
-    """Make a call inside `recording()`, with a client of openai that is not async."""
+    """Make a call inside `recording()`, with a client of openai that is not async.
+
+    Its record comes here, never to Libretto's service: not even where the call ends
+    after the block, as one does that outlives an interrupt.
+    """
     import openai
 
     event_id = new_id()
-    records = _records.setdefault(event_id, [])
+    records: list[Any] = []
+    runtime.diverted[event_id] = records.append
     libretto = {"event_id": event_id, "context": context, **request.template}
     if name is not None:
         libretto["prompt_template_name"] = name
@@ -85,7 +75,10 @@ def call(client: Any, request: Request, *, name: str | None, context: Any) -> Ou
         # Not openai's errors alone: it may refuse an argument, or an answer be no JSON.
         error = exc
     finally:
-        del _records[event_id]
+        if records:  # One that is still to come is not to be delivered either.
+            del runtime.diverted[event_id]
+    if not records and error is None:
+        error = RuntimeError("the call was not recorded, and its answer not either")
     return _event(records), error
 
 

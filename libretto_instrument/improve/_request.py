@@ -180,8 +180,8 @@ def _arguments(case: Case, change: Change) -> dict[str, Any]:
     if change.model is not None:
         arguments["model"] = change.model
     arguments |= change.parameters
-    for name in change.remove:
-        arguments.pop(name, None)
+    for name in (*change.remove, "background"):
+        arguments.pop(name, None)  # Of a call in the background there is no answer yet.
     known = argument_names(case.endpoint)
     extra = {name: value for name, value in arguments.items() if name not in known}
     if extra:
@@ -301,8 +301,10 @@ def _check_parameters(case: Case, change: Change) -> None:
             )
 
 
-#: Arguments that a template sets, or that are ours.
-_INPUTS = frozenset(("messages", "prompt", "input", "instructions", "libretto"))
+#: Arguments that a template sets, that are ours, or that keep the answer from us.
+_INPUTS = frozenset(
+    ("messages", "prompt", "input", "instructions", "libretto", "background")
+)
 
 
 def _describe_failures(failed: Sequence[tuple[Case, TemplateError]]) -> str:

@@ -106,7 +106,10 @@ class Run:
                     if job is None:
                         return
                     case, attempt = job
-                    self._done[case.id, attempt] = self._replay(case, attempt)
+                    answer = self._replay(case, attempt)
+                    if answer is None:
+                        return
+                    self._done[case.id, attempt] = answer
                     finished.put(1)
             except BaseException as exc:
                 self._problem = self._problem or str(exc) or type(exc).__name__
@@ -141,14 +144,18 @@ class Run:
                 if (case.id, attempt) not in self._done:
                     yield case, attempt
 
-    def _replay(self, case: Case, attempt: int) -> Answer:
+    def _replay(self, case: Case, attempt: int) -> Answer | None:
+        """Return what came of a call; None if the replay was stopped before."""
         request = build_request(case, self.change)
         context = {"replay": self.id, "case": case.id, "attempt": attempt}
 
         def make() -> Outcome:
             return call(self.client, request, name=case.prompt, context=context)
 
-        event, error = self._call_with_retries(make)
+        outcome = self._call_with_retries(make)
+        if outcome is None:
+            return None
+        event, error = outcome
         answer = self._score(case, _read(event, error, attempt))
         if event is not None and self.store is not None:
             before = self._before.get(case.id)
@@ -160,13 +167,14 @@ class Run:
             store_event(self.store, {**event, "context": kept})
         return answer
 
-    def _call_with_retries(self, make: Callable[[], Outcome]) -> Outcome:
-        """Make a call, again while it is worth trying."""
+    def _call_with_retries(self, make: Callable[[], Outcome]) -> Outcome | None:
+        """Make a call, again while it is worth trying; none once stopped."""
         import openai
 
         waited, tries = 0.0, 0
         while True:
-            self._stop.wait(max(0.0, self._paused_until - time.monotonic()))
+            if self._stop.wait(max(0.0, self._paused_until - time.monotonic())):
+                return None
             event, error = make()
             if isinstance(error, openai.AuthenticationError):
                 raise _FatalError(f"The key is refused: {error}")
@@ -175,11 +183,11 @@ class Run:
                 if pause is None:
                     pause = min(2.0**tries, _MAX_BACKOFF) * random.uniform(0.5, 1)
                 waited += pause
-                if waited <= MAX_WAIT_SECONDS and not self._stop.is_set():
+                if waited <= MAX_WAIT_SECONDS:
                     self._paused_until = time.monotonic() + pause
                     tries += 1
                     continue
-            elif _is_passing(error) and tries < MAX_RETRIES and not self._stop.is_set():
+            elif _is_passing(error) and tries < MAX_RETRIES:
                 tries += 1
                 self._stop.wait(0.5 * 2**tries * random.uniform(0.5, 1))
                 continue

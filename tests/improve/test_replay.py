@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import openai
 import pytest
 from attrs import evolve
-from support.scripted import DEADLINE
+from support.scripted import DEADLINE, ScriptedModel
 from support.versions import needs_responses
 
 import libretto_instrument
@@ -275,6 +275,135 @@ def test_nothing_of_a_replay_goes_to_the_service(
     assert libretto_instrument.flush(DEADLINE)
     names = [body["promptTemplateName"] for body in backend.events]
     assert names == ["app", "app"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError(), SystemExit()])
+def test_a_call_that_outlives_its_replay(
+    monkeypatch: pytest.MonkeyPatch, backend: Any, error: BaseException
+) -> None:
+    """A call that ends after its replay was broken off is not delivered either."""
+    monkeypatch.setenv("LIBRETTO_API_KEY", "key")
+    monkeypatch.setattr(run_module, "GRACE_SECONDS", 0.0)
+    begun, broken_off, ended = (threading.Event() for _ in range(3))
+
+    def rule(body: dict[str, Any]) -> str:
+        if last_words(body) == "0":
+            begun.wait(DEADLINE)
+            return "early"
+        begun.set()
+        broken_off.wait(DEADLINE)
+        return "late"
+
+    def judge(case: Case, answer: str) -> float:
+        if answer == "late":
+            ended.set()
+        return 1.0
+
+    def progress(done: int) -> None:
+        raise error
+
+    with ruled(rule) as (_, client), capture_events() as events:
+        with pytest.raises((type(error), ReplayInterrupt)):
+            improve.replay(
+                [case(0), case(1)], client=client, score=judge, progress=progress
+            )
+        broken_off.set()
+        assert ended.wait(DEADLINE)
+        assert list(events) == []
+    assert libretto_instrument.flush(DEADLINE)
+    assert backend.events == []
+
+
+@needs_responses
+def test_a_call_in_the_background_is_made_in_the_foreground() -> None:
+    """What was asked for in the background is answered at once in a replay."""
+    message = {"role": "user", "content": "{number}"}
+    asked = case(
+        endpoint="responses",
+        template=[message],
+        model_parameters={"background": True, "store": True},
+    )
+    with ScriptedModel() as server:
+        server.answer(responded("is 0", "completed"))
+        client = openai.OpenAI(api_key="sk-test", base_url=server.url)
+        replay = improve.replay(asked, client=client)
+    assert replay.score == 1
+    assert "background" not in server.requests[0].json
+    assert server.requests[0].json["store"] is True
+    with pytest.raises(ReplayError, match="'background' to set"):
+        improve.replay(asked, client=client, parameters={"background": True})
+
+
+@needs_responses
+def test_an_answer_that_does_not_come(backend: Any) -> None:
+    """A call that only queues its answer is an error, and is not delivered later."""
+    libretto_instrument.install(api_key="key", prompt_template_name="app")
+    asked = case(endpoint="responses", template=[{"role": "user", "content": "hi"}])
+    with ScriptedModel() as server:
+        client = openai.OpenAI(api_key="sk-test", base_url=server.url)
+        server.answer(responded(None, "queued"))
+        queued = {"extra_body": {"background": True}}
+        replay = improve.replay(asked, client=client, parameters=queued)
+        server.answer(responded("is 0", "completed"))
+        client.responses.retrieve("resp_1")
+    assert "not recorded" in str(replay.errors[0].error)
+    assert libretto_instrument.flush(DEADLINE)
+    assert backend.events == []
+
+
+def responded(text: str | None, status: str) -> dict[str, Any]:
+    """Return a response of the Responses API."""
+    content = [{"type": "output_text", "text": text, "annotations": []}]
+    message = {"id": "msg_1", "type": "message", "role": "assistant"}
+    said = {**message, "status": "completed", "content": content}
+    return {
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 1_700_000_000,
+        "status": status,
+        "model": "gpt-test",
+        "output": [] if text is None else [said],
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
+    }
+
+
+def test_no_call_is_made_once_it_was_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls that wait to be made again are left for who goes on with the replay."""
+    monkeypatch.setattr(run_module, "GRACE_SECONDS", DEADLINE)
+    answers: dict[str, Any] = {
+        "0": "is 0",
+        "1": (429, {"retry-after": "60"}),
+        "2": (500, {}),
+        "3": (409, {}),
+    }
+    begun, refused = threading.Event(), threading.Semaphore(0)
+
+    def rule(body: dict[str, Any]) -> Any:
+        number = last_words(body)
+        if number == "0":
+            begun.set()
+            for _ in range(3):
+                assert refused.acquire(timeout=DEADLINE)
+        else:
+            assert begun.wait(DEADLINE)
+            refused.release()
+        return answers[number]
+
+    def progress(done: int) -> None:
+        raise KeyboardInterrupt
+
+    with ruled(rule) as (model, client):
+        cases = [case(number) for number in range(4)]
+        with pytest.raises(ReplayInterrupt) as caught:
+            improve.replay(cases, client=client, progress=progress)
+    replay = caught.value.replay
+    assert [result.case.id for result in replay.results] == ["case-0000"]
+    assert not replay.is_complete
+    numbers = [last_words(request.json) for request in model.requests]
+    assert numbers.count("1") == 1
+    assert not replay.errors
 
 
 def test_redaction_holds_for_replays(
