@@ -23,7 +23,7 @@ settings.load_profile("unhurried")
 
 
 def pytest_collection_finish() -> None:
-    """Leave what the suite is made of out of every collection of garbage from here on."""
+    """Leave what the suite is made of out of the collections of garbage."""
     gc.collect()
     gc.freeze()
 

@@ -20,7 +20,7 @@ from .message import LIBRETTO, Message
 from .queue import DeliveryQueue
 from .store import Store
 from .transport import Transport
-from .workers import MIN_SLOW_LATENCY, Finish, Job
+from .workers import MIN_SLOW_LATENCY, Finish, Job, Progress
 
 #: Another worker joins those that are busy with a destination when the next message for
 #: it has been ready for longer than this, in seconds; and while a flush waits.
@@ -179,8 +179,8 @@ class Scheduler:
 
     # For the workers, which hold the lock
 
-    def take(self, now: float, previous: Job | None) -> Job | None:
-        """Return the next job for a worker, which has just done the previous one."""
+    def take(self, now: float, progress: Progress) -> Job | None:
+        """Return the next job for a worker, and note it in the worker's progress."""
         if self.inbox.items or self.inbox.dropped:
             self.drain_inbox(now)
         if self.feed is not None and self.feed.begin(now):
@@ -189,11 +189,7 @@ class Scheduler:
             if not (queue.queued or queue.stored_pending):
                 continue
             # A worker goes on with what no other worker makes progress with.
-            goes_on = (
-                previous is not None
-                and previous.queue is queue
-                and previous.ends + 1 == queue.ends
-            )
+            goes_on = progress.get(queue) == queue.ends
             batch = queue.take(now, 0.0 if goes_on else self._min_wait(queue, now))
             if not batch:
                 continue
@@ -202,7 +198,8 @@ class Scheduler:
             is_fast = 0 < queue.latency < MIN_SLOW_LATENCY
             # An exporter is the user's code; it may hang.
             is_slow = not is_fast or len(self.destinations) > 1
-            return Job(partial(self._stages[queue], batch), is_slow, queue, queue.ends)
+            progress[queue] = queue.ends + 1
+            return Job(partial(self._stages[queue], batch), is_slow, queue)
         if self.is_retiring and not self.is_released and self._is_idle():
             self.is_released = True
             return Job(self._release)

@@ -38,6 +38,9 @@ _CHECK_INTERVAL = 0.1
 
 #: Called with the lock held, and the time, when a job is done; returns what it raised.
 Finish = Callable[[float], BaseException | None]
+#: A worker's: by queue, how many of its jobs are done with this worker's last one, if
+#: no other worker has done any since. Empty after a wait.
+Progress = dict[object, int]
 
 
 @frozen
@@ -48,13 +51,11 @@ class Job:
         run: Does it, without the lock, within seconds, or None.
         is_slow: It may take long, so that another worker has to watch what is left.
         queue: Where its entries are from, if it has any.
-        ends: How many jobs of that queue were done when it began.
     """
 
     run: Callable[[float | None], Finish]
     is_slow: bool = False
     queue: object = None
-    ends: int = 0
 
 
 class Source(Protocol):
@@ -63,8 +64,8 @@ class Source(Protocol):
     lock: Any
     inbox: Inbox
 
-    def take(self, now: float, previous: Job | None) -> Job | None:
-        """Return the next job for a worker, which has just done the previous one."""
+    def take(self, now: float, progress: Progress) -> Job | None:
+        """Return the next job for a worker, and note it in the worker's progress."""
         ...
 
     def next_at(self, now: float) -> float:
@@ -160,7 +161,7 @@ class WorkerPool:
         """Do the workers' jobs on this thread, as none can be started."""
         while (now := monotonic()) < deadline and not (marker and marker.is_passed):
             with self.source.lock:
-                job = self.source.take(now, None)
+                job = self.source.take(now, {})
                 next_at = now if job else self.source.next_at(now)
             if job is not None:
                 self._do(job, deadline - now)
@@ -238,11 +239,11 @@ class WorkerPool:
                 self.due_at = 0.0
 
     def _work(self, worker: object) -> None:
-        job: Job | None = None
+        progress: Progress = {}
         while True:
             with self.source.lock:
                 now = monotonic()
-                job = self.source.take(now, job)
+                job = self.source.take(now, progress)
                 if job is not None:
                     self._begin(job, now)
                 elif self.source.is_finished() or self._is_surplus(now):
@@ -256,6 +257,7 @@ class WorkerPool:
                 self._do(job)
             else:
                 self._wait(latch, timeout)
+                progress.clear()
 
     def _begin(self, job: Job, now: float) -> None:
         """Count a job, and have another worker watch what is left if need be."""
@@ -263,8 +265,8 @@ class WorkerPool:
         if self._idle:
             return  # One of them looks in time.
         self._promise(0.0 if job.is_slow else now + MIN_SLOW_LATENCY)
-        if job.is_slow and self.source.next_at(now) < math.inf:
-            self.wake()
+        if self.source.next_at(now) < math.inf:
+            self.wake()  # This one may hang, and perhaps no caller comes any more.
 
     def _do(self, job: Job, timeout: float | None = None) -> None:
         is_worker, finish, fault = timeout is None, None, None

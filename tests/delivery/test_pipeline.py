@@ -490,30 +490,30 @@ def test_a_send_that_hangs_holds_up_no_other_message(start, sent_before, waits_a
     let_go.set()
 
 
-@pytest.mark.parametrize("hangs", ["hook", "transport"])
-def test_many_go_past_one_that_hangs(start, hangs):
-    """One item that hangs leaves the others their pace, without a flush."""
+@pytest.mark.parametrize("hanging", [1, 3])
+@pytest.mark.parametrize("hangs", ["hook", "transport", "exporter"])
+def test_many_go_past_some_that_hang(start, hangs, hanging):
+    """Items that hang leave the others their pace, without a flush or another call."""
     let_go = threading.Event()
+    names = {str(50 + 7 * n) for n in range(hanging)}
 
-    def hang(message):
-        if message.id == "50":
+    def hang(message, tries=0):
+        if message.id in names:
             let_go.wait(60)
+        return DELIVERED
 
     def prepare_or_hang(parcel):
         if hangs == "hook":
             hang(parcel)
         return prepare(parcel)
 
-    def decide(message, tries):
-        if hangs == "transport":
-            hang(message)
-        return DELIVERED
-
-    transport = ScriptedTransport(decide)
-    pipeline = start(transport, prepare=prepare_or_hang)
-    for n in range(1000):
+    transport = ScriptedTransport(hang) if hangs == "transport" else ScriptedTransport()
+    other = {"other": ScriptedTransport(hang)} if hangs == "exporter" else {}
+    pipeline = start({LIBRETTO: transport, **other}, prepare=prepare_or_hang)
+    for n in range(3000):
         pipeline.put(Parcel(str(n)))
-    eventually(lambda: len(transport.delivered) == 999)
+    expected = 3000 if other else 3000 - hanging
+    eventually(lambda: len(transport.delivered) == expected)
     let_go.set()
 
 

@@ -379,10 +379,10 @@ def test_hanging(client: openai.OpenAI, backend: Backend) -> None:
     """An exporter that hangs holds up no call, no other exporter and no shutdown."""
     stuck, up = Hanging(), MemoryExporter("up")
     libretto.install(
-        LibrettoConfig("key", "name", exporters=[stuck, up], queue_max_events=10)
+        LibrettoConfig("key", "name", exporters=[stuck, up], queue_max_events=3)
     )
     try:
-        for n in range(30):
+        for n in range(8):
             ask(client)
             eventually(lambda n=n: len(up.records) == n + 1)
         assert stuck.began.is_set()
@@ -391,10 +391,10 @@ def test_hanging(client: openai.OpenAI, backend: Backend) -> None:
         assert not libretto.shutdown(0.2)
         assert monotonic() - started < 5
         stats = libretto.stats()
-        assert stats.exporters["up"].sent == 30
+        assert stats.exporters["up"].sent == 8
         lost = stats.exporters["hanging"]
-        assert total(lost) == lost.accepted == 30
-        assert lost.dropped["queue_full"] == 20
+        assert total(lost) == lost.accepted == 8
+        assert lost.dropped["queue_full"] == 5
         assert stuck.closed == 0
     finally:
         stuck.let_go.set()
