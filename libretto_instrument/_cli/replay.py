@@ -94,12 +94,12 @@ def run(args: argparse.Namespace) -> int:
     from ..improve._request import Change
     from ..improve._sources import hide_secrets
 
-    if args.junit:
+    if args.junit is not None:
         report = Path(args.junit).absolute()
         if report.is_dir() or not report.parent.is_dir():
-            raise ValueError(f"{args.junit} is not a file, or has no directory")
+            raise ValueError(f"{args.junit!r} is not a file, or has no directory")
     change = Change(
-        template=load_template(args.template) if args.template else None,
+        template=None if args.template is None else load_template(args.template),
         model=args.model,
         parameters=dict(map(parse_parameter, args.parameters)),
         remove=tuple(args.remove),
@@ -121,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
             to=to,
             resume=args.resume,
         )
-        against = load_replay(prepared, args.against) if args.against else None
+        against = None if args.against is None else load_replay(prepared, args.against)
         _tell(prepared, location)
         if prepared.calls_left and not args.yes and not _agrees():
             return _UNUSABLE
@@ -144,12 +144,14 @@ def _execute(
     except ReplayInterrupt as exc:
         replay, is_interrupted = exc.replay, True
     replay = evolve(replay, against=against, store=location)
-    print(json.dumps(replay.to_dict(), indent=2) if args.json else replay)
-    if args.junit:
-        Path(args.junit).write_text(replay.to_junit(args.fail_under), "utf-8")
+    try:  # Neither a full disk nor a reader that leaves costs what both would have.
+        if args.junit is not None:
+            Path(args.junit).write_text(replay.to_junit(args.fail_under), "utf-8")
+    finally:
+        print(json.dumps(replay.to_dict(), indent=2) if args.json else replay)
     if location.startswith("http"):
         _say(f"See {location.rstrip('/')}/replays/{replay.id}")
-    elif location.endswith(_DATABASES):
+    elif _is_database(location):
         _say(f"See it with: libretto-instrument serve --db {shlex.quote(location)}")
     if not replay.is_complete:
         rest = [] if args.resume else ["--resume", run.id]
@@ -214,13 +216,22 @@ def _open_location(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
         to = source
     if to is None:
         to = FILE
-    if is_url(to) or not to.endswith(_DATABASES):
+    if not _is_database(to):
         yield to, hide_secrets(to)
         return
     from .. import _collector
 
     with _collector.running(to) as libretto:
         yield libretto.url, to
+
+
+def _is_database(to: str) -> bool:
+    """Say whether a place to record to is a database, by its name or what it holds."""
+    from ..improve._sources import is_database, is_url
+
+    if is_url(to):
+        return False
+    return to.endswith(_DATABASES) or (Path(to).is_file() and is_database(Path(to)))
 
 
 def parse_parameter(text: str) -> tuple[str, Any]:
@@ -253,7 +264,9 @@ def load_template(name: str) -> Any:
         template = load_object(name)
         template = getattr(template, "template", template)
     else:
-        raise ValueError(f"there is no template {name}: neither a file nor module:NAME")
+        raise ValueError(
+            f"there is no template {name!r}: neither a file nor module:NAME"
+        )
     if isinstance(template, str) or (is_chat(template) and template):
         return template if isinstance(template, str) else list(template)
     raise ValueError(

@@ -153,9 +153,12 @@ def _cell(value: Any) -> str:
 
 
 def _promptfoo(case: Case) -> dict[str, Any]:
+    # Each item of a list would be a test of its own.
+    has_list = any(isinstance(value, list) for value in case.params.values())
     return {
         "description": case.__name__,
         "vars": case.params,
+        **({"options": {"disableVarExpansion": True}} if has_list else {}),
         "assert": [{"type": "equals", "value": case.target}],
         "metadata": {"id": case.id, "prompt": case.prompt},
     }

@@ -78,7 +78,7 @@ def prepare(
         else getattr(score, "__name__", type(score).__name__),
         times=times,
         concurrency=concurrency,
-        store=to or find_local(),
+        store=find_local() if to is None else to,
     )
     if resume is not None:
         _resume(run, resume)

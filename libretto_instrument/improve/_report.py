@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import attrs
 
+from .._util.json import decode, encode
 from .._util.terminal import printable
 from ._case import Case
 from ._results import Comparison, ReplayResults, Result
@@ -116,8 +117,9 @@ def replay_to_dict(replay: ReplayResults) -> dict[str, Any]:
     return {
         "id": replay.id,
         "model": replay.change.model,
-        "template": replay.change.template,
-        "parameters": dict(replay.change.parameters),
+        # A template of a module may hold what JSON has no form for.
+        "template": decode(encode(replay.change.template)),
+        "parameters": decode(encode(dict(replay.change.parameters))),
         "remove": list(replay.change.remove),
         "scored_by": replay.score_name,
         "is_complete": replay.is_complete,
@@ -190,7 +192,9 @@ def replay_to_junit(replay: ReplayResults, fail_under: float | None) -> str:
     root = ElementTree.Element("testsuites")
     root.append(suite)
     ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+    # As a text it would say the locale's encoding, which is not that of the file.
+    report: bytes = ElementTree.tostring(root, "utf-8", xml_declaration=True)
+    return f"{report.decode()}\n"
 
 
 def check_limits(

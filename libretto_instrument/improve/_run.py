@@ -92,6 +92,7 @@ class Run:
         Raises:
             ReplayInterrupt: It was interrupted; it has what there is.
             OSError: The place to record to can't be written. Nothing was sent.
+            ValueError: It refuses to record. Nothing was sent.
         """
         if self.store is not None:
             open_store(self.store)
@@ -161,8 +162,8 @@ class Run:
             before = self._before.get(case.id)
             verdict = "error" if answer.error else judge(answer.score, before)
             scores = {"score": answer.score, "recorded_score": before}
-            outcome = {**scores, "verdict": verdict, "scored_by": self.score_name}
-            known = {key: value for key, value in outcome.items() if value is not None}
+            said = {**scores, "verdict": verdict, "scored_by": self.score_name}
+            known = {key: value for key, value in said.items() if value is not None}
             kept = {**(event.get("context") or {}), **known}
             store_event(self.store, {**event, "context": kept})
         return answer

@@ -63,7 +63,14 @@ def is_url(source: str) -> bool:
 
 
 def is_database(path: Path) -> bool:
-    """Say whether a file is an SQLite database."""
+    """Say whether a file is an SQLite database.
+
+    Raises:
+        OSError: It can't be read.
+        ValueError: It is a pipe or a device, of which what is read once is gone.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise ValueError(f"{path} is no file, and is read more than once: write one.")
     with path.open("rb") as file:
         return file.read(len(_SQLITE)) == _SQLITE
 
@@ -293,6 +300,6 @@ def _opener(host: str | None) -> OpenerDirector:
 
 def _reason(exc: HTTPError) -> str:
     try:
-        return str(json.load(exc)["error"]["message"])
+        return str(json.load(exc)["error"]["message"]).rstrip(".")
     except (ValueError, KeyError, TypeError):
         return f"status {exc.code}"

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 from .._config.environment import API_PREFIX_ENV_VAR
 from .._delivery.endpoint import is_loopback
 from ..exporters import ExportRecord, JsonLinesExporter
-from ._sources import fetch, is_url, post
+from ._sources import fetch, is_database, is_url, post
 
 #: Where a local Libretto listens unless told otherwise.
 LOCAL = "http://127.0.0.1:4620"
@@ -42,21 +43,39 @@ def check_store(location: str) -> None:
 
     Raises:
         OSError: The local Libretto does not answer.
-        ValueError: The address is of something else, or there is no such directory.
+        ValueError: The address is of something else, there is no such directory, or
+            the file is a database.
     """
+    path = Path(location)
     if is_url(location):
         fetch(location, _PING)
-    elif not Path(location).absolute().parent.is_dir():
-        raise ValueError(f"There is no directory {Path(location).absolute().parent}.")
+    elif not path.absolute().parent.is_dir():
+        raise ValueError(f"There is no directory {path.absolute().parent}.")
+    elif path.is_file() and is_database(path):
+        raise ValueError(
+            f"{location} is a database: give the address of the local Libretto that "
+            "serves it, or another file."
+        )
 
 
 def open_store(location: str) -> None:
     """Check that events can be written, before calls are paid for.
 
-    Raises: OSError, if they can't be.
+    Raises: OSError or ValueError, if they can't be.
     """
     if not is_url(location):
         JsonLinesExporter(location).export([])
+        return
+    try:
+        post(location, "/api/event", {"apiKey": _key()})
+    except ValueError as exc:
+        # That this is no event is only told to who has the key.
+        if getattr(exc.__cause__, "code", None) != HTTPStatus.BAD_REQUEST:
+            raise
+
+
+def _key() -> str:
+    return os.environ.get("LIBRETTO_API_KEY") or "replay"
 
 
 def store_event(location: str, event: dict[str, Any]) -> None:
@@ -66,7 +85,7 @@ def store_event(location: str, event: dict[str, Any]) -> None:
         with _file_lock:
             JsonLinesExporter(location).export([record])
         return
-    body = {**event, "apiKey": os.environ.get("LIBRETTO_API_KEY") or "replay"}
+    body = {**event, "apiKey": _key()}
     for left in reversed(range(_TRIES)):
         try:
             post(location, "/api/event", body)

@@ -473,6 +473,9 @@ def test_the_tests_of_promptfoo(found: list[Case]) -> None:
     assert by_id[identify(1)]["assert"] == [
         {"type": "equals", "value": "Hello, Ada 1!"}
     ]
+    # A list is one value, not a test for each item.
+    assert by_id[identify(1)]["options"] == {"disableVarExpansion": True}
+    assert "options" not in by_id[identify(0)]
 
 
 def test_formats() -> None:

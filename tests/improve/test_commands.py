@@ -4,6 +4,7 @@ import json
 import os
 import select
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ import pytest
 from attrs import frozen
 from support.scripted import DEADLINE
 
-from libretto_instrument import _collector
+from libretto_instrument import _collector, improve
 from libretto_instrument._cli import main
 from libretto_instrument.improve._cases import format_cases
 
@@ -378,7 +379,11 @@ BAD = [
     (["cases.jsonl", "--score", "absent_module:f"], "absent_module"),
     (["cases.jsonl", "--times", "0"], "at least 1"),
     (["cases.jsonl", "--junit", "no/where.xml"], "no/where.xml"),
-    (["cases.jsonl", "--junit", "."], ". is not a file"),
+    (["cases.jsonl", "--junit", "."], "'.' is not a file"),
+    (["cases.jsonl", "--junit", ""], "'' is not a file"),
+    (["cases.jsonl", "--template", ""], "there is no template ''"),
+    (["cases.jsonl", "--against", ""], "There is no replay"),
+    (["cases.jsonl", "--to", ""], "directory"),
     (["cases.jsonl", "--to", "."], "Is a directory"),
     (["cases.jsonl", "--template", "raising:NAME"], "RuntimeError: not today"),
     (["cases.jsonl", "--template", "exiting:NAME"], "SystemExit: 4"),
@@ -498,6 +503,137 @@ def test_a_database_is_read_and_recorded_into(
     assert len(model.requests) == 3
     listed = run("cases")
     assert len(listed.stdout.splitlines()) == 3
+
+
+@pytest.mark.parametrize("name", ["store.sqlite3", "events", "calls.jsonl"])
+def test_a_database_of_any_name(
+    run: Run, model: RuledModel, tmp_path: Path, name: str
+) -> None:
+    """A database is recorded into as one, whatever it is called, and stays one."""
+    pytest.importorskip(
+        "libretto_instrument._collector", reason="needs the extra 'collector'"
+    )
+    import httpx
+
+    with _collector.running(tmp_path / name) as libretto:
+        body = {"apiKey": "k", **event()}
+        httpx.post(f"{libretto.url}/api/event", json=body).raise_for_status()
+        told = {"apiKey": "k", **feedback(better_response="no")}
+        httpx.post(f"{libretto.url}/api/feedback", json=told).raise_for_status()
+    (found,) = improve.cases(str(tmp_path / name))
+    with pytest.raises(ValueError, match="is a database"):
+        improve.replay(found, to=str(tmp_path / name))
+    assert model.requests == []
+    assert run("replay", name, "--yes").returncode == 0
+    done = run("replay", name, "--yes", "--to", name)
+    assert done.returncode == 0, done.stderr
+    assert f"serve --db {name}" in done.stderr
+    with sqlite3.connect(tmp_path / name) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        (replays,) = db.execute("SELECT count(DISTINCT replay) FROM events").fetchone()
+    assert replays == 2
+    assert b'"kind"' not in (tmp_path / name).read_bytes()[-2_000:]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("replay", "cases.pipe", "--yes"),
+        ("cases", "--from", "cases.pipe"),
+        ("templates", "--from", "cases.pipe"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_pipe_is_no_source(
+    run: Run, model: RuledModel, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """What can be read only once is refused, instead of read in part."""
+    os.mkfifo(tmp_path / "cases.pipe")
+    done = run(*words)
+    assert done.returncode == 2
+    assert "cases.pipe is no file" in done.stderr
+    assert model.requests == []
+
+
+@pytest.mark.parametrize("key", ["another", "", "o" * 19])
+def test_a_place_that_refuses_the_key(
+    run: Run,
+    model: RuledModel,
+    cases_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    key: str,
+) -> None:
+    """No call is paid for that a local Libretto with another key would not keep."""
+    expected = "o" * 20
+    with _collector.running(tmp_path / "libretto.db", api_key=expected) as libretto:
+        words = ("replay", cases_file.name, "--yes", "--to", libretto.url)
+        monkeypatch.setenv("LIBRETTO_API_KEY", key)
+        done = run(*words)
+        assert done.returncode == 2
+        assert "another apiKey)." in done.stderr
+        assert model.requests == []
+        monkeypatch.setenv("LIBRETTO_API_KEY", expected)
+        done = run(*words)
+        assert done.returncode == 0, done.stderr
+        assert len(model.requests) == 6
+
+
+TEMPLATES = """
+import datetime
+from types import MappingProxyType
+NAMED = {"role": "user", "content": "please {number}"}
+FROZEN = [MappingProxyType(NAMED)]
+DATED = [{**NAMED, "name": datetime.date(2030, 1, 31)}]
+BYTES = [{**NAMED, "name": b"x"}]
+"""
+
+
+@pytest.mark.parametrize("name", ["FROZEN", "DATED", "BYTES"])
+def test_a_template_that_is_no_json(
+    run: Run, cases_file: Path, tmp_path: Path, name: str
+) -> None:
+    """Whatever a module's template holds, the report on paid calls is printed."""
+    (tmp_path / "frozen.py").write_text(TEMPLATES)
+    words = ("--template", f"frozen:{name}", "--set", "temperature=NaN")
+    done = run("replay", cases_file.name, *words, "--yes", "--json")
+
+    def refuse(text: str) -> None:
+        raise ValueError(text)
+
+    report = json.loads(done.stdout, parse_constant=refuse)
+    assert report["summary"]["cases"] == 6
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_a_report_is_written_though_nobody_reads_the_table(
+    environment: dict[str, str], cases_file: Path, tmp_path: Path, words: tuple[str]
+) -> None:
+    """A reader that leaves, such as head, costs no report; a full disk no table."""
+    command = (sys.executable, "-m", "libretto_instrument", "replay", cases_file.name)
+    process = subprocess.Popen(
+        [*command, "--yes", "--junit", "report.xml", *words],
+        cwd=tmp_path,
+        env={**environment, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait(60) == 141
+    assert ElementTree.parse(tmp_path / "report.xml")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device")
+def test_a_table_is_printed_though_the_report_can_not_be_written(
+    run: Run, cases_file: Path
+) -> None:
+    """What was paid for is shown, and the failure said."""
+    done = run("replay", cases_file.name, "--yes", "--junit", "/dev/full")
+    assert done.returncode == 2
+    assert "No space left" in done.stderr
+    assert "scored by exact" in done.stdout
 
 
 @pytest.mark.parametrize("answer", ["\x1b[2Jgone", "half \ud800 of a pair", "\x9b1A\r"])
