@@ -8,6 +8,11 @@ import pytest
 
 import libretto_instrument as libretto
 from libretto_instrument._capture.build_event import build_event
+from libretto_instrument._capture.credentials import CredentialMask
+from libretto_instrument._capture.prompt import Prompt
+from libretto_instrument._capture.sse import ParsedEvents
+from libretto_instrument._delivery.endpoint import Endpoint
+from libretto_instrument._processing.process import Submission
 from libretto_instrument._runtime.state import runtime
 from libretto_instrument.demo import OfflineModel
 
@@ -52,6 +57,22 @@ def test_a_traceback_with_variables(
     assert PROMPT not in told
     (call,) = taken
     for thing in (call, call.settings, build_event(call), runtime, runtime._resolved):
+        assert KEY not in repr(thing)
+        assert PROMPT not in repr(thing)
+
+
+def test_what_holds_prompts_and_keys() -> None:
+    """What the worker's frames hold says nothing of prompts, keys or passwords."""
+    mask = CredentialMask()
+    mask.mask({"api_key": KEY})
+    submission: Any = {"payload": PROMPT, "settings": KEY}
+    for thing in (
+        mask,
+        Prompt([PROMPT], {"said": PROMPT}),
+        ParsedEvents([PROMPT]),
+        Endpoint.parse(f"https://user:{KEY}@proxy.example/{KEY}"),
+        Submission(**submission, size=1),
+    ):
         assert KEY not in repr(thing)
         assert PROMPT not in repr(thing)
 

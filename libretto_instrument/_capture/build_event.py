@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _FIELDS_OF_EVENTS = ("data:", "event:", "id:", "retry:", ":")
 
 
-@frozen
+@frozen(repr=False)
 class _Response:
     """A response, as far as it can be parsed.
 

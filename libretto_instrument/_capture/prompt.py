@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 AMBIGUOUS_KEY = "template"
 
 
-@frozen
+@frozen(repr=False)
 class Prompt:
     """A template and its parameters, as they are recorded.
 

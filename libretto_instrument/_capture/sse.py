@@ -13,7 +13,7 @@ from attrs import field, frozen
 from .._util.json import decode
 
 
-@frozen
+@frozen(repr=False)
 class ParsedEvents:
     """The events of a response's body.
 

@@ -9,7 +9,7 @@ from attrs import frozen
 _URL_CHARACTERS = "!#$%&'()*+,/:;=?@[]~"
 
 
-@frozen
+@frozen(repr=False)
 class Endpoint:
     """A URL, taken apart.
 
