@@ -48,9 +48,9 @@ def read_env_var(name: str) -> Any:
     try:
         return spec.check(variable, spec.parse(value))
     except (ValueError, TypeError, ImportError) as exc:
-        if str(exc).startswith(variable):
-            raise
-        raise ValueError(f"{variable} {exc}") from exc
+        text = str(exc)
+        is_named = text.startswith(variable)
+        raise ValueError(text if is_named else f"{variable} {text}") from exc
 
 
 def endpoint_urls() -> dict[str, str]:

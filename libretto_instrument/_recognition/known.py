@@ -96,7 +96,7 @@ def load_templates(source: Source) -> KnownTemplates:
     ):
         return KnownTemplates(_read_path(Path(source)))
     if isinstance(source, str):
-        return KnownTemplates(_read_module(import_module(source)))
+        return KnownTemplates(_read_module(_import(source)))
     raise TypeError(
         "templates must be a mapping of names to templates, a module or its name, or "
         f"the path of a folder, not {type(source).__name__}."
@@ -127,6 +127,16 @@ def is_chat(value: Any) -> bool:
     return isinstance(value, list | tuple) and all(
         isinstance(message, Mapping) and "role" in message for message in value
     )
+
+
+def _import(name: str) -> ModuleType:
+    try:
+        return import_module(name)
+    except ImportError:
+        raise
+    except (Exception, SystemExit) as exc:
+        problem = f"{type(exc).__name__}: {exc}"
+        raise ImportError(f"{name} can't be imported: {problem}") from exc
 
 
 def _read_module(module: ModuleType) -> dict[str, Any]:
@@ -203,8 +213,9 @@ def _chat(path: Path) -> Any:
 
 
 def _read_json(path: Path) -> Any:
+    text = _read_text(path)
     try:
-        return json.loads(_read_text(path))
+        return json.loads(text)
     except (ValueError, RecursionError) as exc:
         raise ValueError(f"{path} is not JSON: {exc}.") from exc
 

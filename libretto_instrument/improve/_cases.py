@@ -7,6 +7,7 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -73,18 +74,16 @@ def _read(call: Recorded, min_rating: float) -> Case | None:
 
 
 def _holds_cases(location: str) -> bool:
-    """Say whether a source is a file of cases, by its first line."""
+    """Say whether a source is a file of cases, by its first line that is JSON."""
     if is_url(location) or is_database(Path(location)):
         return False
     with Path(location).open("rb") as file:
         for line in file:
-            if line.strip():
-                try:
-                    first = json.loads(line)
-                except (ValueError, RecursionError):
-                    return True  # `read_cases` says what is wrong with it.
+            # Of a log, the first line may be a part of one.
+            with suppress(ValueError, RecursionError):
+                first = json.loads(line)
                 return not (isinstance(first, dict) and "kind" in first)
-    return True
+    return True  # If there is one, `read_cases` says what is wrong with it.
 
 
 def read_cases(path: "str | os.PathLike[str]") -> Iterator[Case]:

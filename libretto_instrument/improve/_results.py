@@ -214,7 +214,8 @@ class ReplayResults:
     def mean_of(self, name: str) -> tuple[float | None, float | None]:
         """Return a mean of the recorded calls and of the replayed ones.
 
-        Cases count where both the recorded and the replayed call say it.
+        Cases count where both the recorded and the replayed call say it; calls that
+        failed do not.
 
         Args:
             name: ``tokens_in``, ``tokens_out`` or ``response_time``.
@@ -223,7 +224,8 @@ class ReplayResults:
         new: list[float] = []
         for result in self.results:
             before = getattr(result.case, name)
-            values = [getattr(answer, name) for answer in result.answers]
+            answered = [answer for answer in result.answers if not answer.error]
+            values = [getattr(answer, name) for answer in answered]
             after = [value for value in values if value is not None]
             if before is not None and after:
                 old.append(before)

@@ -171,6 +171,18 @@ def test_a_broken_environment(name: str, doctor: Doctor) -> None:
     assert told.finding(name)["remedy"]
 
 
+@pytest.mark.parametrize("source", ["no_such_module", "7.json", "doctored:NAME"])
+def test_templates_that_are_none(
+    source: str, doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A variable that names no templates is a finding, whatever it names."""
+    monkeypatch.chdir(tmp_path)
+    Path("7.json").write_text('{"t": 7}')
+    told = doctor(LIBRETTO_TEMPLATES=source)
+    assert told.levels == {"malformed-variable": "problem"}
+    assert "LIBRETTO_TEMPLATES" in told.finding("malformed-variable")["message"]
+
+
 def test_a_typing_error_is_guessed(doctor: Doctor) -> None:
     """Of a variable that is not read, the nearest one that is read is named."""
     told = doctor(LIBRETTO_TEMPLAT_NAME="x")

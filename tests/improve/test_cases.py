@@ -263,6 +263,15 @@ def test_a_cut_line_of_a_log_is_told_of(log: Path) -> None:
         assert len(improve.cases(log)) == 1
 
 
+@pytest.mark.parametrize("part", [b'd": 1}', b'{"kind": "eve', b"\xff\x00["])
+def test_a_log_that_begins_in_the_middle_of_a_line(log: Path, part: bytes) -> None:
+    """A log whose beginning was cut off is a log all the same."""
+    write_log(log, event(), feedback(rating=1))
+    log.write_bytes(part + b"\n\n" + log.read_bytes())
+    with pytest.warns(UserWarning, match="line 1"):
+        assert len(improve.cases(log)) == 1
+
+
 def test_other_files_are_refused(tmp_path: Path) -> None:
     """Another program's database, a missing file and a silent address are refused."""
     import sqlite3

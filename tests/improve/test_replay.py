@@ -102,6 +102,20 @@ def test_the_cases_are_called_at_once_but_not_too_many() -> None:
     assert replay.score == 1
 
 
+@pytest.mark.parametrize("failing", [{"1"}, {"0", "1"}, set()])
+def test_a_call_that_failed_counts_in_no_mean(failing: set[str]) -> None:
+    """How long a refusal took says nothing about answers."""
+    rule: Rule = lambda body: (  # noqa: E731
+        (400, {}) if last_words(body) in failing else echo(body)
+    )
+    replay = replayed(rule, case(0, response_time=10.0), case(1, response_time=30.0))
+    before = {0: 20.0, 1: 10.0, 2: None}[len(failing)]
+    for name, recorded in (("response_time", before), ("tokens_in", before and 10)):
+        old, new = replay.mean_of(name)
+        assert old == recorded
+        assert (new is None) == (recorded is None)
+
+
 def test_several_calls_of_a_case() -> None:
     """The score of a case is the mean of its calls'."""
     count = iter(range(4))

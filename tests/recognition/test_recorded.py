@@ -195,10 +195,30 @@ def test_wrong_templates(source: Any, error: type[Exception]) -> None:
         libretto.install(api_key="key", templates=source)
 
 
-def test_a_wrong_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A variable that names no templates is refused by its name."""
-    monkeypatch.setenv("LIBRETTO_TEMPLATES", "./no/such/folder")
-    with pytest.raises(ValueError, match="LIBRETTO_TEMPLATES"):
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("./no/such/folder", "folder cannot be read: No such file or directory.$"),
+        ("no_such_module_of_prompts", "No module named"),
+        ("prompts:NAME", "No module named"),
+        ("numbers.json", "must be a text or a list of messages"),
+        ("raising_prompts", "RuntimeError: not today"),
+        ("exiting_prompts", "SystemExit: 4"),
+        ("unfinished_prompts", "SyntaxError"),
+    ],
+)
+def test_a_wrong_variable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: str, problem: str
+) -> None:
+    """A variable that names no templates is refused by its name, whatever it names."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    Path("numbers.json").write_text('{"t": 7}')
+    Path("raising_prompts.py").write_text("raise RuntimeError('not today')")
+    Path("exiting_prompts.py").write_text("raise SystemExit(4)")
+    Path("unfinished_prompts.py").write_text("PROMPT = (")
+    monkeypatch.setenv("LIBRETTO_TEMPLATES", source)
+    with pytest.raises(ValueError, match=f"LIBRETTO_TEMPLATES .*{problem}"):
         libretto.install(api_key="key")
 
 
