@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         improve.cases,
         args.source or find_source(),
         prompt=args.prompt,
-        since=time.time() - parse_duration(args.since) if args.since else 0.0,
+        since=0.0 if args.since is None else time.time() - parse_duration(args.since),
         min_rating=args.rating,
         limit=args.limit,
     )

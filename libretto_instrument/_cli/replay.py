@@ -278,7 +278,9 @@ def load_template(name: str) -> Any:
 def _read_template(path: Path) -> Any:
     try:
         text = path.read_text("utf-8-sig")
-        return json.loads(text) if path.suffix == ".json" else text
+        # Editors put a line end after the last line.
+        is_json = path.suffix == ".json"
+        return json.loads(text) if is_json else text.removesuffix("\n")
     except (ValueError, RecursionError) as exc:
         raise ValueError(f"{path} is not a template: {exc}") from exc
 

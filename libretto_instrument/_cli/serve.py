@@ -73,7 +73,14 @@ def _find_secret(value: str | None, file: str | None, name: str) -> str | None:
         raise ValueError(f"give --{option} or --{option}-file, not both")
     if file is not None:
         with Path(file).open("rb") as opened:
-            value = opened.read(_MAX_SECRET_BYTES).decode().strip()
-        if not value:
+            data = opened.read(_MAX_SECRET_BYTES)
+        try:
+            value = data.decode("utf-8-sig")
+        except UnicodeDecodeError as exc:
+            raise ValueError(f"{file} is not UTF-8 text") from exc
+        if not value.strip():
             raise ValueError(f"{file} is empty")
-    return value if value is not None else os.environ.get(f"LIBRETTO_SERVE_{name}")
+    if value is None:
+        value = os.environ.get(f"LIBRETTO_SERVE_{name}")
+    # Programs send a key without the blanks or the newline that a file or a form adds.
+    return None if value is None else value.strip()

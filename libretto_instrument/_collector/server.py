@@ -87,8 +87,9 @@ def create_app(
     for name, secret in (("key", api_key), ("token", token)):
         if secret is not None and len(secret) < MIN_SECRET:
             raise ValueError(f"The {name} must have {MIN_SECRET} characters or more.")
-    seconds = parse_duration(retention) if retention else None
-    max_bytes = parse_size(max_size) if max_size else None
+    # An empty one is a variable that was not set, and must not keep everything.
+    seconds = None if retention is None else parse_duration(retention)
+    max_bytes = None if max_size is None else parse_size(max_size)
     store, bodies = Store(Path(db)), BodyReader()
 
     @asynccontextmanager

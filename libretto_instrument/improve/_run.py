@@ -185,7 +185,9 @@ class Run:
                     pause = min(2.0**tries, _MAX_BACKOFF) * random.uniform(0.5, 1)
                 waited += pause
                 if waited <= MAX_WAIT_SECONDS:
-                    self._paused_until = time.monotonic() + pause
+                    # Another call may have been told to wait for longer.
+                    until = time.monotonic() + pause
+                    self._paused_until = max(self._paused_until, until)
                     tries += 1
                     continue
             elif _is_passing(error) and tries < MAX_RETRIES:

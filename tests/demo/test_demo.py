@@ -87,6 +87,19 @@ def test_the_demonstration_can_stay(tmp_path: Path) -> None:
     assert db.exists()
 
 
+def test_a_file_that_is_given_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each run counts its own events alone, whatever the file holds from earlier."""
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for _ in range(3):
+        assert run(db=tmp_path / "events.db") == 0
+        out = capsys.readouterr().out
+        assert f"All {len(EXPECTED)} events" in out
+        assert "9 better, 1 worse, 2 the same" in out
+
+
 def test_another_model_may_be_asked(
     model: OfflineModel,
     monkeypatch: pytest.MonkeyPatch,

@@ -242,6 +242,7 @@ def test_cases_go_into_what_is_no_file(run: Run, tmp_path: Path, kind: str) -> N
         (["--from", "absent.db"], "absent.db"),
         (["--from", "http://127.0.0.1:9"], "does not answer"),
         (["--from", "calls.jsonl", "--since", "ages"], "ages"),
+        (["--from", "calls.jsonl", "--since", ""], "invalid duration"),
         (["--from", "calls.jsonl", "--limit", "-1"], "limit"),
         (["--from", "calls.jsonl", "-o", "no/where"], "no/where"),
     ],
@@ -417,6 +418,17 @@ def test_bad_input(
     assert problem in done.stderr
     assert "Traceback" not in done.stderr
     assert model.requests == []
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+def test_a_template_in_a_text_file(
+    run: Run, model: RuledModel, cases_file: Path, tmp_path: Path, end: bytes
+) -> None:
+    """The line end that editors put after the last line is no part of a template."""
+    text = b"\xef\xbb\xbfHello!\nplease {number}"
+    (tmp_path / "polite.txt").write_bytes(text + end)
+    run("replay", cases_file.name, "--template", "polite.txt", "--yes")
+    assert "Hello!\nplease 0" in [last_words(each.json) for each in model.requests]
 
 
 def test_a_template_that_fails_on_one_case(

@@ -5,6 +5,7 @@ import os
 import re
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -22,6 +23,8 @@ import libretto_instrument
 from libretto_instrument import improve
 from libretto_instrument.improve import Case, Replay, ReplayError, ReplayInterrupt
 from libretto_instrument.improve import _run as run_module
+from libretto_instrument.improve._prepare import prepare
+from libretto_instrument.improve._request import Change
 from libretto_instrument.improve._stores import local_address
 from libretto_instrument.testing import capture_events
 
@@ -211,6 +214,29 @@ def test_a_rate_limit_says_how_long_to_wait(
 
     replay = replayed(rule, case())
     assert replay.results[0].verdict == ("error" if "2030" in header else "better")
+
+
+@pytest.mark.parametrize("headers", [{"retry-after-ms": "0"}, {"retry-after": "0"}, {}])
+def test_the_longest_wait_counts(
+    headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that is told to wait does not cut short how long another has to."""
+    monkeypatch.setattr(run_module, "_MAX_BACKOFF", 0.0)
+    paused_until = 0.0
+    arrived = []
+
+    def rule(body: dict[str, Any]) -> Any:
+        nonlocal paused_until
+        arrived.append(time.monotonic())
+        if len(arrived) > 1:
+            return echo(body)
+        run._paused_until = paused_until = time.monotonic() + 0.5  # By another call.
+        return 429, headers
+
+    with ruled(rule) as (_, client):
+        run = prepare([case()], Change(), client=client)
+        assert run.execute().score == 1
+    assert arrived[1] >= paused_until
 
 
 def test_a_limit_without_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
